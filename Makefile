@@ -1,0 +1,44 @@
+# Every target does its own set-up first; the second time that takes a fraction of a second.
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint fmt bench chaos clean
+
+help: ## this list
+	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+setup: ## virtual environment, Python packages, Debian packages
+	@./deploy/setup.sh
+
+demo: setup ## start everything, show each tier going stale, purged, fresh; stop everything
+	@$(PYTHON) -m deploy.local.demo $(ARGS)
+
+up: setup ## the same stack in the foreground; ctrl-C stops it
+	@$(PYTHON) -m deploy.local.up $(ARGS)
+
+test: setup ## the whole suite on real servers
+	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(ARGS)
+
+lint: setup ## ruff, mypy, import-linter
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+fmt: setup ## format, and mend what can be mended by machine
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix .
+
+bench: setup ## benchmarks
+	@$(PYTHON) -m pytest -m benchmark -s $(ARGS)
+
+chaos: setup ## the long fault injection
+	@$(PYTHON) -m pytest -m chaos $(ARGS)
+
+requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay unless pyproject.toml moves them)
+	@.venv/bin/uv pip compile pyproject.toml --group site --group test --group dev --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements.txt" \
+		--quiet --output-file requirements.txt
+
+clean: ## remove the virtual environment, caches and local state
+	@rm -rf .venv .state .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist staticfiles
