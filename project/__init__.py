@@ -1,0 +1,7 @@
+"""Reference site: a blog behind Redis, Varnish and Nginx that shows the app at work."""
+
+from __future__ import annotations
+
+from project.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,1 @@
+"""A small blog whose pages are cached by every tier."""

@@ -1,0 +1,89 @@
+"""What the blog stores: posts with a category, tags and an author."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from invalidation.managers import InvalidatingManager
+
+
+class Category(models.Model):
+    """A section of the blog; every post is in exactly one."""
+
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80, unique=True)
+
+    objects = InvalidatingManager()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Its list of posts."""
+        return reverse("blog:category", args=[self.slug])
+
+
+class Tag(models.Model):
+    """A topic that posts share across categories."""
+
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80, unique=True)
+
+    objects = InvalidatingManager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The list of posts, filtered by this tag."""
+        return f"{reverse('blog:posts')}?tag={self.slug}"
+
+
+class Post(models.Model):
+    """An article; the public sees it once it is published."""
+
+    class Status(models.TextChoices):
+        """Who sees the post."""
+
+        DRAFT = "draft"
+        PUBLISHED = "published"
+
+    title = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=200, unique=True)
+    excerpt = models.CharField(max_length=300)
+    body = models.TextField()
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="posts")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="posts")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="posts")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
+    published_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+    view_count = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = InvalidatingManager()
+
+    class Meta:
+        ordering = ("-published_at", "-pk")
+        indexes = (models.Index(fields=["status", "-published_at", "-id"], name="blog_post_newest"),)
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """Its page."""
+        return reverse("blog:post", args=[self.slug])
+
+    @property
+    def is_published(self) -> bool:
+        """May the public see it?"""
+        return self.status == self.Status.PUBLISHED

@@ -1,0 +1,43 @@
+"""Bounds what a failing Redis costs the site: no retries, and a pause after a failure."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection, ConnectionPool
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+PAUSE_SECONDS = 2.0
+
+
+class PausingPool(ConnectionPool):
+    """Leaves Redis alone for PAUSE_SECONDS after a connection was lost or refused.
+
+    A page may read several values; without the pause each of them would wait for the timeout of a frozen server.
+    """
+
+    paused_until = 0.0
+    """Reading of the monotonic clock."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # redis-py 8 retries ten times by default, which turns a timeout of half a second into many.
+        super().__init__(*args, retry=Retry(NoBackoff(), 0), **options)
+
+    def get_connection(self, *args: Any, **options: Any) -> Connection:
+        """A connected connection.
+
+        Raises:
+            RedisConnectionError: Redis failed less than PAUSE_SECONDS ago, or fails now.
+        """
+        if time.monotonic() < self.paused_until:
+            raise RedisConnectionError("Redis failed a moment ago and is left alone for now.")
+        return super().get_connection(*args, **options)
+
+    def release(self, connection: Connection) -> None:
+        """Take the connection back; redis-py has closed it if the command or the connecting failed."""
+        if not connection.is_connected:
+            self.paused_until = time.monotonic() + PAUSE_SECONDS
+        super().release(connection)

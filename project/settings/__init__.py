@@ -1,0 +1,1 @@
+"""Settings of the reference site, one module per environment; `environment` alone reads the process environment."""

@@ -1,0 +1,110 @@
+"""What every environment shares; each value that differs comes from the process environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from project.settings import environment, stores
+from project.settings.tiers import tiers
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+SITE_URLS = environment.words("SITE_URLS")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") + [urlsplit(url).hostname or "" for url in SITE_URLS]
+# A proxy may change the Host that Django compares the form's origin with; these are the site's names outside.
+CSRF_TRUSTED_ORIGINS = SITE_URLS
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.sitemaps",
+    "django.contrib.staticfiles",
+    "invalidation",
+    "workers",
+    "project.blog",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Outside everything that may still add a cookie or a Vary, so that it judges the response that leaves.
+    "invalidation.middleware.CacheTagMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+ASGI_APPLICATION = "project.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASE_URL = environment.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'blog.sqlite3'}")
+DATABASES = {"default": stores.database(DATABASE_URL) | {"ATOMIC_REQUESTS": True}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# One Redis serves three purposes, each with its own database and its own setting: a deployment that evicts
+# cache entries moves the other two to an instance that doesn't.
+REDIS_URL = environment.text("REDIS_URL")
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", stores.redis_database(REDIS_URL, 0) or "memory://")
+FRESHNESS_REDIS_URL = environment.text("FRESHNESS_REDIS_URL", stores.redis_database(REDIS_URL, 1))
+CACHE_REDIS_URL = environment.text("CACHE_REDIS_URL", stores.redis_database(REDIS_URL, 2))
+CACHES = {"default": stores.cache(CACHE_REDIS_URL)}
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+
+INVALIDATION: dict[str, Any] = {
+    "TIERS": tiers(
+        redis=bool(CACHE_REDIS_URL),
+        varnish=environment.words("VARNISH_NODES"),
+        nginx=environment.words("NGINX_NODES"),
+        secret=environment.text("PURGE_SECRET"),
+    ),
+    "SITES": SITE_URLS,
+    "REDIS_URL": FRESHNESS_REDIS_URL,
+}
+
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = environment.text("STATIC_ROOT", str(BASE_DIR / "staticfiles"))
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO")},
+}
