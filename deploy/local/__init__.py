@@ -1,0 +1,9 @@
+"""Real servers on free ports in a private state folder: for the tests, the demo and `make up`."""
+
+from __future__ import annotations
+
+from deploy.local.postgres import Postgres
+from deploy.local.processes import Service, ServiceFailed, free_port, wait_for
+from deploy.local.redis import Redis
+
+__all__ = ["Postgres", "Redis", "Service", "ServiceFailed", "free_port", "wait_for"]
