@@ -93,6 +93,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# The superuser that `seed_blog` creates; none where either is empty.
+ADMIN_USERNAME = environment.text("ADMIN_USERNAME")
+ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True

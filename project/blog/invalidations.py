@@ -1,0 +1,80 @@
+"""What a change to the blog makes stale; discovered by the app."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.core.cache.utils import make_template_fragment_key
+from django.urls import reverse
+
+import invalidation
+from project.blog.models import Category, Post, Tag
+from project.blog.queries import summary_key
+
+SIDEBAR_KEYS = [make_template_fragment_key("sidebar")]
+
+
+@invalidation.register(Post)
+class PostRules(invalidation.Rules):
+    """A published post: its page, its summary, and the pages that list it.
+
+    The default tag `blog.post` is on every list and `blog.post:<pk>` on every page that shows the post, so no tags
+    are added. The URLs name the pages without a query string again, for tiers that know no tags.
+    """
+
+    track = ["slug", "category_id", "author_id", "status"]
+    ignore = ["view_count"]
+
+    def when(self, post: Post) -> bool:
+        """A draft is on no page; publishing and unpublishing have the published state on one side."""
+        return post.is_published
+
+    def urls(self, post: Post) -> list[str]:
+        """Beside the post's own page: its API document and the first page of every list it may be in."""
+        return [
+            reverse("blog:api-post", args=[post.slug]),
+            reverse("blog:home"),
+            reverse("blog:posts"),
+            reverse("blog:api-posts"),
+            reverse("blog:sitemap"),
+            reverse("blog:author", args=[post.author.get_username()]),
+            post.category.get_absolute_url(),
+        ]
+
+    def keys(self, post: Post) -> list[str]:
+        """The summary that the page and the API share."""
+        return [summary_key(post)]
+
+
+@invalidation.register(Category)
+class CategoryRules(invalidation.Rules):
+    """A category: named on its posts and in the sidebar of every page, which carry its tags."""
+
+    track = ["slug"]
+
+    def keys(self, category: Category) -> list[str]:
+        """The sidebar."""
+        return SIDEBAR_KEYS
+
+
+@invalidation.register(Tag)
+class TagRules(invalidation.Rules):
+    """A tag: named on its posts and in the sidebar of every page, which carry its tags."""
+
+    track = ["slug"]
+
+    def keys(self, tag: Tag) -> list[str]:
+        """The sidebar."""
+        return SIDEBAR_KEYS
+
+
+@invalidation.register(get_user_model())
+class AuthorRules(invalidation.Rules):
+    """An author: named on their posts, which carry the tag `auth.user:<pk>`."""
+
+    track = ["username"]
+    ignore = ["last_login", "password", "email", "is_staff", "is_superuser"]
+
+    def urls(self, author: AbstractUser) -> list[str]:
+        """The author's list of posts."""
+        return [reverse("blog:author", args=[author.get_username()])]

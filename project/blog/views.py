@@ -1,0 +1,83 @@
+"""The blog's HTML pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from invalidation.http import add_cache_tags
+from project.blog.models import Category, Post, Tag
+from project.blog.public import public_page
+from project.blog.queries import count_view, published, summary, tag_of, tags_of, tags_of_list
+
+POSTS_AT_HOME = 7
+POSTS_PER_PAGE = 12
+
+
+def page_of(request: HttpRequest, posts: QuerySet[Post], size: int = POSTS_PER_PAGE) -> Page[Post]:
+    """The page that `?page=` asks for; Http404 outside the range, so that no invented number is cached."""
+    try:
+        return Paginator(posts, size).page(request.GET.get("page", 1))
+    except InvalidPage as error:
+        raise Http404("There is no such page.") from error
+
+
+def render_list(request: HttpRequest, posts: QuerySet[Post], **context: Any) -> HttpResponse:
+    """A page of posts, tagged with what it shows."""
+    page = page_of(request, posts)
+    add_cache_tags(request, *tags_of_list(page))
+    return render(request, "blog/list.html", {"page": page, **context})
+
+
+@public_page
+def home(request: HttpRequest) -> HttpResponse:
+    """The newest posts."""
+    newest = list(published()[:POSTS_AT_HOME])
+    add_cache_tags(request, *tags_of_list(newest))
+    return render(request, "blog/home.html", {"lead": newest[:1], "posts": newest[1:]})
+
+
+@public_page
+def posts(request: HttpRequest) -> HttpResponse:
+    """All posts, or with `?tag=` those of one tag."""
+    if not (slug := request.GET.get("tag")):
+        return render_list(request, published(), heading="All posts")
+    tag = get_object_or_404(Tag, slug=slug)
+    add_cache_tags(request, tag_of(tag))
+    return render_list(request, published().filter(tags=tag), heading=f"Tagged “{tag}”", query=f"tag={tag.slug}&")
+
+
+@public_page
+def category(request: HttpRequest, slug: str) -> HttpResponse:
+    """The posts of one category."""
+    shown = get_object_or_404(Category, slug=slug)
+    add_cache_tags(request, tag_of(shown))
+    return render_list(request, published().filter(category=shown), heading=shown.name)
+
+
+@public_page
+def author(request: HttpRequest, username: str) -> HttpResponse:
+    """The posts of one author; someone who has published nothing has no page."""
+    shown = get_object_or_404(get_user_model().objects.filter(posts__in=published()).distinct(), username=username)
+    add_cache_tags(request, tag_of(shown))
+    return render_list(request, published().filter(author=shown), heading=shown.get_full_name() or username)
+
+
+@public_page
+def post(request: HttpRequest, slug: str) -> HttpResponse:
+    """One post; a draft does not exist for the public."""
+    shown = get_object_or_404(published(), slug=slug)
+    add_cache_tags(request, *tags_of(shown))
+    count_view(shown)
+    return render(request, "blog/post.html", {"post": shown, "summary": summary(shown)})
+
+
+@public_page
+def about(request: HttpRequest) -> HttpResponse:
+    """What this site is."""
+    return render(request, "blog/about.html")
