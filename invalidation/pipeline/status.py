@@ -1,0 +1,218 @@
+"""Tells how far a purge is: one event's document, the whole pipeline's overview, and waiting for an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypedDict, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from tenacity import Future, RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+from invalidation import conf
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
+from invalidation.pipeline import transitions
+from invalidation.values import Lane
+
+#: States that an event never leaves by itself.
+FINAL = frozenset({EventStatus.DONE, EventStatus.DEAD})
+#: No count reads more rows than this, so that the overview stays cheap over millions of rows.
+COUNT_LIMIT = 100_000
+#: First and longest pause between two looks at an event that is waited for.
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.02, 0.5
+
+DeliveryDocument = TypedDict(
+    "DeliveryDocument",
+    {
+        "tier": str,
+        "node": str,
+        "pass": str,
+        "status": str,
+        "attempts": int,
+        "calls": int,
+        "removed": int | None,
+        "milliseconds": float | None,
+        "external_id": str | None,
+        "error": str | None,
+    },
+)
+
+
+class BatchDocument(TypedDict):
+    """What was merged and purged together."""
+
+    id: int
+    sequence: int | None
+    status: str
+    targets: dict[str, Any]
+    events: int
+
+
+class EventDocument(TypedDict):
+    """What commands, admin and API say of one event; plain JSON, instants in ISO 8601."""
+
+    id: str
+    status: str
+    source: str
+    actor: str
+    reason: str
+    correlation_id: str
+    created_at: str
+    completed_at: str | None
+    targets: dict[str, Any]
+    batch: BatchDocument | None
+    deliveries: list[DeliveryDocument]
+
+
+class TierDocument(TypedDict):
+    """One configured tier and how its deliveries stand, by status; never its options, which hold secrets."""
+
+    tier: str
+    provider: str
+    fills_from: list[str]
+    nodes: list[str]
+    deliveries: dict[str, int]
+
+
+class Overview(TypedDict):
+    """The pipeline at a glance; no number is above `count_limit`, a number equal to it means "at least"."""
+
+    backlog: dict[str, int]
+    lag_seconds: float
+    running_batches: int
+    dead_letters: int
+    tiers: list[TierDocument]
+    count_limit: int
+
+
+def find(identifier: UUID | str) -> Event:
+    """The event with this uid, in whichever database holds it.
+
+    Raises:
+        Event.DoesNotExist: no database has it, or `identifier` is not a UUID.
+    """
+    uid = _uuid(identifier)
+    for alias in conf.settings().databases:
+        if event := Event.objects.using(alias).filter(uid=uid).select_related("batch").first():
+            return event
+    raise Event.DoesNotExist(f"No event has the id {identifier}.")
+
+
+def _uuid(identifier: UUID | str) -> UUID:
+    try:
+        return identifier if isinstance(identifier, UUID) else UUID(identifier)
+    except ValueError as error:
+        raise Event.DoesNotExist(f"{identifier!r} is not the id of an event, which is a UUID.") from error
+
+
+def deliveries_of(event: Event) -> QuerySet[Delivery]:
+    """The deliveries that carry this event, in the order in which they were planned."""
+    return event.batch.deliveries.order_by("id") if event.batch else Delivery.objects.none()
+
+
+def document(event: Event) -> EventDocument:
+    """The status document of an event, the same wherever it is shown."""
+    return {
+        "id": str(event.uid),
+        "status": event.status,
+        "source": event.source,
+        "actor": event.actor,
+        "reason": event.reason,
+        "correlation_id": event.correlation_id,
+        "created_at": event.created_at.isoformat(),
+        "completed_at": event.completed_at.isoformat() if event.completed_at else None,
+        "targets": event.targets,
+        "batch": _batch(event.batch) if event.batch else None,
+        "deliveries": [_delivery(delivery) for delivery in deliveries_of(event)],
+    }
+
+
+def _batch(batch: Batch) -> BatchDocument:
+    return {
+        "id": batch.pk,
+        "sequence": batch.sequence,
+        "status": batch.status,
+        "targets": batch.targets,
+        "events": batch.event_count,
+    }
+
+
+def _delivery(delivery: Delivery) -> DeliveryDocument:
+    return {
+        "tier": delivery.tier,
+        "node": delivery.node,
+        "pass": delivery.delivery_pass,
+        "status": delivery.status,
+        "attempts": delivery.attempts,
+        "calls": delivery.calls,
+        "removed": delivery.removed,
+        "milliseconds": delivery.milliseconds,
+        "external_id": delivery.external_id or None,
+        "error": delivery.error or None,
+    }
+
+
+def overview() -> Overview:
+    """Backlog, lag, running batches, dead letters and tiers, summed over every database with an outbox."""
+    pending = [Event.objects.using(alias).filter(status=EventStatus.PENDING) for alias in _databases()]
+    batches = [Batch.objects.using(alias).filter(status=BatchStatus.RUNNING) for alias in _databases()]
+    deliveries = [Delivery.objects.using(alias) for alias in _databases()]
+    return {
+        "backlog": {lane.value: count(events.filter(lane=lane) for events in pending) for lane in Lane},
+        "lag_seconds": _lag_seconds(pending, timezone.now()),
+        "running_batches": count(batches),
+        "dead_letters": count(rows.filter(status=status) for rows in deliveries for status in transitions.DEAD_LETTERS),
+        "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
+        "count_limit": COUNT_LIMIT,
+    }
+
+
+def _databases() -> tuple[str, ...]:
+    return conf.settings().databases
+
+
+def count(querysets: Iterable[QuerySet[Any]]) -> int:
+    """Rows of all of these together, but no more than COUNT_LIMIT, and without reading more of each."""
+    return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
+
+
+def _lag_seconds(pending: Iterable[QuerySet[Event]], now: datetime) -> float:
+    """Age of the oldest pending event; asked lane by lane, because that is how the index of the claim is sorted."""
+    lanes = [events.filter(lane=lane).order_by("id") for events in pending for lane in Lane]
+    instants = [instant for events in lanes for instant in events.values_list("created_at", flat=True)[:1]]
+    return max(0.0, (now - min(instants)).total_seconds()) if instants else 0.0
+
+
+def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocument:
+    counts = {
+        status.value: count(rows.filter(status=status, tier=tier.name) for rows in deliveries)
+        for status in DeliveryStatus
+    }
+    return {
+        "tier": tier.name,
+        "provider": tier.provider,
+        "fills_from": list(tier.fills_from),
+        "nodes": [node for node in tier.nodes if node],
+        "deliveries": {status: number for status, number in counts.items() if number},
+    }
+
+
+def wait(event_uid: UUID | str, database: str, timeout_seconds: float) -> EventStatus:
+    """Poll until the event is done or dead, for at most `timeout_seconds`; the answer is its status by then."""
+    poll = Retrying(
+        retry=retry_if_result(lambda status: status not in FINAL),
+        stop=stop_after_delay(timeout_seconds),
+        wait=wait_exponential(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
+        retry_error_callback=_last_result,
+    )
+    return poll(_status, event_uid, database)
+
+
+def _status(event_uid: UUID | str, database: str) -> EventStatus:
+    return EventStatus(Event.objects.using(database).values_list("status", flat=True).get(uid=event_uid))
+
+
+def _last_result(state: RetryCallState) -> EventStatus:
+    return cast("Future", state.outcome).result()
