@@ -1,0 +1,35 @@
+"""Event-driven cache invalidation for Django: what changed, where its copies are, and proof that they are gone."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from invalidation.emission.api import invalidate as invalidate
+    from invalidation.emission.registry import register as register
+    from invalidation.emission.rules import Rules as Rules
+    from invalidation.emission.rules import object_tag as object_tag
+    from invalidation.emission.suspension import suspend as suspend
+    from invalidation.emission.suspension import widen as widen
+    from invalidation.values import CacheKey as CacheKey
+    from invalidation.values import Lane as Lane
+
+#: Loaded on first use, because Django imports this package before its app registry is ready.
+_HOMES = {
+    "CacheKey": "values",
+    "Lane": "values",
+    "Rules": "emission.rules",
+    "object_tag": "emission.rules",
+    "register": "emission.registry",
+    "invalidate": "emission.api",
+    "suspend": "emission.suspension",
+    "widen": "emission.suspension",
+}
+__all__ = ["CacheKey", "Lane", "Rules", "invalidate", "object_tag", "register", "suspend", "widen"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

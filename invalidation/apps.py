@@ -1,0 +1,19 @@
+"""The Django app: discovers `invalidations.py` in every app and connects its receivers."""
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class InvalidationConfig(AppConfig):
+    """Cache invalidation."""
+
+    name = "invalidation"
+    label = "invalidation"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from invalidation import checks  # noqa: F401 (registers the system checks)
+        from invalidation.emission import receivers
+
+        autodiscover_modules("invalidations")
+        receivers.connect_all()

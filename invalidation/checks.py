@@ -1,0 +1,76 @@
+"""System checks: settings that would lose purges or leave stale copies, each with a stable id and its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from invalidation import conf
+from invalidation.emission import registry
+from invalidation.managers import InvalidatingQuerySet
+from invalidation.models import AtomicSaveMixin
+from invalidation.pipeline import graph
+from invalidation.providers.registry import provider, provider_class
+
+
+@register("invalidation")
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES."""
+    try:
+        settings = conf.settings()
+        graph.order(settings.tiers)
+        for tier in settings.tiers.values():
+            for node in tier.nodes:
+                provider(tier.name, node)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="invalidation.E001")]
+    return list(_tier_problems(settings))
+
+
+def _tier_problems(settings: conf.Settings) -> Iterator[CheckMessage]:
+    if unknown := set(settings.databases) - set(django_settings.DATABASES):
+        yield Error(f"INVALIDATION['DATABASES'] names {sorted(unknown)}, which DATABASES lacks.", id="invalidation.E002")
+    responses = [tier for tier in settings.tiers.values() if provider_class(tier.provider).holds_responses]
+    if responses and not settings.sites:
+        hint = "Set INVALIDATION['SITES'] to the origins that the site is reached at, such as ['https://example.com']."
+        yield Error("HTTP tiers are configured, but no site.", hint=hint, id="invalidation.E003")
+    if not settings.redis_url:
+        hint = "Set INVALIDATION['REDIS_URL']; without it an in-flight render may re-fill a cache with old content."
+        yield Warning("No Redis for the sequence and the tag index.", hint=hint, id="invalidation.W001")
+
+
+@register("invalidation", "models")
+def check_models(**_: Any) -> list[CheckMessage]:
+    """W002: bulk writes are not seen. W003: an autocommit save can lose its event."""
+    return [*_blind_managers(), *_autocommit()]
+
+
+def _blind_managers() -> Iterator[CheckMessage]:
+    for model in registry.registered():
+        managers = model._meta.managers
+        if model._meta.auto_created or any(isinstance(m.get_queryset(), InvalidatingQuerySet) for m in managers):
+            continue
+        hint = "Use invalidation.managers.InvalidatingManager, or call invalidation.invalidate() after bulk writes."
+        yield Warning(
+            "update(), bulk_create(), bulk_update() and raw SQL on this model invalidate nothing.",
+            hint=hint,
+            obj=model,
+            id="invalidation.W002",
+        )
+
+
+def _autocommit() -> Iterator[CheckMessage]:
+    autocommit = [name for name, database in django_settings.DATABASES.items() if not database.get("ATOMIC_REQUESTS")]
+    models = [m for m in registry.registered() if not issubclass(m, AtomicSaveMixin) and not m._meta.auto_created]
+    if autocommit and models:
+        hint = "Set ATOMIC_REQUESTS, save inside atomic(), or add invalidation.models.AtomicSaveMixin to the models."
+        names = ", ".join(sorted(model._meta.label for model in models))
+        yield Warning(
+            f"Django commits a plain save() before it sends post_save; a crash between the two loses the event of {names}.",
+            hint=hint,
+            id="invalidation.W003",
+        )

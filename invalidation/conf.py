@@ -1,0 +1,153 @@
+"""settings.INVALIDATION, read once into typed frozen values; the only module that reads Django's settings for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One cache layer: which product, which caches it fills from, which nodes it has."""
+
+    name: str
+    provider: str
+    fills_from: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ("",)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Handed to the provider; may hold secrets, hence never shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, its unit in its name, its default here and nowhere else."""
+
+    tiers: Mapping[str, Tier]
+    """By name; the order of declaration carries no meaning, `fills_from` does."""
+
+    sites: tuple[str, ...] = ()
+    """Schemes and hosts that a path stands for; no other host is ever sent a purge."""
+
+    databases: tuple[str, ...] = ("default",)
+    """Aliases that hold an outbox."""
+
+    redis_url: str = ""
+    """Redis for the sequence, tag stamps and tag index; not evicting. Empty: those features are off."""
+
+    redis_timeout_seconds: float = 0.25
+    """Bound on one call to that Redis from a web request."""
+
+    announce_timeout_seconds: float = 0.5
+    """Bound on connecting to, and on each answer of, the broker when a commit is announced."""
+
+    announce_pause_seconds: float = 5.0
+    """After a failed announcement the process leaves the broker alone for this long; the sweep covers."""
+
+    claim_limit: int = 500
+    """Most events merged into one batch."""
+
+    linger_milliseconds: int = 20
+    """How long a drain waits for more when events arrive fast."""
+
+    lease_seconds: float = 60.0
+    """A delivery still running after this long belongs to a dead worker and is taken over."""
+
+    max_attempts: int = 8
+    """Attempts before a delivery is a dead letter."""
+
+    backoff_base_seconds: float = 0.5
+    """Upper bound of the first wait; doubles with every attempt."""
+
+    backoff_cap_seconds: float = 300.0
+    """Longest wait between two attempts."""
+
+    sweep_after_seconds: float = 5.0
+    """A pending event or an idle delivery this old has lost its announcement."""
+
+    sweep_interval_seconds: float = 5.0
+    """How often beat looks for them."""
+
+    retention_days: float = 14.0
+    """Finished events, batches and deliveries are pruned after this long."""
+
+    longest_render_seconds: float = 10.0
+    """No response takes longer than this from its first query to its last byte."""
+
+    replica_lag_seconds: float = 0.0
+    """Longest lag of a database replica that pages are rendered from."""
+
+    degraded_ttl_seconds: int = 10
+    """Shared lifetime of a response rendered while the freshness Redis was away."""
+
+    index_ttl_seconds: int = 86_400
+    """The tag index forgets a URL this long after its last render; at least the longest shared lifetime."""
+
+    index_max_urls_per_tag: int = 10_000
+    """Above this the tag overflows, and its purge widens to everything on tiers without tags."""
+
+
+def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
+    """One entry of TIERS, checked for misspelt and missing names."""
+    if unknown := set(declared) - TIER_FIELDS:
+        raise ImproperlyConfigured(
+            f"INVALIDATION['TIERS'][{name!r}] has unknown names {sorted(unknown)}; use {sorted(TIER_FIELDS)}."
+        )
+    if "PROVIDER" not in declared:
+        raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}] needs a 'PROVIDER', the dotted path of a class.")
+    nodes = tuple(node.rstrip("/") for node in declared.get("NODES", ())) or ("",)
+    return Tier(
+        name, declared["PROVIDER"], tuple(declared.get("FILLS_FROM", ())), nodes, dict(declared.get("OPTIONS", {}))
+    )
+
+
+def _site(site: str) -> str:
+    """An origin without a trailing slash, its host in lower case."""
+    parts = urlsplit(site)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise ImproperlyConfigured(
+            f"INVALIDATION['SITES'] holds {site!r}; write a scheme and host, such as 'https://example.com'."
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def parse(declared: Mapping[str, Any]) -> Settings:
+    """Turn the dictionary of the settings module into Settings.
+
+    Raises:
+        ImproperlyConfigured: a name is unknown or a value can't be used; the message names the fix.
+    """
+    known = {setting.name.upper(): setting for setting in fields(Settings)}
+    if unknown := set(declared) - set(known):
+        raise ImproperlyConfigured(f"INVALIDATION has unknown settings {sorted(unknown)}; known are {sorted(known)}.")
+    values: dict[str, Any] = {known[name].name: value for name, value in declared.items()}
+    for name, value in values.items():
+        default = known[name.upper()].default
+        if default is not MISSING and isinstance(default, int | float) and not isinstance(value, int | float):
+            raise ImproperlyConfigured(f"INVALIDATION[{name.upper()!r}] takes a number, not {value!r}.")
+    values["tiers"] = {name: _tier(name, tier) for name, tier in values.get("tiers", {}).items()}
+    values["sites"] = tuple(map(_site, values.get("sites", ())))
+    values["databases"] = tuple(values.get("databases", ("default",)))
+    return Settings(**values)
+
+
+@cache
+def settings() -> Settings:
+    """The settings in force, parsed once per process (again after a test overrides them)."""
+    return parse(getattr(django_settings, "INVALIDATION", {}))
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "INVALIDATION":
+        settings.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="invalidation.conf")

@@ -1,0 +1,82 @@
+"""Which rules apply to which model: `register`, and the look-up that knows proxies, parents and children."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar, overload
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
+
+from invalidation.emission.rules import Rules
+
+RulesClass = TypeVar("RulesClass", bound=type[Rules])
+_registered: dict[type[Model], Rules] = {}
+
+
+@overload
+def register(*models: type[Model]) -> Callable[[RulesClass], RulesClass]: ...
+@overload
+def register(*models: type[Model], rules: type[Rules]) -> None: ...
+def register(*models: type[Model], rules: type[Rules] = Rules) -> Callable[[RulesClass], RulesClass] | None:
+    """Invalidate what instances of these models appear in, from now on.
+
+    Called plainly it applies the defaults of Rules; as a decorator of a Rules subclass it applies that.
+
+    Raises:
+        ImproperlyConfigured: not a concrete or proxy model.
+    """
+    if not models:
+        raise ImproperlyConfigured("invalidation.register() needs a model: write @invalidation.register(Post).")
+    for model in models:
+        _add(model, rules)
+
+    def decorate(declared: RulesClass) -> RulesClass:
+        for model in models:
+            _add(model, declared)
+        return declared
+
+    return decorate
+
+
+def _add(model: type[Model], rules: type[Rules]) -> None:
+    if not (isinstance(model, type) and issubclass(model, Model)) or model._meta.abstract:
+        raise ImproperlyConfigured(f"{model!r} can't be registered: give a model class that isn't abstract.")
+    _registered[model] = rules(model)
+    rules_for.cache_clear()
+    if apps.models_ready:
+        from invalidation.emission import receivers
+
+        receivers.connect(model)
+
+
+def unregister(model: type[Model]) -> None:
+    """Forget the rules of a model."""
+    _registered.pop(model, None)
+    rules_for.cache_clear()
+
+
+def registered() -> dict[type[Model], Rules]:
+    """Model to rules, as registered."""
+    return dict(_registered)
+
+
+@cache
+def rules_for(model: type[Model]) -> tuple[Rules, ...]:
+    """Rules of the model itself, of what it is a proxy of, of its parents and of its multi-table children."""
+    return tuple(rules for known, rules in _registered.items() if related(model, known))
+
+
+def related(model: type[Model], known: type[Model]) -> bool:
+    """Is a row of `model` also a row of `known`, or can it be the parent row of one?"""
+    concrete, registered_concrete = model._meta.concrete_model, known._meta.concrete_model
+    if concrete is None or registered_concrete is None:
+        return False
+    return issubclass(concrete, registered_concrete) or concrete in registered_concrete._meta.get_parent_list()
+
+
+def relatives(known: type[Model]) -> list[type[Model]]:
+    """Every model whose writes may change a row of `known`: itself, proxies, children and parents."""
+    return [model for model in apps.get_models(include_auto_created=True) if related(model, known)]

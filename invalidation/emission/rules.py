@@ -1,0 +1,87 @@
+"""Rules: what an instance of a registered model makes stale."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from django.db.models import Model
+
+from invalidation.values import TAG_PATTERN, CacheKey, Targets
+
+FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
+
+
+def model_tag(model: type[Model]) -> str:
+    """`blog.post` for the model Post of the app blog."""
+    return model._meta.label_lower
+
+
+def object_tag(model: type[Model], pk: Any) -> str:
+    """`blog.post:42`. A key outside the tag alphabet is replaced by a digest, so that two never share a tag."""
+    tag = f"{model_tag(model)}:{pk}"
+    if TAG_PATTERN.fullmatch(tag):
+        return tag
+    return f"{model_tag(model)}:h-{hashlib.blake2s(str(pk).encode(), digest_size=16).hexdigest()}"
+
+
+class Rules:
+    """What changes of one model invalidate; subclass to add to the defaults.
+
+    The defaults are the model tag, the object tag and `get_absolute_url()`. Every method receives an instance
+    in its old or its new state and must not change it.
+    """
+
+    track: ClassVar[Sequence[str] | None] = None
+    """Fields whose old values are invalidated too; None means every field."""
+
+    ignore: ClassVar[Sequence[str]] = ()
+    """Fields that no cached copy shows: a write to these alone emits nothing."""
+
+    lane: ClassVar[str] = "editorial"
+    """Lane of the events."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self.model = model
+
+    def when(self, instance: Any) -> bool:
+        """Is this state visible to the public? Asked for the old and for the new state."""
+        return True
+
+    def tags(self, instance: Any) -> Iterable[str]:
+        """Tags besides the model tag and the object tag."""
+        return ()
+
+    def urls(self, instance: Any) -> Iterable[str]:
+        """Paths or absolute URLs besides `get_absolute_url()`."""
+        return ()
+
+    def prefixes(self, instance: Any) -> Iterable[str]:
+        """Paths or absolute URLs below which everything is stale."""
+        return ()
+
+    def keys(self, instance: Any) -> Iterable[str | CacheKey]:
+        """Keys of Django caches."""
+        return ()
+
+    def default_targets(self, instance: Model) -> Targets:
+        """The model tag and the object tag: all that is known without looking at the instance's relations."""
+        return Targets.of(tags=[model_tag(self.model), object_tag(self.model, instance.pk)])
+
+    def targets(self, instance: Any) -> Targets:
+        """Everything that this state of the instance makes stale; empty if `when` says no.
+
+        Raises:
+            InvalidTarget: a method gave a tag, URL, prefix or key that can't be purged.
+        """
+        if not self.when(instance):
+            return Targets()
+        own = [instance.get_absolute_url()] if hasattr(instance, "get_absolute_url") else []
+        return self.default_targets(instance) | Targets.of(
+            tags=self.tags(instance),
+            urls=[*own, *self.urls(instance)],
+            prefixes=self.prefixes(instance),
+            keys=self.keys(instance),
+        )

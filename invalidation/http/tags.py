@@ -1,0 +1,51 @@
+"""Which tags a response carries: collected on the request while it is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar, cast
+
+from django.http import HttpRequest
+
+from invalidation.values import checked_tag
+
+#: Attribute of a request that holds its tags.
+TAGS = "cache_tags"
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def add_cache_tags(request: HttpRequest, *tags: str) -> None:
+    """Say that the response to `request` shows what these tags stand for.
+
+    Raises:
+        InvalidTarget: one of them is not a tag.
+    """
+    known: set[str] = request.__dict__.setdefault(TAGS, set())
+    known.update(map(checked_tag, tags))
+
+
+def tags_of(request: HttpRequest) -> frozenset[str]:
+    """The tags collected so far."""
+    return frozenset(request.__dict__.get(TAGS, ()))
+
+
+def cache_tags(*tags: str) -> Callable[[View], View]:
+    """Decorate a view, sync or async, whose every response carries these tags."""
+    checked = tuple(map(checked_tag, tags))
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def tagged(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            add_cache_tags(request, *checked)
+            return view(request, *args, **kwargs)
+
+        @wraps(view)
+        async def tagged_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            add_cache_tags(request, *checked)
+            return await view(request, *args, **kwargs)
+
+        return cast("View", tagged_async if iscoroutinefunction(view) else tagged)
+
+    return decorate

@@ -1,0 +1,42 @@
+"""Middleware: tags, sequence and the in-flight guard on every response that a shared cache may store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponseBase
+
+from invalidation.http import guard
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+class CacheTagMiddleware:
+    """Place it outside everything that may add a cookie or a header, so that it judges the response that leaves.
+
+    Costs two Redis round trips per cacheable response: the sequence before, the stamps and the index after.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response: Any = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if iscoroutinefunction(self):
+            return self._respond(request)
+        since = guard.begin(request)
+        response: HttpResponseBase = self.get_response(request)
+        guard.end(request, response, since)
+        return response
+
+    async def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        since = await sync_to_async(guard.begin)(request)
+        response: HttpResponseBase = await self.get_response(request)
+        await sync_to_async(guard.end)(request, response, since)
+        return response

@@ -1,0 +1,167 @@
+"""The outbox and its truth: Event (what changed), Batch (what was merged), Delivery (what each tier node did)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models, router, transaction
+from django.utils import timezone
+
+from invalidation.values import Lane
+
+
+class EventStatus(models.TextChoices):
+    """State of an event."""
+
+    PENDING = "pending"  # stored, not yet claimed by a drain
+    CLAIMED = "claimed"  # part of a batch whose deliveries are under way
+    DONE = "done"  # every delivery of its batch was confirmed
+    DEAD = "dead"  # at least one delivery of its batch ended as a dead letter
+
+
+class BatchStatus(models.TextChoices):
+    """State of a batch."""
+
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class DeliveryStatus(models.TextChoices):
+    """State of one batch on one node of one tier. The transitions stand in `pipeline.transitions`."""
+
+    PENDING = "pending"  # waits for the tiers it fills from
+    RUNNING = "running"  # a worker holds the lease
+    PURGED = "purged"  # final: the cache proved it
+    ACCEPTED = "accepted"  # the vendor runs a job; polled to its end
+    DEFERRED = "deferred"  # put off without consuming an attempt
+    FAILED = "failed"  # tried again at available_at
+    REJECTED = "rejected"  # dead letter: refused for good
+    DEAD = "dead"  # dead letter: attempts exhausted
+
+
+class Pass(models.TextChoices):
+    """Why a delivery exists."""
+
+    PURGE = "purge"
+    REPEAT = "repeat"  # a tier further in succeeded late
+    REBOUND = "rebound"  # again after the longest render
+
+
+class Batch(models.Model):
+    """Events claimed together, their targets merged."""
+
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
+    tiers = models.CharField(max_length=255, blank=True)
+    """Tiers asked for, comma-separated; empty means all."""
+    targets = models.JSONField(default=dict)
+    event_count = models.PositiveIntegerField(default=0)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    """Of the first of its events; logs name it from here to the last provider call."""
+    sequence = models.BigIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=16, choices=BatchStatus.choices, default=BatchStatus.RUNNING)
+    rebound_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = (
+            models.Index(fields=["created_at"], name="invalidation_batch_created"),
+            models.Index(fields=["id"], name="invalidation_batch_running", condition=models.Q(status="running")),
+            models.Index(fields=["rebound_at"], name="invalidation_batch_rebound"),
+        )
+
+    def __str__(self) -> str:
+        return f"batch {self.pk}"
+
+
+class Event(models.Model):
+    """A recorded fact: these targets became stale in the transaction that wrote this row."""
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=32)
+    actor = models.CharField(max_length=150, blank=True)
+    reason = models.CharField(max_length=255, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
+    tiers = models.CharField(max_length=255, blank=True)
+    """Tiers asked for, comma-separated; empty means all."""
+    targets = models.JSONField(default=dict)
+    status = models.CharField(max_length=16, choices=EventStatus.choices, default=EventStatus.PENDING)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+
+    class Meta:
+        permissions = (("purge", "Can enqueue a purge"), ("purge_everything", "Can enqueue a purge of everything"))
+        indexes = (
+            models.Index(fields=["lane", "id"], name="invalidation_event_pending", condition=models.Q(status="pending")),
+            models.Index(fields=["created_at"], name="invalidation_event_created"),
+            models.Index(fields=["correlation_id"], name="invalidation_event_correlate"),
+        )
+
+    def __str__(self) -> str:
+        return f"event {self.uid}"
+
+
+class Delivery(models.Model):
+    """One batch on one node of one tier."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="deliveries")
+    tier = models.CharField(max_length=64)
+    node = models.CharField(max_length=255, blank=True)
+    delivery_pass = models.CharField("pass", max_length=16, choices=Pass.choices, default=Pass.PURGE)
+    status = models.CharField(max_length=16, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    leases = models.PositiveIntegerField(default=0)
+    """How often a worker took it; the number is the token without which nobody may settle."""
+    created_at = models.DateTimeField(default=timezone.now)
+    available_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    """End of the first attempt: the tiers outside wait for it."""
+    completed_at = models.DateTimeField(null=True, blank=True)
+    calls = models.PositiveIntegerField(default=0)
+    removed = models.PositiveIntegerField(null=True, blank=True)
+    milliseconds = models.FloatField(null=True, blank=True)
+    external_id = models.CharField(max_length=255, blank=True)
+    steps = models.JSONField(null=True, blank=True)
+    """Calls still to make; null until planned."""
+    decisions = models.JSONField(default=list, blank=True)
+    """Where the plan widened, and why."""
+    reply = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = (
+            models.Index(fields=["batch", "tier"], name="invalidation_delivery_tier"),
+            models.Index(
+                fields=["available_at"],
+                name="invalidation_delivery_due",
+                condition=models.Q(status__in=["pending", "running", "accepted", "deferred", "failed"]),
+            ),
+            models.Index(fields=["status", "tier"], name="invalidation_delivery_status"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.delivery_pass} of batch {self.batch_id} on {self.tier} {self.node}".strip()
+
+
+class AtomicSaveMixin(models.Model):
+    """Makes `save()` one transaction with its signals, so that in autocommit mode the event can't be lost.
+
+    Django commits an autocommit `save()` before it sends `post_save`; a process that dies between the two has
+    changed the row and recorded nothing. `delete()` is atomic in Django already.
+    """
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            super().save(*args, **kwargs)

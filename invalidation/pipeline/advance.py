@@ -1,0 +1,52 @@
+"""After every change of a delivery: which others may run now, and is the batch complete?"""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
+from invalidation.pipeline import graph
+from invalidation.pipeline.transitions import batch_status
+from invalidation.signals import batch_settled, deliveries_ready, tell
+
+
+def hand_out(database: str, batch: Batch) -> None:
+    """Announce the deliveries that nothing holds back any more, and settle the batch once all are final.
+
+    Two workers that end inner deliveries at the same time may both announce an outer one: the lease admits one.
+    """
+    rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk).select_related("batch"))
+    ready = startable(rows)
+    if ready:
+        tell(deliveries_ready, "hand_out_failed", database=database, deliveries=ready, wait_seconds=0.0)
+    status = batch_status([DeliveryStatus(row.status) for row in rows])
+    if status != BatchStatus.RUNNING:
+        _settle(database, batch, status)
+
+
+def startable(rows: list[Delivery]) -> list[Delivery]:
+    """Pending deliveries whose inner tiers were all attempted, within the same pass."""
+    tiers = conf.settings().tiers
+    ready: list[Delivery] = []
+    for delivery_pass in {row.delivery_pass for row in rows}:
+        own = [row for row in rows if row.delivery_pass == delivery_pass]
+        pending = [row for row in own if row.status == DeliveryStatus.PENDING]
+        free = graph.unblocked(
+            tiers, (row.tier for row in pending), (row.tier for row in own if row.attempted_at is None)
+        )
+        ready += [row for row in pending if row.tier in free]
+    return ready
+
+
+def _settle(database: str, batch: Batch, status: BatchStatus) -> None:
+    """Settle batch and events together; only the first of several callers does."""
+    now = timezone.now()
+    open_batch = Batch.objects.using(database).filter(~Q(status=status), pk=batch.pk)
+    if not open_batch.update(status=status, completed_at=now):
+        return
+    ended = EventStatus.DEAD if status == BatchStatus.DEAD else EventStatus.DONE
+    Event.objects.using(database).filter(batch_id=batch.pk).update(status=ended, completed_at=now)
+    batch.status, batch.completed_at = status, now
+    tell(batch_settled, "batch_receiver_failed", database=database, batch=batch)

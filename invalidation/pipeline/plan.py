@@ -1,0 +1,134 @@
+"""From targets to provider calls, within each provider's capabilities and limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from invalidation.exceptions import InvalidTarget
+from invalidation.pipeline.sites import expand
+from invalidation.providers.base import Provider
+from invalidation.values import CacheKey, Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One provider call: the verb and what it is handed."""
+
+    verb: str
+    items: tuple[Any, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """JSON form, kept on the delivery so that a later attempt goes on where this one stopped."""
+        return {"verb": self.verb, "items": [i.document() if isinstance(i, CacheKey) else i for i in self.items]}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Step:
+        """Inverse of `document()`."""
+        items = document["items"]
+        return cls(document["verb"], tuple(map(CacheKey.of, items) if document["verb"] == "purge_keys" else items))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the tag index knows: URLs that carry the tags, lie below the prefixes, or are cached at all."""
+
+    urls: frozenset[str] = frozenset()
+    complete: bool = True
+    """False: the index had to drop URLs, so that naming them is not enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Calls in order, and what was decided on the way that a person should see."""
+
+    steps: tuple[Step, ...] = ()
+    decisions: tuple[str, ...] = field(default=())
+
+
+def concerns(targets: Targets, provider: type[Provider]) -> bool:
+    """Has this product anything to do with these targets?"""
+    if provider.holds_responses:
+        return bool(targets.everything or targets.tags or targets.urls or targets.prefixes)
+    return bool(targets.everything or targets.tags or targets.keys)
+
+
+def unresolved(targets: Targets, provider: type[Provider]) -> Targets:
+    """The part that this product can't do by itself, so that the tag index must name URLs."""
+    if not provider.holds_responses:
+        return Targets()
+    return Targets(
+        tags=frozenset() if provider.supports_tags else targets.tags,
+        prefixes=frozenset() if provider.supports_prefixes else targets.prefixes,
+        everything=targets.everything and not provider.supports_everything,
+    )
+
+
+def plan(targets: Targets, provider: type[Provider], sites: Sequence[str], resolution: Resolution) -> Plan:
+    """The fewest calls that remove every copy of `targets` which this product may hold.
+
+    `resolution` answers `unresolved(targets, provider)`.
+    """
+    if targets.everything and provider.supports_everything:
+        return Plan((Step("purge_everything"), *_chunks("purge_keys", _keys(targets, provider), _by_count(1000))))
+    urls, foreign = _expanded(targets.urls, sites)
+    prefixes, foreign_prefixes = _expanded(targets.prefixes, sites)
+    steps: list[Step] = []
+    if provider.supports_tags or not provider.holds_responses:
+        fits = _by_size(provider.max_tags_per_call, provider.max_tag_bytes_per_call)
+        steps += _chunks("purge_tags", sorted(targets.tags), fits)
+    steps += _chunks("purge_keys", _keys(targets, provider), _by_count(provider.max_keys_per_call))
+    if provider.holds_responses:
+        if provider.supports_prefixes:
+            steps += _chunks("purge_prefixes", sorted(prefixes), _by_count(provider.max_prefixes_per_call))
+        steps += _chunks("purge_urls", sorted(urls | resolution.urls), _by_count(provider.max_urls_per_call))
+    return Plan(tuple(steps), tuple(_decisions(targets, provider, resolution, foreign | foreign_prefixes)))
+
+
+def _keys(targets: Targets, provider: type[Provider]) -> list[CacheKey]:
+    return [] if provider.holds_responses else sorted(targets.keys)
+
+
+def _expanded(urls: Iterable[str], sites: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Absolute URLs, and those that no configured site serves."""
+    known: set[str] = set()
+    foreign: set[str] = set()
+    for url in urls:
+        try:
+            known.update(expand(url, sites))
+        except InvalidTarget:
+            foreign.add(url)
+    return frozenset(known), frozenset(foreign)
+
+
+def _decisions(
+    targets: Targets, provider: type[Provider], resolution: Resolution, foreign: frozenset[str]
+) -> Iterator[str]:
+    if foreign:
+        yield f"left out {len(foreign)} URLs on no configured site, such as {min(foreign)}"
+    if unresolved(targets, provider) and not resolution.complete:
+        yield "the tag index has overflowed; copies that it no longer names live until they expire"
+
+
+Fits = Callable[[Sequence[Any], Any], bool]
+
+
+def _by_count(limit: int) -> Fits:
+    return lambda chunk, _: len(chunk) < limit
+
+
+def _by_size(limit: int, limit_bytes: int) -> Fits:
+    """A chunk of at most `limit` strings whose joined length, one separator each, stays within `limit_bytes`."""
+    return lambda chunk, item: len(chunk) < limit and sum(map(len, chunk)) + len(chunk) + len(item) <= limit_bytes
+
+
+def _chunks(verb: str, items: Sequence[Any], fits: Fits) -> Iterator[Step]:
+    chunk: list[Any] = []
+    for item in items:
+        if chunk and not fits(chunk, item):
+            yield Step(verb, tuple(chunk))
+            chunk = []
+        chunk.append(item)
+    if chunk:
+        yield Step(verb, tuple(chunk))

@@ -1,0 +1,37 @@
+"""What a purge would do: for the admin's confirmation and `purge --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from invalidation import conf
+from invalidation.pipeline import graph
+from invalidation.pipeline.coalesce import coalesce
+from invalidation.pipeline.plan import Step, concerns
+from invalidation.pipeline.resolve import plan_targets
+from invalidation.providers.registry import provider_class
+from invalidation.values import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTier:
+    """The calls that one node would receive."""
+
+    tier: str
+    node: str
+    steps: tuple[Step, ...]
+    decisions: tuple[str, ...]
+
+
+def preview(targets: Targets, tiers: Collection[str] | None = None) -> list[PlannedTier]:
+    """Plan without recording anything, innermost tiers first; `tiers` None means all."""
+    declared = conf.settings().tiers
+    merged = coalesce([targets])
+    rows: list[PlannedTier] = []
+    for name in graph.order(declared):
+        if (tiers and name not in tiers) or not concerns(merged, provider_class(declared[name].provider)):
+            continue
+        plan = plan_targets(merged, name)
+        rows += [PlannedTier(name, node, plan.steps, plan.decisions) for node in declared[name].nodes]
+    return rows

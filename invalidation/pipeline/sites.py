@@ -1,0 +1,33 @@
+"""Which absolute URLs a path stands for, and the guard that no other host is ever sent a purge. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from invalidation.exceptions import InvalidTarget
+
+
+def origin(url: str) -> str:
+    """Scheme and host of an absolute URL, the host in lower case."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def expand(url: str, sites: Sequence[str]) -> tuple[str, ...]:
+    """The absolute URLs that a path or an absolute URL stands for.
+
+    Raises:
+        InvalidTarget: an absolute URL is on none of `sites`, or a path is given and there are none.
+    """
+    if url.startswith("/"):
+        if not sites:
+            raise InvalidTarget(
+                f"{url!r} stands for no URL: set INVALIDATION['SITES'] to the origins of the site, "
+                "such as ['https://example.com']."
+            )
+        return tuple(site + url for site in sites)
+    own = origin(url)
+    if own not in sites:
+        raise InvalidTarget(f"{url!r} is on none of the configured sites; add {own!r} to INVALIDATION['SITES'].")
+    return (own + (url[len(own) :] or "/"),)

@@ -1,0 +1,102 @@
+"""Django caches: keys of any alias and version, and the tag versions that the tagged cache compares."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any, ClassVar
+
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.exceptions import ImproperlyConfigured
+from django_redis.cache import RedisCache
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
+
+from invalidation.exceptions import RejectedError, TransientError
+from invalidation.providers.base import Provider, Reply
+from invalidation.values import CacheKey
+
+#: Keys looked at per SCAN, and removed per UNLINK.
+SCAN_COUNT = 1000
+TAG_VERSION_KEY = "invalidation:tag:"
+
+
+class Redis(Provider):
+    """Every alias in the option `CACHES`, through django-redis or any other Django cache backend."""
+
+    holds_responses: ClassVar[bool] = False
+    supports_tags: ClassVar[bool] = True
+    supports_everything: ClassVar[bool] = True
+    max_tags_per_call: ClassVar[int] = 1000
+
+    def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
+        super().__init__(tier, node, options)
+        if unknown := set(options) - {"CACHES"}:
+            raise ImproperlyConfigured(f"Tier {tier!r} has unknown OPTIONS {sorted(unknown)}; known is 'CACHES'.")
+        self.aliases = tuple(options.get("CACHES", ["default"]))
+
+    def purge_urls(self, urls: Sequence[str]) -> Reply:
+        """Application caches hold values, not URLs: nothing to remove."""
+        return Reply(removed=0)
+
+    def purge_tags(self, tags: Sequence[str]) -> Reply:
+        """Delete the version of each tag; a missing version equals none, so every value stamped with it is stale."""
+        keys = [TAG_VERSION_KEY + tag for tag in tags]
+        return Reply(removed=sum(_deleted(alias, keys, version=1) for alias in self.aliases))
+
+    def purge_keys(self, keys: Sequence[CacheKey]) -> Reply:
+        """Delete keys, one command per alias and version."""
+        removed = 0
+        for (alias, version), group in groupby(sorted(keys, key=_home), key=_home):
+            names = [key.key for key in group]
+            removed += _deleted(alias, names, version=None if version == -1 else version)
+        return Reply(removed=removed)
+
+    def purge_everything(self) -> Reply:
+        """Empty each alias: its own prefix alone where it has one, for a Redis may serve others too."""
+        return Reply(removed=sum(_emptied(alias) for alias in self.aliases))
+
+
+_home = attrgetter("alias", "version")
+
+
+def _cache(alias: str) -> Any:
+    try:
+        return caches[alias]
+    except InvalidCacheBackendError as error:
+        raise RejectedError(f"There is no cache {alias!r} in CACHES; add it or correct the key's alias.") from error
+
+
+@contextmanager
+def _translated(alias: str, verb: str) -> Iterator[None]:
+    """Errors of a server that is away, as ours. django-redis can be told to ignore them; its client never does."""
+    try:
+        yield
+    except (ConnectionInterrupted, RedisError, OSError) as error:
+        cause = error.__cause__ or error
+        raise TransientError(f"Cache {alias!r} did not {verb}: {type(cause).__name__}", reply=str(cause)) from error
+
+
+def _deleted(alias: str, keys: list[str], version: int | None) -> int:
+    """Delete keys and count them."""
+    cache = _cache(alias)
+    with _translated(alias, "delete"):
+        if isinstance(cache, RedisCache):
+            return int(cache.client.delete_many(keys, version=version) or 0)
+        cache.delete_many(keys, version=version)
+        return len(keys)
+
+
+def _emptied(alias: str) -> int:
+    """Remove every version of every key under the alias' prefix, by SCAN and UNLINK: KEYS stops the server."""
+    cache = _cache(alias)
+    with _translated(alias, "empty"):
+        if not isinstance(cache, RedisCache):
+            cache.clear()
+            return 0
+        server = cache.client.get_client(write=True)
+        found = server.scan_iter(match=f"{glob.escape(str(cache.key_prefix))}:*", count=SCAN_COUNT)
+        return sum(server.unlink(*chunk) for chunk in iter(lambda: list(islice(found, SCAN_COUNT)), []))

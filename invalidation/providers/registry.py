@@ -1,0 +1,43 @@
+"""Provider instances, built lazily from the settings: one per tier node and process."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from invalidation import conf
+from invalidation.providers.base import Provider
+
+
+@cache
+def provider_class(path: str) -> type[Provider]:
+    """The class at a dotted path.
+
+    Raises:
+        ImproperlyConfigured: there is none, or it isn't a Provider.
+    """
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"PROVIDER {path!r} can't be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Provider)):
+        raise ImproperlyConfigured(f"PROVIDER {path!r} is not a subclass of invalidation.providers.base.Provider.")
+    return found
+
+
+@cache
+def provider(tier: str, node: str) -> Provider:
+    """The provider of one node; connections are opened by its first call."""
+    declared = conf.settings().tiers[tier]
+    return provider_class(declared.provider)(tier, node, declared.options)
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "INVALIDATION":
+        provider.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="invalidation.providers")

@@ -1,0 +1,28 @@
+"""Signals by which the pipeline tells the world; the app itself knows neither Celery nor metrics.
+
+event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`
+deliveries_ready  deliveries may run: `database`, `deliveries`, `wait_seconds`
+delivery_settled  an attempt ended: `database`, `delivery`
+batch_settled     every delivery of a batch is final: `database`, `batch`
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.dispatch import Signal
+
+logger = structlog.get_logger(__name__)
+
+event_recorded = Signal()
+deliveries_ready = Signal()
+delivery_settled = Signal()
+batch_settled = Signal()
+
+
+def tell(signal: Signal, action: str, **facts: Any) -> None:
+    """Send to every receiver. One that fails is logged under `action` and stops nobody: the sweep makes good."""
+    for receiver, result in signal.send_robust(None, **facts):
+        if isinstance(result, Exception):
+            logger.warning(action, receiver=getattr(receiver, "__qualname__", repr(receiver)), error=repr(result))

@@ -1,0 +1,152 @@
+"""Frozen values that every layer speaks in: targets, cache keys and lanes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db.models import TextChoices
+
+from invalidation.exceptions import InvalidTarget
+
+TAG_PATTERN = re.compile(r"[a-z0-9_.:-]{1,128}")
+#: Longest path CloudFront takes, the shortest such limit of the tiers (its developer guide,
+#: "Specifying the objects to invalidate").
+MAX_URL_CHARACTERS = 4000
+#: Bytes that would end a request line or a header early.
+CONTROL_PATTERN = re.compile(r"[\x00-\x20\x7f]")
+
+
+class Lane(TextChoices):
+    """Priority of an event: a takedown overtakes editorial work, which overtakes bulk imports."""
+
+    TAKEDOWN = "takedown"
+    EDITORIAL = "editorial"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CacheKey:
+    """One key of a Django cache; a version of -1 means the alias' own default."""
+
+    key: str
+    alias: str = "default"
+    version: int = -1
+
+    @classmethod
+    def of(cls, value: str | CacheKey | Mapping[str, Any]) -> CacheKey:
+        """Accept `"key"`, a CacheKey, or the mapping that `document()` gives."""
+        if isinstance(value, CacheKey):
+            return value
+        key = cls(value) if isinstance(value, str) else cls(**value)
+        if not key.key:
+            raise InvalidTarget("A cache key can't be empty; name the key to delete.")
+        return key
+
+    def document(self) -> str | dict[str, Any]:
+        """JSON form: the bare key where alias and version are the defaults."""
+        if (self.alias, self.version) == ("default", -1):
+            return self.key
+        return {"key": self.key, "alias": self.alias, "version": self.version}
+
+
+def checked_tag(tag: str) -> str:
+    """Return `tag`, or raise InvalidTarget if it is outside the alphabet that every tier can carry."""
+    if not isinstance(tag, str) or not TAG_PATTERN.fullmatch(tag):
+        raise InvalidTarget(
+            f"{tag!r} is not a tag; use 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-', such as 'blog.post:42'."
+        )
+    return tag
+
+
+def checked_url(url: str) -> str:
+    """Return `url`: an absolute http(s) URL, or a path that stands for every configured site."""
+    parts = urlsplit(url)
+    absolute = parts.scheme in ("http", "https") and parts.netloc
+    if not absolute and (not url.startswith("/") or url.startswith("//")):
+        raise InvalidTarget(f"{url!r} is not a URL; give a path such as '/blog/' or a URL that starts with http(s)://.")
+    if CONTROL_PATTERN.search(url) or parts.fragment or "@" in parts.netloc:
+        raise InvalidTarget(f"{url!r} has spaces, control characters, a fragment or credentials; percent-encode it.")
+    if len(url) > MAX_URL_CHARACTERS:
+        raise InvalidTarget(f"A URL of {len(url)} characters is above the limit of {MAX_URL_CHARACTERS}.")
+    return url
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return `prefix`: a URL or path without query; everything below it is meant."""
+    if "?" in prefix or "*" in prefix:
+        raise InvalidTarget(f"{prefix!r} is not a prefix; give the path that the URLs start with, without '*' or '?'.")
+    return checked_url(prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What to invalidate. Build with `Targets.of`, which validates; combine with `|`."""
+
+    tags: frozenset[str] = frozenset()
+    urls: frozenset[str] = frozenset()
+    prefixes: frozenset[str] = frozenset()
+    keys: frozenset[CacheKey] = frozenset()
+    everything: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        tags: Iterable[str] = (),
+        urls: Iterable[str] = (),
+        prefixes: Iterable[str] = (),
+        keys: Iterable[str | CacheKey | Mapping[str, Any]] = (),
+        everything: bool = False,
+    ) -> Targets:
+        """Validate and freeze; raise InvalidTarget for the first value that can't be purged."""
+        for kind, values in (("tags", tags), ("urls", urls), ("prefixes", prefixes), ("keys", keys)):
+            if isinstance(values, str):
+                raise InvalidTarget(f"{kind} takes a list of strings; write {kind}=[{values!r}].")
+        return cls(
+            frozenset(map(checked_tag, tags)),
+            frozenset(map(checked_url, urls)),
+            frozenset(map(checked_prefix, prefixes)),
+            frozenset(map(CacheKey.of, keys)),
+            bool(everything),
+        )
+
+    def __or__(self, other: Targets) -> Targets:
+        return Targets(
+            self.tags | other.tags,
+            self.urls | other.urls,
+            self.prefixes | other.prefixes,
+            self.keys | other.keys,
+            self.everything or other.everything,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.everything or self.tags or self.urls or self.prefixes or self.keys)
+
+    def __len__(self) -> int:
+        return len(self.tags) + len(self.urls) + len(self.prefixes) + len(self.keys) + self.everything
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form that is stored and shown: empty kinds left out, lists sorted."""
+        kinds: dict[str, Any] = {
+            "tags": sorted(self.tags),
+            "urls": sorted(self.urls),
+            "prefixes": sorted(self.prefixes),
+            "keys": [key.document() for key in sorted(self.keys)],
+            "everything": self.everything,
+        }
+        return {kind: values for kind, values in kinds.items() if values}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Targets:
+        """Inverse of `document()`; validates again, because a trigger or a person may have written the row."""
+        return cls.of(**document)
+
+
+def union(targets: Iterable[Targets]) -> Targets:
+    """All of them as one."""
+    return reduce(Targets.__or__, targets, Targets())

@@ -1,0 +1,1 @@
+"""Celery around the app: queues, tasks, schedule, settings. It calls `invalidation`, never the reverse."""

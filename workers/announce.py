@@ -1,0 +1,127 @@
+"""Announcing: the app's signals become Celery messages, within a bound and never at the request's expense."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from celery import current_app
+from kombu import Connection, Producer
+from kombu.pools import producers
+
+from invalidation import conf, context
+from invalidation.models import Delivery
+from invalidation.signals import deliveries_ready, event_recorded
+from invalidation.values import Targets
+from workers.queues import EVENTS, tier_queue
+from workers.setup import VISIBILITY_SECONDS
+
+#: Events named in a message; the drain takes whatever is pending, names are for the person at Flower.
+MAX_NAMED = 20
+#: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
+#: timeout is delivered again and again (kombu #337).
+MAX_COUNTDOWN_SECONDS = VISIBILITY_SECONDS / 2
+
+
+class Pause:
+    """Leaves the broker alone for a while after it failed, so that only one commit per process pays for that."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        """Reading of the monotonic clock."""
+
+    @contextmanager
+    def __call__(self, seconds: float) -> Iterator[bool]:
+        """Yield whether the broker may be asked now; an error inside starts a pause of `seconds`."""
+        try:
+            yield time.monotonic() >= self.until
+        except Exception:
+            self.until = time.monotonic() + seconds
+            raise
+
+
+pause = Pause()
+
+
+def connect() -> None:
+    """Listen to the app."""
+    event_recorded.connect(announce_events, dispatch_uid="workers.announce_events")
+    deliveries_ready.connect(enqueue_deliveries, dispatch_uid="workers.enqueue_deliveries")
+
+
+@cache
+def _connection() -> Connection:
+    """A connection of its own, whose every answer is bounded; opened by its first use, hence after a fork."""
+    seconds = conf.settings().announce_timeout_seconds
+    connection = current_app.connection_for_write()
+    bounded = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0}
+    return connection.clone(transport_options={**connection.transport_options, **bounded})
+
+
+@contextmanager
+def _producer() -> Iterator[Producer]:
+    with producers[_connection()].acquire(block=True, timeout=conf.settings().announce_timeout_seconds) as producer:
+        yield producer
+
+
+def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> None:
+    """Tell the workers that events are pending.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away; the sweep finds the events.
+    """
+    with pause(conf.settings().announce_pause_seconds) as allowed:
+        if not allowed:
+            return
+        with _producer() as producer:
+            _send(
+                "invalidation.drain",
+                {"database": database, "events": uids[:MAX_NAMED], "correlation_id": context.correlation_id()},
+                queue=EVENTS,
+                producer=producer,
+            )
+
+
+def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:
+    """One task per delivery on its tier's queue; long waits are left to the sweep."""
+    if wait_seconds > MAX_COUNTDOWN_SECONDS:
+        return
+    with _producer() as producer:
+        for delivery in deliveries:
+            _send(
+                "invalidation.deliver",
+                {"database": database, "delivery": delivery.pk, **_described(delivery)},
+                queue=tier_queue(delivery.tier),
+                producer=producer,
+                countdown=wait_seconds or None,
+            )
+
+
+def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
+    """One try: a retry would hold the request, and the sweep retries anyway."""
+    current_app.send_task(task, kwargs=arguments, retry=False, ignore_result=True, **options)
+
+
+def _described(delivery: Delivery) -> dict[str, Any]:
+    """What Flower shows of a delivery."""
+    batch = delivery.batch
+    return {
+        "correlation_id": batch.correlation_id,
+        "batch": batch.pk,
+        "tier": delivery.tier,
+        "node": delivery.node,
+        "delivery_pass": delivery.delivery_pass,
+        "purges": summary(Targets.from_document(batch.targets)),
+    }
+
+
+def summary(targets: Targets, limit: int = 5) -> str:
+    """The first few targets, and how many more."""
+    if targets.everything:
+        return "everything"
+    names = [*sorted(targets.tags), *sorted(targets.prefixes), *sorted(targets.urls), *(k.key for k in targets.keys)]
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return " ".join(names[:limit]) + more

@@ -1,0 +1,16 @@
+"""The Django app: announces what the app records, by listening to its signals."""
+
+from django.apps import AppConfig
+
+
+class WorkersConfig(AppConfig):
+    """Celery workers of django-invalidation."""
+
+    name = "workers"
+    label = "workers"
+
+    def ready(self) -> None:
+        from workers import announce, logs
+
+        announce.connect()
+        logs.connect()

@@ -1,0 +1,47 @@
+"""Structured logs of the pipeline: receivers of its signals, each line under the batch's correlation id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from invalidation.models import Batch, Delivery
+from invalidation.signals import batch_settled, delivery_settled
+
+logger = structlog.get_logger("invalidation")
+
+
+def connect() -> None:
+    """Listen to the pipeline."""
+    delivery_settled.connect(log_delivery, dispatch_uid="workers.log_delivery")
+    batch_settled.connect(log_batch, dispatch_uid="workers.log_batch")
+
+
+def log_delivery(*, delivery: Delivery, **_: Any) -> None:
+    """One line per attempt."""
+    logger.info(
+        "delivery_settled",
+        correlation_id=delivery.batch.correlation_id,
+        batch=delivery.batch_id,
+        tier=delivery.tier,
+        node=delivery.node,
+        delivery_pass=delivery.delivery_pass,
+        status=str(delivery.status),
+        attempts=delivery.attempts,
+        removed=delivery.removed,
+        milliseconds=round(delivery.milliseconds or 0.0, 1),
+        error=delivery.error,
+    )
+
+
+def log_batch(*, batch: Batch, **_: Any) -> None:
+    """One line per batch."""
+    logger.info(
+        "batch_settled",
+        correlation_id=batch.correlation_id,
+        batch=batch.pk,
+        status=str(batch.status),
+        events=batch.event_count,
+        sequence=batch.sequence,
+    )
