@@ -1,0 +1,112 @@
+"""Runs Nginx with the site of deploy/nginx."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.processes import Service, ServiceFailed, ask, free_port
+from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render
+
+MODULE = Path("/usr/lib/nginx/modules/ngx_http_cache_purge_module.so")
+LOCAL = ("127.0.0.1",)
+
+
+def binary() -> str:
+    """Nginx' program.
+
+    Raises:
+        ServiceFailed: Nginx or its purge module is not installed.
+    """
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found and MODULE.exists():
+        return found
+    raise ServiceFailed("Install the Debian packages nginx and libnginx-mod-http-cache-purge.")
+
+
+class Nginx(Service):
+    """An Nginx on a port of 127.0.0.1 that caches `upstreams` (host:port each).
+
+    `options` overrides any placeholder of the site; purge_location="" takes the purge out.
+    """
+
+    template = "nginx/site.conf.template"
+    stop_signal = signal.SIGQUIT
+
+    def __init__(
+        self,
+        state_folder: Path,
+        upstreams: Sequence[str],
+        secret: str,
+        *,
+        name: str = "nginx",
+        port: int | None = None,
+        public_port: int | None = None,
+        options: dict[str, Value] | None = None,
+    ) -> None:
+        """`public_port` is the port that visitors use, its own unless something stands in front."""
+        super().__init__(name, state_folder)
+        self.port = port or free_port()
+        self.public_port = public_port or self.port
+        self.upstreams = list(upstreams)
+        self.secret = secret
+        self.options = options or {}
+
+    @property
+    def url(self) -> str:
+        """Address to reach it by, for visitors and as a node of the tier."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def folder(self) -> Path:
+        """Configuration, cache and temporary files."""
+        return self.state_folder / self.name
+
+    def values(self) -> dict[str, Value]:
+        """The placeholders of the site."""
+        defaults: dict[str, Value] = {
+            "listen": f"127.0.0.1:{self.port}",
+            "server_names": "_",
+            "public_port": f":{self.public_port}",
+            "upstreams": self.upstreams,
+            "cache_folder": str(self.folder / "cache"),
+            "cache_size": "64m",
+            "secret": self.secret,
+            "purge_addresses": LOCAL,
+            "trusted_proxies": LOCAL,
+            "private_cookies": PRIVATE_COOKIES,
+            "hidden_headers": TAG_HEADERS,
+            "requests_per_second": "10000",
+            "burst": "30000",
+            "purge_location": "yes",
+        }
+        unused = ("variant_header", "variant_variable", "variants", "static_folder")
+        unused += ("tls_certificate", "tls_key", "hsts_seconds")
+        return {**dict.fromkeys(unused, ""), **defaults, **self.options}
+
+    def prepare(self) -> None:
+        """Render both files; the cache starts empty."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        site = self.folder / "site.conf"
+        site.write_text(render(self.template, self.values()))
+        main: dict[str, Value] = {
+            "module": str(MODULE),
+            "user": "root" if os.geteuid() == 0 else "",
+            "workers": "1",
+            "state_folder": str(self.folder),
+            "mime_types": "/etc/nginx/mime.types",
+            "site": str(site),
+        }
+        (self.folder / "nginx.conf").write_text(render("nginx/nginx.conf.template", main))
+
+    def command(self) -> list[str]:
+        """The master in the foreground."""
+        return [binary(), "-e", "stderr", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
+
+    def is_ready(self) -> bool:
+        """Does it refuse a PURGE without the secret (or, without the purge, answer anything)?"""
+        return ask(self.port, b"PURGE / HTTP/1.0\r\n\r\n").startswith(b"HTTP/")

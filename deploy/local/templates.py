@@ -1,0 +1,39 @@
+"""Renders the configurations under deploy/, for the local runner and for real deployments alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from django.template import Context, Engine
+
+FOLDER = Path(__file__).resolve().parent.parent
+#: Needs no quoting in either language; Python's secrets.token_urlsafe() gives such values.
+SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,}")
+#: Names of Django's own cookies, as a regular expression.
+PRIVATE_COOKIES = "sessionid|csrftoken|messages"
+TAG_HEADERS = ("xkey", "Cache-Tag", "Surrogate-Key")
+
+Value = str | Sequence[str] | Sequence[tuple[str, str]]
+
+
+def render(template: str, values: Mapping[str, Value]) -> str:
+    """The text of e.g. "nginx/site.conf.template" with its placeholders filled in.
+
+    Raises:
+        ValueError: the template mentions a placeholder that `values` lacks, or the secret can't be written into it.
+    """
+    text = (FOLDER / template).read_text()
+    if missing := placeholders(text) - set(values):
+        raise ValueError(f"{template} needs {sorted(missing)}.")
+    if "secret" in values and not SECRET_PATTERN.fullmatch(str(values["secret"])):
+        raise ValueError("The secret must be 16 or more of A-Z, a-z, 0-9, '_' and '-'; try secrets.token_urlsafe().")
+    return Engine(autoescape=False).from_string(text).render(Context(dict(values), autoescape=False))
+
+
+def placeholders(text: str) -> set[str]:
+    """Names that the template's comment documents: two spaces, the name (or names), two spaces, its meaning."""
+    comment = text.partition("{% endcomment %}")[0].partition("Placeholders:\n")[2].partition("\n\n")[0]
+    names = re.findall(r"^  ([a-z_, ]+?)  +\S", comment, re.MULTILINE)
+    return {name.strip() for line in names for name in line.split(",")}
