@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from invalidation import conf, context
@@ -34,10 +34,8 @@ def invalidate(
         InvalidTarget: nothing is asked for, or a tag, URL, prefix, key, tier or lane can't be used.
     """
     targets = Targets.of(tags=tags, urls=urls, prefixes=prefixes, keys=keys, everything=everything)
-    if not targets:
-        raise InvalidTarget("Nothing to invalidate: give tags, urls, prefixes, keys, or everything=True.")
-    for url in targets.urls | targets.prefixes:
-        sites.expand(url, conf.settings().sites)
+    chosen = sorted(set(tiers or ()))
+    check(targets, chosen)
     return outbox.record(
         targets,
         using=using,
@@ -45,19 +43,25 @@ def invalidate(
         actor=context.actor() if actor is None else actor,
         reason=reason,
         lane=_checked_lane(lane),
-        tiers=_checked_tiers(tiers),
+        tiers=",".join(chosen),
     )
+
+
+def check(targets: Targets, tiers: Collection[str] | None = None) -> None:
+    """What `invalidate` checks before it stores anything; also for those who only ask for a plan.
+
+    Raises:
+        InvalidTarget: nothing is asked for, a URL or prefix is on no configured site, or a tier is unknown.
+    """
+    if not targets:
+        raise InvalidTarget("Nothing to invalidate: give tags, urls, prefixes, keys, or everything=True.")
+    for url in targets.urls | targets.prefixes:
+        sites.expand(url, conf.settings().sites)
+    if unknown := set(tiers or ()) - set(conf.settings().tiers):
+        raise InvalidTarget(f"Unknown tiers {sorted(unknown)}; configured are {sorted(conf.settings().tiers)}.")
 
 
 def _checked_lane(lane: str) -> str:
     if lane not in Lane.values:
         raise InvalidTarget(f"{lane!r} is not a lane; use one of {', '.join(Lane.values)}.")
     return str(lane)
-
-
-def _checked_tiers(tiers: Iterable[str] | None) -> str:
-    """The tiers as they are stored: sorted and comma-separated, "" for all."""
-    asked, known = set(tiers or ()), conf.settings().tiers
-    if unknown := asked - set(known):
-        raise InvalidTarget(f"Unknown tiers {sorted(unknown)}; configured are {sorted(known)}.")
-    return ",".join(sorted(asked))
