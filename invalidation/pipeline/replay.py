@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -38,7 +39,8 @@ def replay(deliveries: QuerySet[Delivery], *, actor: str) -> int:
         _reopen(database, [batch.pk for batch in batches])
     logger.info("replayed", deliveries=count, actor=actor, database=database)
     for batch in batches:
-        advance.hand_out(database, batch)
+        # A request may be one transaction: before its commit a worker would still see dead letters.
+        transaction.on_commit(partial(advance.hand_out, database, batch), using=database)
     return count
 
 
