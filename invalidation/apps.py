@@ -12,6 +12,7 @@ class InvalidationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Discover rules, then listen."""
         from invalidation import checks  # noqa: F401 (registers the system checks)
         from invalidation.emission import receivers
 

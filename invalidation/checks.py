@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation import conf
@@ -33,14 +34,16 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 def _tier_problems(settings: conf.Settings) -> Iterator[CheckMessage]:
     if unknown := set(settings.databases) - set(django_settings.DATABASES):
-        yield Error(f"INVALIDATION['DATABASES'] names {sorted(unknown)}, which DATABASES lacks.", id="invalidation.E002")
+        yield Error(
+            f"INVALIDATION['DATABASES'] names {sorted(unknown)}, which DATABASES lacks.", id="invalidation.E002"
+        )
     responses = [tier for tier in settings.tiers.values() if provider_class(tier.provider).holds_responses]
     if responses and not settings.sites:
         hint = "Set INVALIDATION['SITES'] to the origins that the site is reached at, such as ['https://example.com']."
         yield Error("HTTP tiers are configured, but no site.", hint=hint, id="invalidation.E003")
     if not settings.redis_url:
         hint = "Set INVALIDATION['REDIS_URL']; without it an in-flight render may re-fill a cache with old content."
-        yield Warning("No Redis for the sequence and the tag index.", hint=hint, id="invalidation.W001")
+        yield checks.Warning("No Redis for the sequence and the tag index.", hint=hint, id="invalidation.W001")
 
 
 @register("invalidation", "models")
@@ -55,7 +58,7 @@ def _blind_managers() -> Iterator[CheckMessage]:
         if model._meta.auto_created or any(isinstance(m.get_queryset(), InvalidatingQuerySet) for m in managers):
             continue
         hint = "Use invalidation.managers.InvalidatingManager, or call invalidation.invalidate() after bulk writes."
-        yield Warning(
+        yield checks.Warning(
             "update(), bulk_create(), bulk_update() and raw SQL on this model invalidate nothing.",
             hint=hint,
             obj=model,
@@ -69,8 +72,8 @@ def _autocommit() -> Iterator[CheckMessage]:
     if autocommit and models:
         hint = "Set ATOMIC_REQUESTS, save inside atomic(), or add invalidation.models.AtomicSaveMixin to the models."
         names = ", ".join(sorted(model._meta.label for model in models))
-        yield Warning(
-            f"Django commits a plain save() before it sends post_save; a crash between the two loses the event of {names}.",
+        yield checks.Warning(
+            f"Django commits a plain save() before it sends post_save; a crash in between loses the event of {names}.",
             hint=hint,
             id="invalidation.W003",
         )

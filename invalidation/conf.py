@@ -94,6 +94,9 @@ class Settings:
     index_max_urls_per_tag: int = 10_000
     """Above this the tag overflows, and its purge widens to everything on tiers without tags."""
 
+    index_max_urls: int = 1_000_000
+    """Most URLs in the whole tag index."""
+
 
 def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
     """One entry of TIERS, checked for misspelt and missing names."""

@@ -38,6 +38,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         return list(self.model._base_manager.using(self.db).filter(pk__in=pks))
 
     def update(self, **kwargs: Any) -> int:
+        """As Django's; the rows' old and new state become one event."""
         self._for_write = True
         if not self._public(kwargs):
             return super().update(**kwargs)
@@ -52,6 +53,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable[ModelType], *args: Any, **kwargs: Any) -> list[ModelType]:
+        """As Django's; all the rows become one event."""
         self._for_write = True
         with collecting(self.db):
             created = super().bulk_create(objs, *args, **kwargs)
@@ -60,11 +62,13 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         return created
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        """As Django's; the rows' old and new state become one event."""
         self._for_write = True
         with collecting(self.db):  # Django calls update() once per part, which emits into this collection
             return super().bulk_update(*args, **kwargs)
 
     def delete(self) -> tuple[int, dict[str, int]]:
+        """As Django's; the rows, and those that cascade, become one event."""
         self._for_write = True
         with collecting(self.db):
             return super().delete()

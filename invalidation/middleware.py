@@ -28,6 +28,7 @@ class CacheTagMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
+        """The response, or under ASGI its coroutine."""
         if iscoroutinefunction(self):
             return self._respond(request)
         since = guard.begin(request)

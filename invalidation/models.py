@@ -98,7 +98,9 @@ class Event(models.Model):
     class Meta:
         permissions = (("purge", "Can enqueue a purge"), ("purge_everything", "Can enqueue a purge of everything"))
         indexes = (
-            models.Index(fields=["lane", "id"], name="invalidation_event_pending", condition=models.Q(status="pending")),
+            models.Index(
+                fields=["lane", "id"], name="invalidation_event_pending", condition=models.Q(status="pending")
+            ),
             models.Index(fields=["created_at"], name="invalidation_event_created"),
             models.Index(fields=["correlation_id"], name="invalidation_event_correlate"),
         )
@@ -162,6 +164,7 @@ class AtomicSaveMixin(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's, in a transaction."""
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using):
             super().save(*args, **kwargs)

@@ -56,7 +56,7 @@ class CacheKey:
 
 def checked_tag(tag: str) -> str:
     """Return `tag`, or raise InvalidTarget if it is outside the alphabet that every tier can carry."""
-    if not isinstance(tag, str) or not TAG_PATTERN.fullmatch(tag):
+    if not TAG_PATTERN.fullmatch(str(tag)):
         raise InvalidTarget(
             f"{tag!r} is not a tag; use 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-', such as 'blog.post:42'."
         )

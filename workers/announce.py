@@ -58,7 +58,7 @@ def _connection() -> Connection:
     seconds = conf.settings().announce_timeout_seconds
     connection = current_app.connection_for_write()
     bounded = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0}
-    return connection.clone(transport_options={**connection.transport_options, **bounded})
+    return connection.clone(transport_options={**(connection.transport_options or {}), **bounded})
 
 
 @contextmanager

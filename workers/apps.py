@@ -10,6 +10,7 @@ class WorkersConfig(AppConfig):
     label = "workers"
 
     def ready(self) -> None:
+        """Listen to the app."""
         from workers import announce, logs
 
         announce.connect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import ForeignKey, Model
+from django.db.models import ForeignKey, ManyToManyRel, Model
 from django.db.models.signals import m2m_changed, post_delete, post_init, post_save, pre_delete
 
 from invalidation.emission import registry, state
@@ -39,7 +39,7 @@ def connect_all() -> None:
 def _throughs(model: type[Model]) -> list[type[Model]]:
     """Join models of the many-to-many relations of `model`, from both sides."""
     forward = [field.remote_field.through for field in model._meta.many_to_many]
-    reverse = [relation.through for relation in model._meta.related_objects if relation.many_to_many]
+    reverse = [side.through for side in model._meta.related_objects if isinstance(side, ManyToManyRel)]
     return [through for through in forward + reverse if through is not None]
 
 
@@ -47,6 +47,7 @@ class ThroughRules(Rules):
     """A row of an explicit join model makes stale what the registered models at its ends make stale."""
 
     def targets(self, instance: Any) -> Targets:
+        """The targets of both ends."""
         ends = (field for field in instance._meta.concrete_fields if isinstance(field, ForeignKey))
         related = (getattr(instance, end.name) for end in ends if registry.rules_for(end.related_model))
         return union(targets_of(end) for end in related if end is not None)
@@ -76,6 +77,7 @@ def on_init(instance: Model, **_: Any) -> None:
 def on_save(
     sender: type[Model],
     instance: Model,
+    *,
     created: bool,
     raw: bool,
     using: str,
@@ -135,7 +137,14 @@ def _lane(model: type[Model]) -> str:
 
 
 def on_relation_changed(
-    instance: Model, action: str, model: type[Model], pk_set: set[Any] | None, reverse: bool, using: str, **kwargs: Any
+    instance: Model,
+    action: str,
+    *,
+    model: type[Model],
+    pk_set: set[Any] | None,
+    reverse: bool,
+    using: str,
+    **kwargs: Any,
 ) -> None:
     """Rows of a join table: both ends are stale, as they were before and as they are after."""
     when, _, what = action.partition("_")

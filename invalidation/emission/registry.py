@@ -42,7 +42,7 @@ def register(*models: type[Model], rules: type[Rules] = Rules) -> Callable[[Rule
 
 
 def _add(model: type[Model], rules: type[Rules]) -> None:
-    if not (isinstance(model, type) and issubclass(model, Model)) or model._meta.abstract:
+    if not hasattr(model, "_meta") or model._meta.abstract:
         raise ImproperlyConfigured(f"{model!r} can't be registered: give a model class that isn't abstract.")
     _registered[model] = rules(model)
     rules_for.cache_clear()

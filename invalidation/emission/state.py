@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 
 #: Attribute of an instance that holds its remembered states, the newest last. More than one while a
 #: transaction is open: a rollback tells nobody, so nothing is forgotten before a commit.
@@ -97,5 +97,5 @@ def _moved(instance: Model, state: State, cache_name: str) -> bool:
     return any(
         field.attname in state and not _same(instance.__dict__.get(field.attname), state[field.attname])
         for field in instance._meta.concrete_fields
-        if field.is_relation and field.cache_name == cache_name
+        if isinstance(field, ForeignKey) and field.name == cache_name
     )

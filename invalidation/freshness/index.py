@@ -35,20 +35,9 @@ def register(pipeline: Pipeline, url: str, tags: Iterable[str]) -> None:
     now = time.time()
     lifetime = settings.index_ttl_seconds
     for tag in tags:
-        pipeline.eval(
-            REGISTER, 2, TAG_KEY + tag, OVERFLOW_KEY + tag, url, now + lifetime, now, settings.index_max_urls_per_tag, lifetime
-        )
-    pipeline.eval(
-        REGISTER,
-        2,
-        ALL_KEY,
-        OVERFLOW_KEY,
-        url,
-        now + lifetime,
-        now,
-        100 * settings.index_max_urls_per_tag,
-        lifetime,
-    )
+        limit = settings.index_max_urls_per_tag
+        pipeline.eval(REGISTER, 2, TAG_KEY + tag, OVERFLOW_KEY + tag, url, now + lifetime, now, limit, lifetime)
+    pipeline.eval(REGISTER, 2, ALL_KEY, OVERFLOW_KEY, url, now + lifetime, now, settings.index_max_urls, lifetime)
 
 
 def urls_of(client: redis.Redis, tags: Iterable[str]) -> tuple[set[str], bool]:

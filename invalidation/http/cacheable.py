@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.cache import cc_delim_re
 
 #: Headers by which an origin gives shared caches a lifetime; the first that names one wins (RFC 9213, Fastly).
 LIFETIME_HEADERS = ("Surrogate-Control", "CDN-Cache-Control", "Cache-Control")
@@ -11,7 +10,7 @@ LIFETIME_HEADERS = ("Surrogate-Control", "CDN-Cache-Control", "Cache-Control")
 
 def directives(header: str) -> dict[str, str]:
     """`"public, s-maxage=60"` as `{"public": "", "s-maxage": "60"}`."""
-    pairs = (part.partition("=") for part in cc_delim_re.split(header.strip()) if part)
+    pairs = (part.partition("=") for part in header.split(",") if part.strip())
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 

@@ -50,9 +50,7 @@ def lease(database: str, delivery_id: int) -> Delivery | None:
     taken = (
         Delivery.objects.using(database)
         .filter(free, pk=delivery_id)
-        .update(
-            status=DeliveryStatus.RUNNING, started_at=now, attempts=F("attempts") + 1, leases=F("leases") + 1
-        )
+        .update(status=DeliveryStatus.RUNNING, started_at=now, attempts=F("attempts") + 1, leases=F("leases") + 1)
     )
     return Delivery.objects.using(database).select_related("batch").get(pk=delivery_id) if taken else None
 
@@ -70,9 +68,7 @@ def attempt(delivery: Delivery) -> Outcome:
     except Exception as error:
         logger.exception("delivery_defect", tier=delivery.tier, node=delivery.node, delivery=delivery.pk)
         failure = TransientError(f"{type(error).__name__} in the provider or its configuration; the log has the trace")
-    return decide(
-        failure, attempts=delivery.attempts, max_attempts=settings.max_attempts, backoff_seconds=wait_seconds
-    )
+    return decide(failure, attempts=delivery.attempts, max_attempts=settings.max_attempts, backoff_seconds=wait_seconds)
 
 
 def _run(delivery: Delivery) -> Outcome:

@@ -30,8 +30,15 @@ class Drained:
         return f"{self.events} events in {len(self.batches)} batches {self.batches[:20]}"
 
 
-#: Monotonic instant at which this process last found something to drain.
-_last_drained_at = float("-inf")
+@dataclass(slots=True)
+class Pace:
+    """How fast events arrive, as this process sees it."""
+
+    last_drained_at: float = float("-inf")
+    """Reading of the monotonic clock when something was last found to drain."""
+
+
+pace = Pace()
 
 
 def linger_seconds(since_last_drain_seconds: float, linger: float) -> float:
@@ -41,16 +48,15 @@ def linger_seconds(since_last_drain_seconds: float, linger: float) -> float:
 
 def drain(database: str = "default", *, limit_batches: int = 1000) -> Drained:
     """Claim and hand out until the outbox of `database` is empty."""
-    global _last_drained_at
     settings = conf.settings()
-    time.sleep(linger_seconds(time.monotonic() - _last_drained_at, settings.linger_milliseconds / 1000))
+    time.sleep(linger_seconds(time.monotonic() - pace.last_drained_at, settings.linger_milliseconds / 1000))
     drained = Drained([])
     while len(drained.batches) < limit_batches and (batch := _claim(database, settings.claim_limit)):
         _stamp(database, batch)
         advance.hand_out(database, batch)
         drained.batches.append(batch.pk)
         drained.events += batch.event_count
-        _last_drained_at = time.monotonic()
+        pace.last_drained_at = time.monotonic()
     return drained
 
 

@@ -18,13 +18,15 @@ def order(tiers: Mapping[str, Tier]) -> tuple[str, ...]:
     """
     for tier in tiers.values():
         if unknown := set(tier.fills_from) - set(tiers):
-            raise ImproperlyConfigured(f"Tier {tier.name!r} fills from {sorted(unknown)}, declared are {sorted(tiers)}.")
+            raise ImproperlyConfigured(
+                f"Tier {tier.name!r} fills from {sorted(unknown)}; declare it or correct the name."
+            )
     try:
         return tuple(TopologicalSorter({name: tier.fills_from for name, tier in tiers.items()}).static_order())
     except CycleError as error:
         circle = " → ".join(error.args[1])
         raise ImproperlyConfigured(
-            f"Tiers fill from each other: {circle}; remove one FILLS_FROM, an inner cache never fills from an outer one."
+            f"Tiers fill from each other: {circle}; remove one FILLS_FROM: an inner cache never fills from an outer."
         ) from error
 
 

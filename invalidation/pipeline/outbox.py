@@ -36,6 +36,7 @@ class Announcement:
         self.lane = event.lane
 
     def __call__(self) -> None:
+        """Announce every event of the transaction, unless another has done so."""
         waiting = _waiting(connections[self.database])
         if self not in waiting.values():
             return
@@ -105,10 +106,10 @@ def _columns() -> Sequence[Field[Any, Any]]:
 def _statement(alias: str) -> str:
     """The INSERT, composed once per database: the request pays for one execute and nothing else."""
     quote = connections[alias].ops.quote_name
-    columns = ", ".join(quote(field.column) for field in _columns())
+    columns = ", ".join(quote(field.column or "") for field in _columns())
     marks = ", ".join(["%s"] * len(_columns()))
     returning = f" RETURNING {quote('id')}" if connections[alias].features.can_return_columns_from_insert else ""
-    return f"INSERT INTO {quote(Event._meta.db_table)} ({columns}) VALUES ({marks}){returning}"
+    return f"INSERT INTO {quote(Event._meta.db_table)} ({columns}) VALUES ({marks}){returning}"  # noqa: S608 (column names)
 
 
 def _insert(connection: BaseDatabaseWrapper, event: Event) -> None:
