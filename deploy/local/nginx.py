@@ -13,6 +13,16 @@ from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_http_cache_purge_module.so")
 LOCAL = ("127.0.0.1",)
+#: Placeholders that a server on one machine leaves empty.
+UNUSED = [
+    "variant_header",
+    "variant_variable",
+    "variants",
+    "static_folder",
+    "tls_certificate",
+    "tls_key",
+    "hsts_seconds",
+]
 
 
 def binary() -> str:
@@ -83,9 +93,7 @@ class Nginx(Service):
             "burst": "30000",
             "purge_location": "yes",
         }
-        unused = ("variant_header", "variant_variable", "variants", "static_folder")
-        unused += ("tls_certificate", "tls_key", "hsts_seconds")
-        return {**dict.fromkeys(unused, ""), **defaults, **self.options}
+        return {**dict.fromkeys(UNUSED, ""), **defaults, **self.options}
 
     def prepare(self) -> None:
         """Render both files; the cache starts empty."""

@@ -1,0 +1,56 @@
+"""Nginx with the site of deploy/nginx: exact keys, one request per URL and declared variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from invalidation.providers.base import Provider, Reply
+from invalidation.providers.http import Answer, Location, Node, failure, header_secret, read_options
+
+MARKER_HEADER = "X-Purged-By"
+MARKER = "nginx"
+PURGED = 200
+#: "Nothing was cached": 404 in version 2.3 of the module, 412 in version 3.
+NOT_CACHED = (404, 412)
+
+
+class Nginx(Provider):
+    """One Nginx.
+
+    Options: SECRET (what the site expects), TIMEOUT_SECONDS, VARIANTS (the request headers of each variant that the
+    site's cache key tells apart, such as
+    [{"Accept-Language": "en"}, {"Accept-Language": "de"}]; every URL is purged in all).
+    """
+
+    def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
+        super().__init__(tier, node, options)
+        values = read_options(tier, options, required=("SECRET",), optional={"VARIANTS": ({},)})
+        self._secret = header_secret(tier, values["SECRET"])
+        self._variants = _checked_variants(tier, values["VARIANTS"])
+        self._node = Node(tier, node, values["TIMEOUT_SECONDS"])
+
+    def purge_urls(self, urls: Sequence[str]) -> Reply:
+        """Remove every declared variant of these URLs; counts them."""
+        locations = [Location.of(url) for url in urls]
+        answers = [self._purge(location, variant) for location in locations for variant in self._variants]
+        removed = sum(answer.status == PURGED for answer in answers)
+        return Reply(removed=removed, raw=answers[-1].raw if answers else "")
+
+    def _purge(self, location: Location, variant: Mapping[str, str]) -> Answer:
+        headers: dict[str, str | bytes] = {**location.headers, **variant, "X-Purge-Secret": self._secret}
+        answer = self._node.send("PURGE", location.target, headers)
+        if answer.status in (PURGED, *NOT_CACHED) and answer.headers.get(MARKER_HEADER) == MARKER:
+            return answer
+        raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")
+
+
+def _checked_variants(tier: str, variants: Any) -> Sequence[Mapping[str, str]]:
+    if isinstance(variants, list | tuple) and variants and all(isinstance(variant, Mapping) for variant in variants):
+        return variants
+    raise ImproperlyConfigured(
+        f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS']['VARIANTS'] must list request headers, "
+        'such as [{"Accept-Language": "en"}, {"Accept-Language": "de"}].'
+    )
