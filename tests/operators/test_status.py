@@ -16,8 +16,31 @@ from invalidation.models import Batch, Delivery, Event
 from invalidation.pipeline import status
 from tests.operators.conftest import INNER_NODE, SECRET, MakeEvent
 
-KEYS = "id status source actor reason correlation_id created_at completed_at targets batch deliveries".split()
-DELIVERY_KEYS = "tier node pass status attempts calls removed milliseconds external_id error".split()
+KEYS = [
+    "id",
+    "status",
+    "source",
+    "actor",
+    "reason",
+    "correlation_id",
+    "created_at",
+    "completed_at",
+    "targets",
+    "batch",
+    "deliveries",
+]
+DELIVERY_KEYS = [
+    "tier",
+    "node",
+    "pass",
+    "status",
+    "attempts",
+    "calls",
+    "removed",
+    "milliseconds",
+    "external_id",
+    "error",
+]
 
 
 def test_a_pending_event_has_no_batch_and_no_deliveries(pending_event: Event) -> None:

@@ -1,0 +1,108 @@
+"""Lists that can be read and searched but not written, and that stay fast over millions of rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from invalidation import conf
+from invalidation.pipeline import status
+
+Row = TypeVar("Row", bound=Model)
+
+if TYPE_CHECKING:
+
+    class _ModelAdmin(admin.ModelAdmin[Row]):
+        pass
+else:
+
+    class _ModelAdmin(admin.ModelAdmin):
+        def __class_getitem__(cls, _: Any) -> type[_ModelAdmin]:
+            """Django's class takes no parameter at run time."""
+            return cls
+
+
+class CappedPaginator(Paginator[Any] if TYPE_CHECKING else Paginator):
+    """Counts no further than `status.COUNT_LIMIT` rows: COUNT(*) over millions takes seconds on PostgreSQL."""
+
+    @cached_property
+    def count(self) -> int:
+        """Rows, or COUNT_LIMIT where there are more."""
+        return status.count([self.object_list])
+
+
+class ReadOnlyAdmin(_ModelAdmin[Row]):
+    """Rows that the pipeline alone writes; people look at them."""
+
+    actions_on_bottom = True
+    list_per_page = 50
+    ordering = ("-id",)
+    paginator = CappedPaginator
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
+        """Rows of the first database that holds an outbox."""
+        return super().get_queryset(request).using(conf.settings().databases[0])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The pipeline writes."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """History is not edited."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """`invalidation_prune` deletes."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Those who may purge may also see what became of it."""
+        return super().has_view_permission(request, obj) or self.has_purge_permission(request)
+
+    def has_purge_permission(self, request: HttpRequest) -> bool:
+        """May this user enqueue purges and replay them?"""
+        return request.user.has_perm("invalidation.purge")
+
+
+def tier_filter(column: str = "tier") -> type[admin.SimpleListFilter]:
+    """A filter by configured tier: asking the table for its distinct values would read all of it."""
+
+    class TierFilter(admin.SimpleListFilter):
+        title = "tier"
+        parameter_name = "tier"
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return [(name, name) for name in conf.settings().tiers]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            return queryset.filter(**{column: self.value()}) if self.value() else queryset
+
+    return TierFilter
+
+
+def link(model: str, pk: int | None, label: str) -> SafeString | str:
+    """A link to the page of one row, or a dash where there is none."""
+    if pk is None:
+        return "-"
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:invalidation_{model}_change", args=[pk]), label)
+
+
+def list_link(model: str, batch_id: int, label: str) -> SafeString:
+    """A link to the rows of one batch."""
+    url = reverse(f"admin:invalidation_{model}_changelist")
+    return format_html('<a href="{}?batch__id__exact={}">{}</a>', url, batch_id, label)
+
+
+def duration(start: datetime, end: datetime | None) -> str:
+    """`1,234.5 ms`, or a dash while there is no end."""
+    return f"{(end - start).total_seconds() * 1000:,.1f} ms" if end else "-"

@@ -1,0 +1,68 @@
+"""Deliveries: what each tier node did, and the replay of dead letters."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from invalidation.admin.base import ReadOnlyAdmin, link, tier_filter
+from invalidation.models import Delivery
+from invalidation.pipeline.replay import replay
+from invalidation.pipeline.transitions import DEAD_LETTERS
+
+#: Characters of an error that a list shows; the delivery's own page has all of it.
+SHOWN_CHARACTERS = 120
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
+    """Read-only list with one action: replay."""
+
+    actions = ("replay_selected",)
+    list_display = (
+        *("id", "batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed"),
+        *("took", "created_at", "short_error"),
+    )
+    list_filter = ("status", tier_filter(), "delivery_pass", "created_at")
+    search_fields = ("node__startswith", "external_id__exact", "error__icontains")
+    search_help_text = "Beginning of a node's address, an external id, or words of an error"
+    fields = (
+        *("batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed", "took"),
+        *("created_at", "available_at", "started_at", "attempted_at", "completed_at"),
+        *("external_id", "decisions", "steps", "error", "reply"),
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """Without the long columns; the page of one delivery loads them."""
+        return super().get_queryset(request).defer("steps", "decisions", "reply")
+
+    @admin.display(description="batch", ordering="batch_id")
+    def batch_link(self, delivery: Delivery) -> SafeString | str:
+        """Link to the batch."""
+        return link("batch", delivery.batch_id, str(delivery.batch_id))
+
+    @admin.display(description="milliseconds", ordering="milliseconds")
+    def took(self, delivery: Delivery) -> str:
+        """Time in calls to the cache."""
+        return "-" if delivery.milliseconds is None else f"{delivery.milliseconds:,.1f}"
+
+    @admin.display(description="error")
+    def short_error(self, delivery: Delivery) -> str:
+        """The beginning of the provider's words."""
+        return Truncator(delivery.error).chars(SHOWN_CHARACTERS)
+
+    @admin.action(description="Replay selected deliveries", permissions=["purge"])
+    def replay_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """Give dead letters among the selected another life; the others are left alone."""
+        dead = list(queryset.filter(status__in=DEAD_LETTERS))
+        with transaction.atomic(using=queryset.db):
+            number = replay(queryset, actor=request.user.get_username())
+            LogEntry.objects.log_actions(request.user.pk, dead, CHANGE, "Replayed.")
+        level = messages.SUCCESS if number else messages.WARNING
+        self.message_user(request, f"{number} of the selected deliveries were dead letters and are replayed.", level)

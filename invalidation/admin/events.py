@@ -1,0 +1,142 @@
+"""Events: what changed, who caused it, and the page that tells how far its purge is."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from invalidation.admin.base import ReadOnlyAdmin, duration, link
+from invalidation.admin.purge import PurgeView
+from invalidation.admin.summary import targets_summary
+from invalidation.models import Delivery, Event
+from invalidation.pipeline import status, transitions
+
+#: A page that is looked at reloads this often while its event is young; later only now and then, so that a
+#: forgotten window costs nothing.
+YOUNG_SECONDS = 300
+YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS = 2, 30
+
+
+class SourceFilter(admin.SimpleListFilter):
+    """By source, from the sources that there are; asking the table for them would read all of it."""
+
+    title = "source"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every value that the app writes."""
+        return [(source, source) for source in ("signal", "code", "command", "admin", "api")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        """Events of the chosen source."""
+        return queryset.filter(source=self.value()) if self.value() else queryset
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin[Event]):
+    """Read-only list, status pages, and the way to the purge form."""
+
+    list_display = (
+        *("short_uid", "created_at", "source", "actor", "reason", "summary", "lane", "status"),
+        *("batch_link", "took"),
+    )
+    list_filter = ("status", "lane", SourceFilter, "created_at")
+    search_fields = ("correlation_id__exact", "actor__istartswith", "reason__icontains")
+    search_help_text = "Id, correlation id, beginning of an actor's name, or words of a reason"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The purge form before the pages of single events, whose pattern takes anything."""
+        view = self.admin_site.admin_view(PurgeView(self))
+        return [path("purge/", view, name="invalidation_event_purge"), *super().get_urls()]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """A whole id is looked up by its index; anything else is searched for as text."""
+        if uid := _uuid(search_term):
+            return queryset.filter(uid=uid) | queryset.filter(correlation_id=search_term.strip()), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
+        """By primary key, or by the id that commands, logs and tasks show."""
+        if uid := _uuid(object_id):
+            return self.get_queryset(request).filter(uid=uid).first()
+        return super().get_object(request, object_id, from_field)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with a button for those who may purge."""
+        context = {"may_purge": self.has_purge_permission(request), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The status page: who, what, batch, deliveries; reloads itself until all of it is final."""
+        event = self.get_object(request, object_id)
+        if not self.has_view_permission(request, event):
+            raise PermissionDenied
+        if event is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        context = {**self.admin_site.each_context(request), **status_context(event, request.GET), "opts": self.opts}
+        return TemplateResponse(request, "admin/invalidation/event/status.html", context | (extra_context or {}))
+
+    @admin.display(description="event", ordering="id")
+    def short_uid(self, event: Event) -> str:
+        """The first characters of the id."""
+        return str(event.uid)[:8]
+
+    @admin.display(description="targets")
+    def summary(self, event: Event) -> str:
+        """Targets in one line."""
+        return targets_summary(event.targets)
+
+    @admin.display(description="batch", ordering="batch_id")
+    def batch_link(self, event: Event) -> SafeString | str:
+        """Link to the batch."""
+        return link("batch", event.batch_id, str(event.batch_id))
+
+    @admin.display(description="took")
+    def took(self, event: Event) -> str:
+        """From the change to the end of its purge."""
+        return duration(event.created_at, event.completed_at)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
+
+
+def status_context(event: Event, query: Any) -> dict[str, Any]:
+    """What the status page shows of an event."""
+    deliveries = list(status.deliveries_of(event))
+    final = is_final(event, deliveries)
+    return {
+        "title": f"Purge {event.uid}",
+        "event": event,
+        "deliveries": deliveries,
+        "took": duration(event.created_at, event.completed_at),
+        "final": final,
+        "paused": "paused" in query,
+        "refresh_seconds": None if final or "paused" in query else _refresh_seconds(event),
+    }
+
+
+def is_final(event: Event, deliveries: list[Delivery]) -> bool:
+    """Can nothing on the page change any more, later passes included?"""
+    return event.status in status.FINAL and transitions.FINAL.issuperset(delivery.status for delivery in deliveries)
+
+
+def _refresh_seconds(event: Event) -> int:
+    young = (timezone.now() - event.created_at).total_seconds() < YOUNG_SECONDS
+    return YOUNG_REFRESH_SECONDS if young else OLD_REFRESH_SECONDS

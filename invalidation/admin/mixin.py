@@ -1,0 +1,68 @@
+"""A "Purge cached copies" action for the admin of any registered model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from invalidation.admin.base import link
+from invalidation.admin.purge import enqueue
+from invalidation.emission.registry import rules_for
+from invalidation.values import Targets, union
+
+ACTION = "purge_cached_copies"
+
+Base = admin.ModelAdmin[Any] if TYPE_CHECKING else object
+
+
+class PurgeAdminMixin(Base):
+    """Mix into a ModelAdmin whose model is registered with `invalidation.register`, before ModelAdmin."""
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """The model's own actions, and the purge for those who may."""
+        actions = super().get_actions(request)
+        if IS_POPUP_VAR not in request.GET and self.has_purge_permission(request):
+            actions[ACTION] = self.get_action(ACTION)
+        return actions
+
+    def has_purge_permission(self, request: HttpRequest) -> bool:
+        """May this user enqueue purges?"""
+        return request.user.has_perm("invalidation.purge")
+
+    @admin.action(description="Purge cached copies", permissions=["purge"])
+    def purge_cached_copies(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Enqueue one purge of everything that the selected objects appear in."""
+        instances = list(queryset)
+        targets = union(targets_of(instance) for instance in instances)
+        if not targets:
+            self.message_user(request, "No rules are registered for these objects.", messages.WARNING)
+            return
+        reason = f"{len(instances)} selected: {', '.join(map(str, instances))}"
+        with transaction.atomic(using=queryset.db):
+            event = enqueue(request, using=queryset.db, reason=reason, **arguments(targets))
+            for instance in instances:
+                self.log_change(request, instance, f"Purged cached copies, event {event.uid}.")
+        page = link("event", event.pk, "Follow the purge")
+        self.message_user(request, format_html("Cached copies are being purged. {}", page), messages.SUCCESS)
+
+
+def targets_of(instance: Model) -> Targets:
+    """What the rules name, and the object's own tag even where it is not public."""
+    return union(rules.default_targets(instance) | rules.targets(instance) for rules in rules_for(type(instance)))
+
+
+def arguments(targets: Targets) -> dict[str, Any]:
+    """Targets as arguments of `invalidate`."""
+    return {
+        "tags": targets.tags,
+        "urls": targets.urls,
+        "prefixes": targets.prefixes,
+        "keys": targets.keys,
+        "everything": targets.everything,
+    }

@@ -1,0 +1,99 @@
+"""`manage.py purge`: enqueues one purge by hand, shows its plan, or waits for its end."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+import invalidation
+from invalidation import conf
+from invalidation.emission.api import check
+from invalidation.exceptions import InvalidTarget
+from invalidation.management.account import account
+from invalidation.management.documents import show_event, show_plan
+from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
+from invalidation.models import Event, EventStatus
+from invalidation.pipeline import status
+from invalidation.pipeline.preview import PlannedTier, preview
+from invalidation.values import Lane, Targets
+
+#: Options that may be repeated, and the argument of `invalidate` each of them fills.
+KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}
+HELP = {
+    "tag": "A tag, such as blog.post:42.",
+    "url": "A path or absolute URL of a configured site.",
+    "prefix": "A path or absolute URL; everything below it.",
+    "key": "A key of the default Django cache.",
+}
+
+
+def seconds(text: str) -> float:
+    """A duration that is not negative."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+class Command(BaseCommand):
+    """Exit codes: 0 done (or enqueued, without --wait), 1 failed, 2 usage, 3 not finished in time."""
+
+    help = "Purge tags, URLs, prefixes, cache keys or everything from every tier."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The options of the design."""
+        for option, name in KINDS.items():
+            parser.add_argument(
+                f"--{option}", dest=name, metavar=option.upper(), action="append", default=[], help=HELP[option]
+            )
+        parser.add_argument("--everything", action="store_true", help="Every copy in every tier.")
+        parser.add_argument("--tier", dest="tiers", metavar="TIER", action="append", help="Only this tier; repeatable.")
+        parser.add_argument("--lane", choices=Lane.values, default=Lane.EDITORIAL.value, help="Priority.")
+        parser.add_argument("--reason", default="", help="Why, for those who read the history.")
+        parser.add_argument("--wait", type=seconds, metavar="SECONDS", help="Wait for the end, at most this long.")
+        parser.add_argument("--dry-run", action="store_true", help="Show the plan; purge nothing.")
+        add_format(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Plan, or enqueue and follow."""
+        try:
+            if options["dry_run"]:
+                show_plan(self.stdout, asked_plan(options), options["format"])
+                return
+            event = enqueue(options)
+        except InvalidTarget as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        self.follow(event, options["wait"], options["format"])
+
+    def follow(self, event: Event, wait_seconds: float | None, style: str) -> None:
+        """Print the event's document, at its end where it is waited for; the exit code tells how it ended."""
+        database = conf.settings().databases[0]
+        end = None if wait_seconds is None else status.wait(event.uid, database, wait_seconds)
+        show_event(self.stdout, status.document(status.find(event.uid)), style)
+        if end == EventStatus.DEAD:
+            raise CommandError(f"Purge {event.uid} failed; the deliveries above say where and why.", returncode=FAILED)
+        if end is not None and end not in status.FINAL:
+            raise CommandError(f"Purge {event.uid} is not finished after {wait_seconds:g} s.", returncode=UNFINISHED)
+
+
+def asked_plan(options: dict[str, Any]) -> list[PlannedTier]:
+    """What the command line asks for, as calls per tier node."""
+    targets = Targets.of(everything=options["everything"], **{name: options[name] for name in KINDS.values()})
+    check(targets, options["tiers"])
+    return preview(targets, options["tiers"])
+
+
+def enqueue(options: dict[str, Any]) -> Event:
+    """Store the event; its source is the command line, its actor the account that runs it."""
+    names = (*KINDS.values(), "everything", "tiers", "lane", "reason")
+    return invalidation.invalidate(
+        **{name: options[name] for name in names},
+        using=conf.settings().databases[0],
+        source="command",
+        actor=account(),
+    )

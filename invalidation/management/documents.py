@@ -1,0 +1,66 @@
+"""Shows status documents and plans in the format that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+
+from invalidation.management.output import print_fields, print_json, print_table
+from invalidation.pipeline.preview import PlannedTier
+from invalidation.pipeline.status import EventDocument, Overview
+
+DELIVERY_COLUMNS = ("tier", "node", "pass", "status", "attempts", "calls", "removed", "milliseconds", "error")
+
+
+def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> None:
+    """One event, its batch and deliveries."""
+    if style == "json":
+        print_json(stream, document)
+        return
+    fields: dict[str, Any] = {name: value for name, value in document.items() if name not in ("batch", "deliveries")}
+    batch = document["batch"]
+    print_fields(stream, fields | {"targets": targets_line(document["targets"]), "batch": batch and batch["id"]})
+    rows = [[delivery[name] for name in DELIVERY_COLUMNS] for delivery in document["deliveries"]]  # type: ignore[literal-required]
+    print_table(stream, "Deliveries", DELIVERY_COLUMNS, rows)
+
+
+def targets_line(targets: Mapping[str, Any]) -> str:
+    """`tags: blog.post:42; everything`."""
+    return "; ".join(
+        kind if values is True else f"{kind}: {' '.join(map(str, values))}" for kind, values in targets.items()
+    )
+
+
+def show_overview(stream: OutputWrapper, overview: Overview, style: str) -> None:
+    """Backlog, lag, batches, tiers."""
+    if style == "json":
+        print_json(stream, overview)
+        return
+    backlog = ", ".join(f"{lane} {number}" for lane, number in overview["backlog"].items())
+    fields = {name: overview[name] for name in ("lag_seconds", "running_batches", "dead_letters")}  # type: ignore[literal-required]
+    print_fields(stream, {"backlog": backlog, **fields})
+    print_table(stream, "Tiers", ("tier", "fills from", "nodes", "deliveries"), map(_tier_row, overview["tiers"]))
+
+
+def _tier_row(tier: Mapping[str, Any]) -> Sequence[str]:
+    deliveries = ", ".join(f"{status} {number}" for status, number in tier["deliveries"].items())
+    return tier["tier"], ", ".join(tier["fills_from"]), "\n".join(tier["nodes"]), deliveries
+
+
+def show_plan(stream: OutputWrapper, plan: Iterable[PlannedTier], style: str) -> None:
+    """What would be purged where, in how many calls; inside-out."""
+    documents = [plan_document(planned) for planned in plan]
+    if style == "json":
+        print_json(stream, {"dry_run": True, "tiers": documents})
+        return
+    columns = ("tier", "node", "calls", "decisions")
+    rows = [[*list(document.values())[:3], "\n".join(document["decisions"])] for document in documents]
+    print_table(stream, "Plan (dry run: nothing is purged)", columns, rows)
+
+
+def plan_document(planned: PlannedTier) -> dict[str, Any]:
+    """JSON form of the plan for one tier node."""
+    steps = list(planned.steps)
+    return {"tier": planned.tier, "node": planned.node, "calls": len(steps), "decisions": list(planned.decisions)}

@@ -1,0 +1,101 @@
+"""`invalidation_status`, `invalidation_replay` and `invalidation_prune`."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from invalidation.models import Delivery, Event
+from invalidation.pipeline import status
+from tests.operators.conftest import SECRET, MakeEvent
+
+
+def run(*arguments: str) -> str:
+    """What the command printed."""
+    output = io.StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "states", [("claimed", "running", "pending"), ("done", "done", "purged"), ("dead", "dead", "purged", "rejected")]
+)
+def test_the_status_command_prints_the_document_of_the_function(event_with: MakeEvent, states: tuple[str, ...]) -> None:
+    event = event_with(*states)
+    assert json.loads(run("invalidation_status", str(event.uid), "--format", "json")) == status.document(event)
+
+
+def test_the_status_table_shows_each_delivery(event_with: MakeEvent) -> None:
+    event = event_with("dead", "dead", "purged", "rejected")
+    printed = run("invalidation_status", str(event.uid))
+    for word in (str(event.uid), "blog.post:42", "purged", "rejected", "403 Secret required"):
+        assert word in printed
+
+
+@pytest.mark.django_db
+def test_the_status_without_an_id_is_the_overview(pending_event: Event) -> None:
+    printed = json.loads(run("invalidation_status", "--format", "json"))
+    assert printed["backlog"]["editorial"] == 1
+    assert printed.keys() == status.overview().keys()
+    assert "inner" in run("invalidation_status")
+    assert SECRET not in run("invalidation_status")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("unknown", ["nonsense", str(uuid.uuid4())])
+def test_an_unknown_id_is_a_usage_error(unknown: str) -> None:
+    with pytest.raises(CommandError) as error:
+        run("invalidation_status", unknown)
+    assert error.value.returncode == 2
+
+
+def test_replay_gives_dead_letters_of_one_tier_another_life(event_with: MakeEvent) -> None:
+    event_with("dead", "dead", "purged", "dead", "rejected")
+    assert json.loads(run("invalidation_replay", "--tier", "inner", "--format", "json")) == {"replayed": 1}
+    assert list(Delivery.objects.order_by("id").values_list("status", flat=True)) == ["purged", "pending", "rejected"]
+
+
+def test_replay_of_all_leaves_living_deliveries_alone(event_with: MakeEvent) -> None:
+    event_with("dead", "dead", "purged", "dead", "rejected")
+    assert "2 dead letters" in run("invalidation_replay", "--all")
+    assert list(Delivery.objects.order_by("id").values_list("status", flat=True)) == ["purged", "pending", "pending"]
+
+
+def test_replay_of_named_deliveries(event_with: MakeEvent) -> None:
+    event_with("dead", "dead", "dead", "rejected")
+    first, second = Delivery.objects.order_by("id")
+    assert "1 dead letter replayed" in run("invalidation_replay", "--delivery", str(second.pk))
+    first.refresh_from_db()
+    assert first.status == "dead"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("arguments", [(), ("--tier", "nowhere"), ("--delivery", "x")])
+def test_replay_of_nothing_in_particular_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError):
+        run("invalidation_replay", *arguments)
+
+
+def test_prune_forgets_only_finished_history_beyond_the_age(event_with: MakeEvent) -> None:
+    old = timezone.now() - timedelta(days=40)
+    finished = event_with("done", "done", "purged", created_at=old, completed_at=old)
+    type(finished.batch).objects.filter(pk=finished.batch_id).update(created_at=old, completed_at=old)
+    Delivery.objects.update(created_at=old, completed_at=old)
+    recent = event_with("done", "done", "purged")
+    pending = Event.objects.create(source="code", created_at=old)
+    deleted = json.loads(run("invalidation_prune", "--older-than", "30", "--format", "json"))
+    assert deleted["events"] == 1
+    assert set(Event.objects.values_list("pk", flat=True)) == {recent.pk, pending.pk}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", ["-1", "nan"])
+def test_prune_refuses_a_senseless_age(days: str) -> None:
+    with pytest.raises(CommandError):
+        run("invalidation_prune", "--older-than", days)
