@@ -1,7 +1,8 @@
-"""Bounds what a failing Redis costs the site: no retries, and a pause after a failure."""
+"""Bounds what a failing Redis costs the site: no retries, a pause after a failure, one line of log."""
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -11,6 +12,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 PAUSE_SECONDS = 2.0
+
+
+class RedisPaused(RedisConnectionError):
+    """Redis failed a moment ago and is left alone for now."""
 
 
 class PausingPool(ConnectionPool):
@@ -30,14 +35,31 @@ class PausingPool(ConnectionPool):
         """A connected connection.
 
         Raises:
-            RedisConnectionError: Redis failed less than PAUSE_SECONDS ago, or fails now.
+            RedisPaused: Redis failed less than PAUSE_SECONDS ago.
+            RedisConnectionError: Redis fails now.
         """
         if time.monotonic() < self.paused_until:
-            raise RedisConnectionError("Redis failed a moment ago and is left alone for now.")
+            raise RedisPaused(RedisPaused.__doc__)
         return super().get_connection(*args, **options)
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:  # type: ignore[override]  # redis-py's own types disagree
         """Take the connection back; redis-py has closed it if the command or the connecting failed."""
         if not connection.is_connected:
             self.paused_until = time.monotonic() + PAUSE_SECONDS
         super().release(connection)
+
+
+class OneLinePerFailure(logging.Filter):
+    """Shortens what django-redis logs of an ignored exception; the calls during a pause add nothing to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the traceback by the error's own words."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return True
+        record.msg, record.args, record.exc_info = (
+            "The cache is away, pages are rendered without it: %s",
+            (error,),
+            None,
+        )
+        return not isinstance(error.__cause__, RedisPaused)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from invalidation.admin.mixin import PurgeAdminMixin
 from project.blog.models import Category, Post, Tag
 
 
 @admin.register(Post)
-class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+class PostAdmin(PurgeAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """Posts, with everything about them editable except what the site counts itself."""
 
     list_display = ("title", "status", "category", "author", "published_at", "view_count")
@@ -22,7 +23,7 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
 
 @admin.register(Category, Tag)
-class NameAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+class NameAdmin(PurgeAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """Categories and tags: a name and a slug."""
 
     list_display = ("name", "slug")

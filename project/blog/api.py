@@ -26,7 +26,7 @@ def entry(post: Post) -> dict[str, Any]:
         "url": post.get_absolute_url(),
         "category": post.category.slug,
         "tags": [tag.slug for tag in post.tags.all()],
-        "author": post.author.get_username(),
+        "author": post.author.username,
         "published_at": post.published_at.isoformat(),
         "updated_at": post.updated_at.isoformat(),
     }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.cache.utils import make_template_fragment_key
 from django.urls import reverse
 
 import invalidation
-from project.blog.models import Category, Post, Tag
+from project.blog.models import Author, Category, Post, Tag
 from project.blog.queries import summary_key
 
 SIDEBAR_KEYS = [make_template_fragment_key("sidebar")]
@@ -37,7 +36,7 @@ class PostRules(invalidation.Rules):
             reverse("blog:posts"),
             reverse("blog:api-posts"),
             reverse("blog:sitemap"),
-            reverse("blog:author", args=[post.author.get_username()]),
+            post.author.get_absolute_url(),
             post.category.get_absolute_url(),
         ]
 
@@ -68,13 +67,13 @@ class TagRules(invalidation.Rules):
         return SIDEBAR_KEYS
 
 
-@invalidation.register(get_user_model())
+@invalidation.register(Author)
 class AuthorRules(invalidation.Rules):
-    """An author: named on their posts, which carry the tag `auth.user:<pk>`."""
+    """An author: named on their posts, which carry the tag `blog.author:<pk>`."""
 
     track = ["username"]
     ignore = ["last_login", "password", "email", "is_staff", "is_superuser"]
 
-    def urls(self, author: AbstractUser) -> list[str]:
-        """The author's list of posts."""
-        return [reverse("blog:author", args=[author.get_username()])]
+    def urls(self, author: User) -> list[str]:
+        """Their list of posts, also where the row was written as a plain user, which has no address of its own."""
+        return [reverse("blog:author", args=[author.username])]

@@ -42,7 +42,7 @@ def summary(post: Post) -> Summary:
         minutes = max(1, round(len(post.body.split()) / WORDS_PER_MINUTE))
         return asdict(Summary(post.title, post.excerpt, minutes))
 
-    return Summary(**(cache.get_or_set(summary_key(post), made) or made()))
+    return Summary(**cache.get_or_set(summary_key(post), made) or made())
 
 
 def count_view(post: Post) -> None:

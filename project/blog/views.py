@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from invalidation.http import add_cache_tags
-from project.blog.models import Category, Post, Tag
+from project.blog.models import Author, Category, Post, Tag
 from project.blog.public import public_page
 from project.blog.queries import count_view, published, summary, tag_of, tags_of, tags_of_list
 
@@ -63,9 +62,9 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
 @public_page
 def author(request: HttpRequest, username: str) -> HttpResponse:
     """The posts of one author; someone who has published nothing has no page."""
-    shown = get_object_or_404(get_user_model().objects.filter(posts__in=published()).distinct(), username=username)
+    shown = get_object_or_404(Author.objects.filter(posts__in=published()).distinct(), username=username)
     add_cache_tags(request, tag_of(shown))
-    return render_list(request, published().filter(author=shown), heading=shown.get_full_name() or username)
+    return render_list(request, published().filter(author=shown), heading=str(shown))
 
 
 @public_page

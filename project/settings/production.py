@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from project.settings import environment
 from project.settings.base import *  # noqa: F403
+from project.settings.base import BASE_DIR
 
 DEBUG = False
 SECRET_KEY = environment.required("SECRET_KEY")
@@ -17,6 +18,7 @@ SECURE_REDIRECT_EXEMPT = [r"^health/$", r"^metrics$"]
 # Nginx in front overwrites this header, so a client can't set it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+STATIC_ROOT = environment.text("STATIC_ROOT", str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -39,6 +39,7 @@ def cache(redis_url: str) -> dict[str, Any]:
     return {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": redis_url,
+        "KEY_PREFIX": "blog",
         "TIMEOUT": 3600,
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": 0.5,

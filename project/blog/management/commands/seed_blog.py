@@ -8,15 +8,14 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from django.utils.text import slugify
 
 import invalidation
-from project.blog.models import Category, Post, Tag
+from project.blog.models import Author, Category, Post, Tag
 from project.blog.sample_text import AUTHORS, TAGS, Draft, drafts
 
 #: Fixed, so that a seeded blog has the same pages on every day.
@@ -24,7 +23,6 @@ NEWEST_AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 BETWEEN_POSTS = timedelta(hours=19)
 DRAFT_EVERY = 12
 
-User = get_user_model()
 Named = TypeVar("Named", Category, Tag)
 
 
@@ -62,7 +60,7 @@ def seed(count: int) -> int:
     return len(posts)
 
 
-def post(number: int, text: Draft, category: Category, author: AbstractUser) -> Post:
+def post(number: int, text: Draft, category: Category, author: Author) -> Post:
     """The unsaved post `number`, counted from the newest."""
     return Post(
         slug=text.slug,
@@ -91,15 +89,15 @@ def create_named(model: type[Named], names: Iterable[str]) -> dict[str, Named]:
     }
 
 
-def create_authors() -> dict[str, AbstractUser]:
+def create_authors() -> dict[str, Author]:
     """Authors by username; they can't sign in."""
     return {username: create_author(username, *name.split(" ", 1)) for username, name in AUTHORS.items()}
 
 
-def create_author(username: str, first_name: str, last_name: str) -> AbstractUser:
+def create_author(username: str, first_name: str, last_name: str) -> Author:
     """One author."""
     names = {"first_name": first_name, "last_name": last_name, "password": make_password(None)}
-    return User.objects.get_or_create(username=username, defaults=names)[0]
+    return Author.objects.get_or_create(username=username, defaults=names)[0]
 
 
 def create_administrator(username: str, password: str) -> str:

@@ -1,0 +1,145 @@
+"""What a change to the blog makes stale, and that every page carries the tags for it."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+from django.core.cache.utils import make_template_fragment_key
+from django.test import Client
+
+from invalidation.http import tags_of
+from invalidation.models import Event
+from invalidation.values import Targets
+from project.blog.models import Post
+from project.blog.queries import summary_key
+from tests.blog.conftest import Blog
+
+
+def recorded() -> Targets:
+    """Everything that the stored events name."""
+    targets = Targets()
+    for event in Event.objects.all():
+        targets |= Targets.from_document(event.targets)
+    return targets
+
+
+def everything_shown_of(blog: Blog) -> set[str]:
+    """Tags of the published post and of all that stands beside it."""
+    post, category, tag, author = blog.published.pk, blog.category.pk, blog.tag.pk, blog.author.pk
+    return {f"blog.post:{post}", f"blog.category:{category}", f"blog.tag:{tag}", f"blog.author:{author}"}
+
+
+SIDEBAR = {"blog.category", "blog.tag"}
+LIST = {"blog.post"}
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/", SIDEBAR | LIST),
+        ("/blog/", SIDEBAR | LIST),
+        ("/blog/?tag=trains", SIDEBAR | LIST),
+        ("/blog/category/travel/", SIDEBAR | LIST),
+        ("/blog/author/amara/", SIDEBAR | LIST),
+        ("/blog/night-trains/", SIDEBAR),
+        ("/api/posts/", LIST),
+        ("/api/posts/night-trains/", set()),
+    ],
+)
+def test_a_page_carries_the_tags_of_everything_it_shows(client: Client, blog: Blog, path: str, more: set[str]) -> None:
+    client.get("/about/")  # a sidebar from the cache must be tagged like a fresh one
+    assert tags_of(client.get(path).wsgi_request) == everything_shown_of(blog) | more
+
+
+@pytest.mark.parametrize(("path", "tags"), [("/about/", SIDEBAR), ("/sitemap.xml", {"blog.post", "blog.category"})])
+def test_a_page_without_posts_carries_the_tags_of_what_it_names(
+    client: Client, blog: Blog, path: str, tags: set[str]
+) -> None:
+    assert tags_of(client.get(path).wsgi_request) == tags
+
+
+@pytest.mark.parametrize("path", ["/blog/category/travel/", "/blog/?tag=trains"])
+def test_a_list_without_posts_still_carries_what_may_fill_it(client: Client, blog: Blog, path: str) -> None:
+    Post.objects.all().delete()
+    assert tags_of(client.get(path).wsgi_request) & everything_shown_of(blog)
+    assert tags_of(client.get(path).wsgi_request) >= LIST
+
+
+def test_a_saved_post_makes_every_page_that_lists_it_stale(blog: Blog) -> None:
+    post = Post.objects.get(pk=blog.published.pk)
+    post.title = "Slow trains"
+    post.save()
+    assert recorded().tags == {"blog.post", f"blog.post:{post.pk}"}
+    assert recorded().urls == {
+        "/",
+        "/blog/",
+        "/blog/night-trains/",
+        "/blog/category/travel/",
+        "/blog/author/amara/",
+        "/api/posts/",
+        "/api/posts/night-trains/",
+        "/sitemap.xml",
+    }
+    assert {key.key for key in recorded().keys} == {summary_key(post)}
+
+
+def test_a_renamed_post_makes_its_old_address_stale_too(blog: Blog) -> None:
+    post = Post.objects.get(pk=blog.published.pk)
+    post.slug = "slow-trains"
+    post.save()
+    assert {"/blog/night-trains/", "/blog/slow-trains/", "/api/posts/night-trains/"} <= recorded().urls
+
+
+@pytest.mark.parametrize(("before", "after"), [("published", "draft"), ("draft", "published")])
+def test_publishing_and_unpublishing_make_the_page_stale(blog: Blog, before: str, after: str) -> None:
+    post = Post.objects.get(pk=(blog.published if before == "published" else blog.draft).pk)
+    post.status = after
+    post.save()
+    assert post.get_absolute_url() in recorded().urls
+
+
+def test_a_saved_draft_makes_nothing_stale(blog: Blog) -> None:
+    post = Post.objects.get(pk=blog.draft.pk)
+    post.title = "More secret plans"
+    post.save()
+    assert not Event.objects.exists()
+
+
+def test_a_post_that_loses_a_tag_is_stale(blog: Blog) -> None:
+    blog.published.tags.remove(blog.tag)
+    assert f"blog.post:{blog.published.pk}" in recorded().tags
+
+
+def test_a_counted_view_is_counted_and_makes_nothing_stale(client: Client, blog: Blog) -> None:
+    before = Post.objects.get(pk=blog.published.pk)
+    client.get("/blog/night-trains/")
+    client.get("/blog/night-trains/")
+    after = Post.objects.get(pk=before.pk)
+    assert (after.view_count, after.updated_at) == (2, before.updated_at)
+    assert not Event.objects.exists()
+
+
+def test_a_renamed_tag_makes_the_sidebar_stale(blog: Blog) -> None:
+    blog.tag.name = "Railways"
+    blog.tag.save()
+    assert "blog.tag" in recorded().tags
+    assert make_template_fragment_key("sidebar") in {key.key for key in recorded().keys}
+
+
+def test_a_renamed_author_makes_their_pages_stale_and_a_sign_in_does_not(client: Client, blog: Blog) -> None:
+    client.force_login(blog.author)
+    assert not Event.objects.exists()
+    blog.author.last_name = "Keller"
+    blog.author.save()
+    assert f"blog.author:{blog.author.pk}" in recorded().tags
+    assert "/blog/author/amara/" in recorded().urls
+
+
+def test_a_post_shows_its_cached_summary_until_the_key_is_purged(client: Client, blog: Blog) -> None:
+    assert b"<h1>Night trains</h1>" in client.get("/blog/night-trains/").content
+    Post.objects.filter(pk=blog.published.pk).update(title="Slow trains")
+    assert b"<h1>Night trains</h1>" in client.get("/blog/night-trains/").content
+    assert client.get("/api/posts/night-trains/").json()["title"] == "Night trains"
+    cache.delete(summary_key(blog.published))
+    assert b"<h1>Slow trains</h1>" in client.get("/blog/night-trains/").content
+    assert client.get("/api/posts/night-trains/").json()["title"] == "Slow trains"

@@ -1,0 +1,42 @@
+"""How the environment becomes settings."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from project.settings import environment, stores
+from project.settings.tiers import tiers
+
+
+def test_a_tier_is_declared_where_its_nodes_are_named_and_fills_from_the_next_one_inside() -> None:
+    declared = tiers(redis=True, varnish=["http://v:1"], nginx=["http://n:1", "http://n:2"], secret="s")
+    assert list(declared) == ["cache", "varnish", "nginx"]
+    assert (declared["varnish"]["FILLS_FROM"], declared["nginx"]["FILLS_FROM"]) == (["cache"], ["varnish"])
+    assert declared["nginx"]["NODES"] == ["http://n:1", "http://n:2"]
+
+
+def test_without_varnish_nginx_fills_from_the_application() -> None:
+    assert tiers(redis=True, varnish=[], nginx=["http://n:1"], secret="s")["nginx"]["FILLS_FROM"] == ["cache"]
+    assert tiers(redis=False, varnish=[], nginx=[], secret="") == {}
+
+
+def test_one_redis_url_names_three_databases() -> None:
+    assert stores.redis_database("redis://:word@127.0.0.1:6379", 2) == "redis://:word@127.0.0.1:6379/2"
+    assert stores.redis_database("", 2) == ""
+
+
+def test_sqlite_waits_for_its_writer_and_postgresql_keeps_its_connection() -> None:
+    assert stores.database("sqlite:///x.sqlite3")["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert stores.database("postgresql://a:b@127.0.0.1:5432/c")["CONN_MAX_AGE"] == 60
+
+
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY"):
+        environment.required("SECRET_KEY")
+
+
+def test_a_list_is_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VARNISH_NODES", "http://a:1, http://b:1,")
+    assert environment.words("VARNISH_NODES") == ["http://a:1", "http://b:1"]
