@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import structlog
 from celery import current_app
 from kombu import Connection, Producer
+from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
 from invalidation import conf, context
@@ -19,6 +22,8 @@ from invalidation.values import Targets
 from workers.queues import EVENTS, tier_queue
 from workers.setup import VISIBILITY_SECONDS
 
+logger = structlog.get_logger(__name__)
+
 #: Events named in a message; the drain takes whatever is pending, names are for the person at Flower.
 MAX_NAMED = 20
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
@@ -26,21 +31,23 @@ MAX_NAMED = 20
 MAX_COUNTDOWN_SECONDS = VISIBILITY_SECONDS / 2
 
 
+@dataclass(slots=True)
 class Pause:
     """Leaves the broker alone for a while after it failed, so that only one commit per process pays for that."""
 
-    def __init__(self) -> None:
-        self.until = 0.0
-        """Reading of the monotonic clock."""
+    until: float = 0.0
+    """Reading of the monotonic clock."""
 
-    @contextmanager
-    def __call__(self, seconds: float) -> Iterator[bool]:
-        """Yield whether the broker may be asked now; an error inside starts a pause of `seconds`."""
-        try:
-            yield time.monotonic() >= self.until
-        except Exception:
-            self.until = time.monotonic() + seconds
-            raise
+    @property
+    def over(self) -> bool:
+        """May the broker be asked?"""
+        return time.monotonic() >= self.until
+
+    def start(self, error: Exception) -> None:
+        """It failed: what was to be announced is in the database, where the sweep finds it."""
+        seconds = conf.settings().announce_pause_seconds
+        self.until = time.monotonic() + seconds
+        logger.warning("broker_away", error=str(error), pause_seconds=seconds)
 
 
 pause = Pause()
@@ -68,36 +75,29 @@ def _producer() -> Iterator[Producer]:
 
 
 def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> None:
-    """Tell the workers that events are pending.
-
-    Raises:
-        kombu.exceptions.OperationalError: the broker is away; the sweep finds the events.
-    """
-    with pause(conf.settings().announce_pause_seconds) as allowed:
-        if not allowed:
-            return
+    """Tell the workers that events are pending; at most one bounded try, none while the broker is left alone."""
+    if not pause.over:
+        return
+    named = {"events": uids[:MAX_NAMED], "correlation_id": context.correlation_id()}
+    try:
         with _producer() as producer:
-            _send(
-                "invalidation.drain",
-                {"database": database, "events": uids[:MAX_NAMED], "correlation_id": context.correlation_id()},
-                queue=EVENTS,
-                producer=producer,
-            )
+            _send("invalidation.drain", {"database": database, **named}, queue=EVENTS, producer=producer)
+    except OperationalError as error:
+        pause.start(error)
 
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:
     """One task per delivery on its tier's queue; long waits are left to the sweep."""
-    if wait_seconds > MAX_COUNTDOWN_SECONDS:
+    if wait_seconds > MAX_COUNTDOWN_SECONDS or not pause.over:
         return
-    with _producer() as producer:
-        for delivery in deliveries:
-            _send(
-                "invalidation.deliver",
-                {"database": database, "delivery": delivery.pk, **_described(delivery)},
-                queue=tier_queue(delivery.tier),
-                producer=producer,
-                countdown=wait_seconds or None,
-            )
+    try:
+        with _producer() as producer:
+            for delivery in deliveries:
+                arguments = {"database": database, "delivery": delivery.pk, **_described(delivery)}
+                queue, countdown = tier_queue(delivery.tier), wait_seconds or None
+                _send("invalidation.deliver", arguments, queue=queue, countdown=countdown, producer=producer)
+    except OperationalError as error:
+        pause.start(error)
 
 
 def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
