@@ -1,18 +1,41 @@
-"""Who caused what: actor and correlation id of the running request, as django-structlog bound them."""
+"""Who caused what: actor and correlation id of the request that is being served."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
+from django.http import HttpRequest
 from structlog.contextvars import get_contextvars
+
+_request: ContextVar[HttpRequest | None] = ContextVar("invalidation_request", default=None)
+
+
+@contextmanager
+def serving(request: HttpRequest) -> Iterator[None]:
+    """Name `request` as the cause of what is recorded inside."""
+    token = _request.set(request)
+    try:
+        yield
+    finally:
+        _request.reset(token)
 
 
 def correlation_id() -> str:
-    """The id that follows a change from the web request to the last provider call; a new one outside a request."""
+    """The id that follows a change from the web request to the last provider call; a new one where none is bound.
+
+    django-structlog binds `request_id`; workers bind `correlation_id`.
+    """
     bound = get_contextvars()
     return str(bound.get("correlation_id") or bound.get("request_id") or uuid.uuid4())[:64]
 
 
 def actor() -> str:
-    """Who made the running request, as `DJANGO_STRUCTLOG_USER_ID_FIELD` names them; "" outside a request."""
-    return str(get_contextvars().get("user_id") or "")[:150]
+    """Name of the user who made the request; "" outside a request and for anonymous ones.
+
+    Asked for when an event is recorded, not for every request: reading the user makes a page vary by cookie.
+    """
+    user = getattr(_request.get(), "user", None)
+    return str(user.get_username())[:150] if user is not None and user.is_authenticated else ""

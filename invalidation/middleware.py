@@ -8,6 +8,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 
+from invalidation import context
 from invalidation.http import guard
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
@@ -32,12 +33,14 @@ class CacheTagMiddleware:
         if iscoroutinefunction(self):
             return self._respond(request)
         since = guard.begin(request)
-        response: HttpResponseBase = self.get_response(request)
+        with context.serving(request):
+            response: HttpResponseBase = self.get_response(request)
         guard.end(request, response, since)
         return response
 
     async def _respond(self, request: HttpRequest) -> HttpResponseBase:
         since = await sync_to_async(guard.begin)(request)
-        response: HttpResponseBase = await self.get_response(request)
+        with context.serving(request):
+            response: HttpResponseBase = await self.get_response(request)
         await sync_to_async(guard.end)(request, response, since)
         return response
