@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from invalidation import conf
 from workers import queues
@@ -44,14 +45,18 @@ SETTINGS: dict[str, Any] = {
     "worker_send_task_events": True,
     "task_send_sent_event": True,
     "worker_soft_shutdown_timeout": 20,
-    "worker_hijack_root_logger": False,
 }
 
 
 def configure(app: Celery) -> None:
     """Give `app` queues, tasks, schedule and settings; what its own configuration names already, stays."""
     app.add_defaults(_settings)
+    setup_logging.connect(keep_logging, dispatch_uid="workers.keep_logging")
     app.autodiscover_tasks(["workers"])
+
+
+def keep_logging(**_: Any) -> None:
+    """Celery configures no logging where this signal has a receiver: Django's LOGGING stands, in workers too."""
 
 
 def _settings() -> dict[str, Any]:

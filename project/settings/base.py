@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from project.settings import environment, stores
+from project.settings import environment, logs, stores
 from project.settings.tiers import tiers
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -24,12 +24,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sitemaps",
     "django.contrib.staticfiles",
+    "django_structlog",
     "invalidation",
     "workers",
     "project.blog",
 ]
 
 MIDDLEWARE = [
+    "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Outside everything that may still add a cookie or a Vary, so that it judges the response that leaves.
@@ -104,16 +106,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"one_line": {"()": "project.redis.OneLinePerFailure"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        # Django's own handler would print every line twice while DEBUG is on.
-        "django": {"handlers": []},
-        "django_redis.cache": {"filters": ["one_line"]},
-    },
-    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO")},
-}
+LOGGING = logs.logging(json=environment.flag("LOG_JSON", default=False), level=environment.text("LOG_LEVEL", "INFO"))
+# One id follows a change from the request to the last purge. The user's name is asked for where an event is
+# recorded, not on every request.
+DJANGO_STRUCTLOG_USER_ID_FIELD = ""
