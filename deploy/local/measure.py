@@ -1,0 +1,98 @@
+"""Runs one step of the story against every tier, and times each from stale over purged to fresh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db.models import Max
+
+from deploy.local.processes import ServiceFailed, wait_for
+from deploy.local.stack import Stack
+from deploy.local.story import Step
+from deploy.local.tiers import HttpTier, RedisTier, Tier
+from invalidation.models import Delivery, Event, EventStatus, Pass
+
+WARM_SECONDS = 10
+FRESH_SECONDS = 10
+#: Finer than what is measured, coarse enough to leave the processor to the system.
+WATCH_SECONDS = 0.003
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tier's way through one step; both times count from the moment when the event was stored."""
+
+    step: str
+    tier: str
+    purged_milliseconds: float
+    fresh_milliseconds: float
+
+
+def tiers_of(stack: Stack, step: Step) -> Iterator[Tier]:
+    """The tiers that hold something the step makes stale, from the inside out."""
+    if step.entry:
+        web = HttpTier("web", stack.web_url, "", stack.site_url, ())
+        yield RedisTier("cache", settings.CACHE_REDIS_URL, step.entry, web)
+    if stack.varnish:
+        yield HttpTier("varnish", stack.varnish.url, "X-Cache", stack.site_url, step.pages)
+    if stack.nginx:
+        yield HttpTier("nginx", stack.nginx.url, "X-Cache-Status", stack.site_url, step.pages)
+
+
+def watch(tier: Tier) -> datetime:
+    """The moment at which the tier serves the new content.
+
+    Raises:
+        ServiceFailed: it doesn't in time.
+    """
+    deadline = time.monotonic() + FRESH_SECONDS
+    while not tier.is_fresh():
+        if time.monotonic() > deadline:
+            raise ServiceFailed(f"{tier.name} still serves the old copy after {FRESH_SECONDS} s.")
+        time.sleep(WATCH_SECONDS)
+    return datetime.now(UTC)
+
+
+def run(stack: Stack, step: Step) -> list[Row]:
+    """Warm every tier, make the change, watch each tier become fresh.
+
+    Raises:
+        ServiceFailed: a tier did not serve the old copy before, or not the new one after, or proved no purge.
+    """
+    tiers = list(tiers_of(stack, step))
+    for tier in tiers:
+        wait_for(tier.warm, WARM_SECONDS, f"{tier.name} to serve the old copy from its store")
+    step.behind()
+    if healed := [tier.name for tier in tiers if not tier.warm()]:
+        raise ServiceFailed(f"{healed} lost the old copy before anything was purged.")
+    newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    with ThreadPoolExecutor(len(tiers)) as pool:
+        watching = {tier.name: pool.submit(watch, tier) for tier in tiers}
+        step.change()
+        fresh = {name: future.result() for name, future in watching.items()}
+    events = wait_for(lambda: _done(newest), FRESH_SECONDS, "the events to be done")
+    return [_row(step, name, fresh_at, events) for name, fresh_at in fresh.items()]
+
+
+def _done(newest: int) -> list[Event]:
+    """The events after `newest`, once all of them are done."""
+    events = list(Event.objects.filter(pk__gt=newest))
+    return events if all(event.status == EventStatus.DONE for event in events) else []
+
+
+def _row(step: Step, tier: str, fresh_at: datetime, events: list[Event]) -> Row:
+    recorded_at = max(event.created_at for event in events)
+    deliveries = Delivery.objects.filter(batch__events__in=events, tier=tier, delivery_pass=Pass.PURGE)
+    purged_at = deliveries.aggregate(last=Max("completed_at"))["last"]
+    if purged_at is None:
+        raise ServiceFailed(f"No delivery says that {tier} was purged.")
+    return Row(step.title, tier, _milliseconds(recorded_at, purged_at), _milliseconds(recorded_at, fresh_at))
+
+
+def _milliseconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() * 1000

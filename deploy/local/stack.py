@@ -1,0 +1,244 @@
+"""Puts the whole system on one machine: Redis, the Procfile's processes, Varnish over them, Nginx over Varnish."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+from honcho.environ import parse_procfile
+
+from deploy.local import nginx, varnish
+from deploy.local.nginx import Nginx
+from deploy.local.processes import Service, ServiceFailed, free_port
+from deploy.local.redis import Redis
+from deploy.local.templates import Value
+from deploy.local.varnish import Varnish
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+COMMAND_SECONDS = 120
+#: Processes that must not start before the tables and the static files are there.
+NEED_THE_DATABASE = ("web", "beat")
+#: What these write once they are ready; the others answer a request.
+SAYINGS = {"worker": " ready.", "beat": "beat: Starting"}
+
+
+def _port(variable: str) -> int:
+    """The port that the environment names, else a free one."""
+    return int(os.environ.get(variable) or free_port())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where everything listens, on 127.0.0.1 only."""
+
+    web: int = field(default_factory=partial(_port, "WEB_PORT"))
+    varnish: int = field(default_factory=partial(_port, "VARNISH_PORT"))
+    nginx: int = field(default_factory=partial(_port, "NGINX_PORT"))
+    flower: int = field(default_factory=partial(_port, "FLOWER_PORT"))
+    redis: int = field(default_factory=partial(_port, "REDIS_PORT"))
+
+
+def _installed(binary: Callable[[], str]) -> bool:
+    try:
+        return bool(binary())
+    except ServiceFailed:
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+class LoggingService(Service):
+    """A service that says in its log that it is ready."""
+
+    def __init__(self, *arguments: Any, says: str, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.says = says
+        self._start = 0
+
+    def prepare(self) -> None:
+        """Remember where the log of this run begins."""
+        self._start = self.log.stat().st_size if self.log.exists() else 0
+
+    def is_ready(self) -> bool:
+        """Has it said so since it was started?"""
+        return self.says.encode() in self.log.read_bytes()[self._start :]
+
+
+class Stack:
+    """The system; a context manager that starts it and ends it, however the block is left.
+
+    Tiers whose programs are not installed are left out and named in `missing`. `nginx_options` go to Nginx,
+    where `{"purge_location": ""}` breaks it on purpose.
+    """
+
+    def __init__(
+        self, state_folder: Path, *, database_url: str = "", nginx_options: dict[str, Value] | None = None
+    ) -> None:
+        self.state_folder = Path(state_folder).resolve()
+        self.ports = Ports()
+        self.database_url = database_url or f"sqlite:///{self.state_folder / 'blog.sqlite3'}"
+        self.username = os.environ.get("ADMIN_USERNAME") or "admin"
+        self.password = os.environ.get("ADMIN_PASSWORD") or secrets.token_urlsafe(12)
+        self.secret = os.environ.get("PURGE_SECRET") or secrets.token_urlsafe(24)
+        self.redis = Redis(self.state_folder, port=self.ports.redis)
+        self.varnish = self._varnish() if _installed(varnish.binary) else None
+        self.nginx = self._nginx(nginx_options) if _installed(nginx.binary) else None
+        self.processes = self._processes()
+        self._running = ExitStack()
+
+    def _varnish(self) -> Varnish:
+        public_port = self.ports.nginx if _installed(nginx.binary) else self.ports.varnish
+        backends = [f"127.0.0.1:{self.ports.web}"]
+        return Varnish(self.state_folder, backends, self.secret, port=self.ports.varnish, public_port=public_port)
+
+    def _nginx(self, options: dict[str, Value] | None) -> Nginx:
+        upstream = self.ports.varnish if self.varnish else self.ports.web
+        return Nginx(
+            self.state_folder, [f"127.0.0.1:{upstream}"], self.secret, port=self.ports.nginx, options=options or {}
+        )
+
+    def _processes(self) -> dict[str, Service]:
+        """One service for each line of the Procfile."""
+        commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        return {name: self._process(name, ["sh", "-c", f"exec {command}"]) for name, command in commands.items()}
+
+    def _process(self, name: str, command: list[str]) -> Service:
+        """Ready when its page answers, or when its log says so."""
+        pages = {"web": f"{self.web_url}/health/", "flower": f"{self.flower_url}/healthcheck"}
+        place: dict[str, Any] = {"environment": self.environment, "working_folder": ROOT}
+        if name in SAYINGS:
+            return LoggingService(name, self.state_folder, command, says=SAYINGS[name], **place)
+        return Service(name, self.state_folder, command, ready=partial(_answers, pages[name]), **place)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the site's settings and the Procfile read."""
+        return {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "project.settings.production",
+            "HTTPS": "false",
+            "SECRET_KEY": f"local-{self.secret}",
+            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+            "STATIC_ROOT": str(self.state_folder / "static"),
+            "STATE_DIR": str(self.state_folder),
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis.url(),
+            "SITE_URLS": self.site_url,
+            "VARNISH_NODES": self.varnish.url if self.varnish else "",
+            "NGINX_NODES": self.nginx.url if self.nginx else "",
+            "PURGE_SECRET": self.secret,
+            "ADMIN_USERNAME": self.username,
+            "ADMIN_PASSWORD": self.password,
+            "WEB_PORT": str(self.ports.web),
+            "FLOWER_PORT": str(self.ports.flower),
+            "FLOWER_BASIC_AUTH": f"{self.username}:{self.password}",
+        }
+
+    @property
+    def web(self) -> Service:
+        """Gunicorn with the site."""
+        return self.processes["web"]
+
+    @property
+    def worker(self) -> Service:
+        """The Celery worker."""
+        return self.processes["worker"]
+
+    @property
+    def web_url(self) -> str:
+        """The application itself, behind every cache."""
+        return _address(self.ports.web)
+
+    @property
+    def site_url(self) -> str:
+        """The site as visitors see it: the outermost tier, whose address is the site's own name."""
+        outermost = self.nginx or self.varnish
+        return outermost.url if outermost else self.web_url
+
+    @property
+    def admin_url(self) -> str:
+        """The Django admin, through every tier."""
+        return f"{self.site_url}/admin/"
+
+    @property
+    def flower_url(self) -> str:
+        """Flower; signs in with `username` and `password`."""
+        return _address(self.ports.flower)
+
+    @property
+    def missing(self) -> list[str]:
+        """Tiers that are left out, because their programs are not installed."""
+        return [name for name, tier in (("varnish", self.varnish), ("nginx", self.nginx)) if tier is None]
+
+    @property
+    def services(self) -> list[Service]:
+        """Everything that runs, in the order of starting."""
+        tiers = [tier for tier in (self.varnish, self.nginx) if tier]
+        return [self.redis, *self.processes.values(), *tiers]
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` with these arguments against the running system."""
+        return self._run("manage.py", *arguments)
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+
+    def _prepare(self) -> None:
+        result = self._run("-m", "deploy.local.prepare")
+        if result.returncode:
+            raise ServiceFailed(f"The site could not be prepared:\n{result.stdout}{result.stderr}")
+
+    def _launch(self, services: list[Service], starting: ExitStack) -> None:
+        for service in services:
+            starting.callback(service.stop)
+            service.launch()
+
+    def __enter__(self) -> Self:
+        """Start everything; what needs no tables starts while they are created.
+
+        Raises:
+            ServiceFailed: something did not start; the message ends with its log.
+        """
+        late = [self.processes[name] for name in NEED_THE_DATABASE]
+        early = [service for service in self.services[1:] if service not in late]
+        self.state_folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as starting:
+            starting.enter_context(self.redis)
+            self._launch(early, starting)
+            self._prepare()
+            self._launch(late, starting)
+            for service in self.services[1:]:
+                service.wait_until_ready(START_SECONDS)
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()

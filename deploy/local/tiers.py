@@ -1,0 +1,131 @@
+"""What a reader sees of one page in one tier, asked of the tier itself."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import redis
+import requests
+
+TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a page looks to a reader: its status, a text that it shows, a text that it doesn't."""
+
+    status: int = 200
+    shows: str = ""
+    hides: str = ""
+
+    def matches(self, answer: requests.Response) -> bool:
+        """Does the answer look so?"""
+        text = answer.text
+        hidden = not self.hides or self.hides not in text
+        return answer.status_code == self.status and self.shows in text and hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that a change makes stale: its path, and how it looks before and after."""
+
+    path: str
+    stale: Look
+    fresh: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cache entry that a change makes stale: its key in Redis, a text in it before and after.
+
+    A page fills it; the path is another one after the change, or "" where the page is gone.
+    """
+
+    key: str
+    stale: str
+    fresh: str
+    path_before: str
+    path_after: str
+
+
+class Tier(abc.ABC):
+    """One tier, watched for what it serves."""
+
+    name: str
+
+    @abc.abstractmethod
+    def warm(self) -> bool:
+        """Fill it; true once it serves the old content from its store."""
+
+    @abc.abstractmethod
+    def is_fresh(self) -> bool:
+        """Does it serve the new content?"""
+
+
+class HttpTier(Tier):
+    """Varnish or Nginx at `url`, asked by the site's own name; `header` says whether it answered from its store."""
+
+    def __init__(self, name: str, url: str, header: str, site_url: str, pages: Sequence[Page]) -> None:
+        self.name = name
+        self.url = url
+        self.header = header
+        self.host = urlsplit(site_url).netloc
+        self.pages = list(pages)
+        self.waiting = list(pages)
+        self.session = requests.Session()
+
+    def get(self, path: str) -> requests.Response:
+        """The page, as a reader without cookies gets it from this tier."""
+        self.session.cookies.clear()
+        return self.session.get(
+            self.url + path, headers={"Host": self.host}, timeout=TIMEOUT_SECONDS, allow_redirects=False
+        )
+
+    def warm(self) -> bool:
+        """Every page looks old; those that exist come from the store."""
+        return all(self._is_warm(page) for page in self.pages)
+
+    def _is_warm(self, page: Page) -> bool:
+        answer = self.get(page.path)
+        stored = answer.headers.get(self.header) == "HIT" or page.stale.status != requests.codes.ok
+        return stored and page.stale.matches(answer)
+
+    def is_fresh(self) -> bool:
+        """Ask for the pages that have not been seen new yet."""
+        self.waiting = [page for page in self.waiting if not page.fresh.matches(self.get(page.path))]
+        return not self.waiting
+
+
+class RedisTier(Tier):
+    """The Django cache in Redis at `url`, which the application fills when it renders a page."""
+
+    def __init__(self, name: str, url: str, entry: Entry, application: HttpTier) -> None:
+        self.name = name
+        self.client = redis.Redis.from_url(url)
+        self.entry = entry
+        self.application = application
+        self.expires_at: object = None
+
+    def warm(self) -> bool:
+        """The entry is there with its old content; remember which writing of it this is."""
+        self._fill(self.entry.path_before)
+        self.expires_at = self.client.pexpiretime(self.entry.key)
+        return self._holds(self.entry.stale)
+
+    def is_fresh(self) -> bool:
+        """It was written again since, with the new content; or it is gone, with the page that fills it."""
+        if not self.entry.path_after:
+            return not self.client.exists(self.entry.key)
+        self._fill(self.entry.path_after)
+        return self.client.pexpiretime(self.entry.key) != self.expires_at and self._holds(self.entry.fresh)
+
+    def _fill(self, path: str) -> None:
+        """Do what the next reader does to a missing entry."""
+        if not self.client.exists(self.entry.key):
+            self.application.get(path)
+
+    def _holds(self, text: str) -> bool:
+        return text.encode() in (self.client.get(self.entry.key) or b"")
