@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -17,30 +17,17 @@ from django.utils.safestring import SafeString
 from invalidation import conf
 from invalidation.pipeline import status
 
-Row = TypeVar("Row", bound=Model)
 
-if TYPE_CHECKING:
-
-    class _ModelAdmin(admin.ModelAdmin[Row]):
-        pass
-else:
-
-    class _ModelAdmin(admin.ModelAdmin):
-        def __class_getitem__(cls, _: Any) -> type[_ModelAdmin]:
-            """Django's class takes no parameter at run time."""
-            return cls
-
-
-class CappedPaginator(Paginator[Any] if TYPE_CHECKING else Paginator):
+class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs alone
     """Counts no further than `status.COUNT_LIMIT` rows: COUNT(*) over millions takes seconds on PostgreSQL."""
 
     @cached_property
     def count(self) -> int:
         """Rows, or COUNT_LIMIT where there are more."""
-        return status.count([self.object_list])
+        return status.count([cast("QuerySet[Any]", self.object_list)])
 
 
-class ReadOnlyAdmin(_ModelAdmin[Row]):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """Rows that the pipeline alone writes; people look at them."""
 
     actions_on_bottom = True
@@ -49,7 +36,7 @@ class ReadOnlyAdmin(_ModelAdmin[Row]):
     paginator = CappedPaginator
     show_full_result_count = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Rows of the first database that holds an outbox."""
         return super().get_queryset(request).using(conf.settings().databases[0])
 

@@ -11,7 +11,7 @@ from invalidation.models import Batch
 
 
 @admin.register(Batch)
-class BatchAdmin(ReadOnlyAdmin[Batch]):
+class BatchAdmin(ReadOnlyAdmin):
     """Read-only list; each row leads to its events and deliveries."""
 
     list_display = ("id", "created_at", "lane", "status", "summary", "event_list", "delivery_list", "took")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
@@ -20,7 +22,7 @@ SHOWN_CHARACTERS = 120
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
+class DeliveryAdmin(ReadOnlyAdmin):
     """Read-only list with one action: replay."""
 
     actions = ("replay_selected",)
@@ -63,6 +65,6 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         dead = list(queryset.filter(status__in=DEAD_LETTERS))
         with transaction.atomic(using=queryset.db):
             number = replay(queryset, actor=request.user.get_username())
-            LogEntry.objects.log_actions(request.user.pk, dead, CHANGE, "Replayed.")
+            LogEntry.objects.log_actions(cast("int", request.user.pk), dead, CHANGE, "Replayed.")
         level = messages.SUCCESS if number else messages.WARNING
         self.message_user(request, f"{number} of the selected deliveries were dead letters and are replayed.", level)

@@ -42,7 +42,7 @@ class SourceFilter(admin.SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin[Event]):
+class EventAdmin(ReadOnlyAdmin):
     """Read-only list, status pages, and the way to the purge form."""
 
     list_display = (
@@ -82,10 +82,10 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     ) -> HttpResponse:
         """The status page: who, what, batch, deliveries; reloads itself until all of it is final."""
         event = self.get_object(request, object_id)
+        if event is None:
+            return super().change_view(request, object_id, form_url, extra_context)
         if not self.has_view_permission(request, event):
             raise PermissionDenied
-        if event is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         context = {**self.admin_site.each_context(request), **status_context(event, request.GET), "opts": self.opts}
         return TemplateResponse(request, "admin/invalidation/event/status.html", context | (extra_context or {}))
 

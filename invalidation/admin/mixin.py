@@ -18,10 +18,13 @@ from invalidation.values import Targets, union
 
 ACTION = "purge_cached_copies"
 
-Base = admin.ModelAdmin[Any] if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin
+else:
+    Base = object
 
 
-class PurgeAdminMixin(Base):
+class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs alone
     """Mix into a ModelAdmin whose model is registered with `invalidation.register`, before ModelAdmin."""
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> No
     fields: dict[str, Any] = {name: value for name, value in document.items() if name not in ("batch", "deliveries")}
     batch = document["batch"]
     print_fields(stream, fields | {"targets": targets_line(document["targets"]), "batch": batch and batch["id"]})
-    rows = [[delivery[name] for name in DELIVERY_COLUMNS] for delivery in document["deliveries"]]  # type: ignore[literal-required]
+    rows = [[dict(delivery)[name] for name in DELIVERY_COLUMNS] for delivery in document["deliveries"]]
     print_table(stream, "Deliveries", DELIVERY_COLUMNS, rows)
 
 
@@ -39,7 +39,7 @@ def show_overview(stream: OutputWrapper, overview: Overview, style: str) -> None
         print_json(stream, overview)
         return
     backlog = ", ".join(f"{lane} {number}" for lane, number in overview["backlog"].items())
-    fields = {name: overview[name] for name in ("lag_seconds", "running_batches", "dead_letters")}  # type: ignore[literal-required]
+    fields = {name: overview[name] for name in ("lag_seconds", "running_batches", "dead_letters")}
     print_fields(stream, {"backlog": backlog, **fields})
     print_table(stream, "Tiers", ("tier", "fills from", "nodes", "deliveries"), map(_tier_row, overview["tiers"]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import CommandParser, OutputWrapper
 from rich.console import Console
@@ -55,7 +55,7 @@ def print_fields(stream: OutputWrapper, fields: Mapping[str, Any]) -> None:
 
 def _console(stream: OutputWrapper) -> Console:
     terminal = stream.isatty()
-    return Console(file=stream, force_terminal=terminal, width=None if terminal else PIPE_COLUMNS)
+    return Console(file=cast("IO[str]", stream), force_terminal=terminal, width=None if terminal else PIPE_COLUMNS)
 
 
 def _cell(value: Any) -> Text:

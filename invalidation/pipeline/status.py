@@ -215,4 +215,4 @@ def _status(event_uid: UUID | str, database: str) -> EventStatus:
 
 
 def _last_result(state: RetryCallState) -> EventStatus:
-    return cast("Future", state.outcome).result()
+    return EventStatus(cast("Future", state.outcome).result())

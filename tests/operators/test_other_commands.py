@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from invalidation.models import Delivery, Event
+from invalidation.models import Batch, Delivery, Event
 from invalidation.pipeline import status
 from tests.operators.conftest import SECRET, MakeEvent
 
@@ -84,8 +84,8 @@ def test_replay_of_nothing_in_particular_is_a_usage_error(arguments: tuple[str, 
 
 def test_prune_forgets_only_finished_history_beyond_the_age(event_with: MakeEvent) -> None:
     old = timezone.now() - timedelta(days=40)
-    finished = event_with("done", "done", "purged", created_at=old, completed_at=old)
-    type(finished.batch).objects.filter(pk=finished.batch_id).update(created_at=old, completed_at=old)
+    event_with("done", "done", "purged", created_at=old, completed_at=old)
+    Batch.objects.update(created_at=old, completed_at=old)
     Delivery.objects.update(created_at=old, completed_at=old)
     recent = event_with("done", "done", "purged")
     pending = Event.objects.create(source="code", created_at=old)
