@@ -15,6 +15,11 @@ SHARED: list[Any] = [
 ]
 
 
+def plain_lines() -> structlog.dev.ConsoleRenderer:
+    """For people. structlog's default prints the variables of every frame, secrets included, and takes seconds."""
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+
+
 def logging(*, json: bool, level: str) -> dict[str, Any]:
     """LOGGING, and structlog's own configuration beside it; JSON for machines, a plain line for people."""
     structlog.configure(
@@ -27,8 +32,7 @@ def logging(*, json: bool, level: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
-    last = [structlog.processors.format_exc_info] if json else []
+    last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()] if json else [plain_lines()]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -36,9 +40,15 @@ def logging(*, json: bool, level: str) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": SHARED,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, renderer],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
             }
         },
+        "filters": {"one_line": {"()": "project.redis.OneLinePerFailure"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {
+            # Django's own handler would print every line twice while DEBUG is on.
+            "django": {"handlers": []},
+            "django_redis.cache": {"filters": ["one_line"]},
+        },
         "root": {"handlers": ["console"], "level": level},
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from project.settings import environment, stores
+from project.settings import environment, logs, stores
 from project.settings.tiers import tiers
 
 
@@ -40,3 +42,18 @@ def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_list_is_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VARNISH_NODES", "http://a:1, http://b:1,")
     assert environment.words("VARNISH_NODES") == ["http://a:1", "http://b:1"]
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_a_logged_error_shows_where_it_happened_and_no_variable(json: bool) -> None:
+    handler = logging.StreamHandler()
+    line = logs.logging(json=json, level="INFO")["formatters"]["line"]
+    handler.setFormatter(line["()"](**{name: value for name, value in line.items() if name != "()"}))
+    try:
+        password = "only in a variable".upper()
+        raise ValueError(len(password))
+    except ValueError as error:
+        parts = (type(error), error, error.__traceback__)
+    printed = handler.format(logging.LogRecord("test", logging.ERROR, __file__, 1, "It failed", None, parts))
+    assert "raise ValueError" in printed
+    assert "ONLY IN A VARIABLE" not in printed
