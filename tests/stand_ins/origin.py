@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import defaultdict
@@ -83,9 +84,10 @@ class Origin:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Send the page as it is at the start of the request, after its delay."""
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        if handler.path != "/health/":
-            self.requests.append(Seen(handler.command, handler.path, headers))
-        page = self.pages[handler.path]
+        target = handler.requestline.split()[1]  # handler.path has lost a second slash at its beginning
+        if target != "/health/":
+            self.requests.append(Seen(handler.command, target, headers))
+        page = self.pages[target]
         body = self.body(page, headers).encode()
         time.sleep(page.delay_seconds)
         handler.send_response(page.status)
@@ -94,7 +96,8 @@ class Origin:
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         if handler.command != "HEAD":
-            handler.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # the proxy may have been stopped meanwhile
+                handler.wfile.write(body)
 
     @staticmethod
     def body(page: Page, headers: dict[str, str]) -> str:
