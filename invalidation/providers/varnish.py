@@ -23,6 +23,7 @@ class Varnish(Provider):
     supports_tags: ClassVar[bool] = True
     supports_prefixes: ClassVar[bool] = True
     supports_everything: ClassVar[bool] = True
+    tag_header: ClassVar[str] = "xkey"
 
     max_tags_per_call: ClassVar[int] = 1000
     """Bounded by bytes before that."""
