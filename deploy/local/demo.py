@@ -86,18 +86,16 @@ def _story(console: Console, stack: Stack) -> list[Row]:
 
 
 def _table() -> Table:
-    table = Table(title="Milliseconds since the change was recorded, which is just before its commit")
-    for heading in ("change", "tier"):
-        table.add_column(heading)
-    table.add_column("stale copy")
-    table.add_column("purged", justify="right")
-    table.add_column("fresh", justify="right")
+    table = Table("change", "tier", "stale copy")
+    table.add_column("→ purged", justify="right")
+    table.add_column("→ fresh", justify="right")
+    table.caption = "counted from the recording of the event, just before its commit"
     return table
 
 
 def _add(table: Table, row: Row, *, first: bool, last: bool) -> None:
     times = (f"{row.purged_milliseconds:.0f} ms", f"{row.fresh_milliseconds:.0f} ms")
-    table.add_row(row.step if first else "", row.tier, "served", *times, end_section=last)
+    table.add_row(row.step if first else "", row.tier, row.stale, *times, end_section=last)
 
 
 def _summary(console: Console, rows: list[Row]) -> None:

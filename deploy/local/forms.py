@@ -76,16 +76,25 @@ class Admin:
         self.session = requests.Session()
         self.submit("login/", {"username": [username], "password": [password]})
 
+    def form(self, path: str) -> Form:
+        """The form at `path` as it is shown."""
+        answer = self.session.get(self.url + path, timeout=TIMEOUT_SECONDS)
+        answer.raise_for_status()
+        return Form(answer.text)
+
     def submit(self, path: str, changes: Values, *, button: str = "_save") -> str:
-        """Read the form at `path`, send it back with `changes`; return the address that the site led to.
+        """Send the form at `path` back with `changes`; return the address that the site leads to.
 
         Raises:
             FormRefusedError: the form has complaints, or the site answered with an error.
         """
-        form = Form(self._get(path))
+        return self.send(path, self.form(path).values | changes, button=button)
+
+    def send(self, path: str, values: Values, *, button: str = "_save") -> str:
+        """Send a form that was read before; otherwise as `submit`."""
         answer = self.session.post(
             self.url + path,
-            data={button: ["Save"]} | form.values | changes,
+            data={button: ["Save"]} | values,
             headers={"Referer": self.url + path},
             allow_redirects=False,
             timeout=TIMEOUT_SECONDS,
@@ -94,8 +103,3 @@ class Admin:
             complaints = Form(answer.text).errors or [answer.text[:300]]
             raise FormRefusedError(f"{path} answered {answer.status_code}: {'; '.join(complaints)}")
         return answer.headers["Location"]
-
-    def _get(self, path: str) -> str:
-        answer = self.session.get(self.url + path, timeout=TIMEOUT_SECONDS)
-        answer.raise_for_status()
-        return answer.text

@@ -29,6 +29,7 @@ class Row:
 
     step: str
     tier: str
+    stale: str
     purged_milliseconds: float
     fresh_milliseconds: float
 
@@ -76,7 +77,7 @@ def run(stack: Stack, step: Step) -> list[Row]:
         step.change()
         fresh = {name: future.result() for name, future in watching.items()}
     events = wait_for(lambda: _done(newest), FRESH_SECONDS, "the events to be done")
-    return [_row(step, name, fresh_at, events) for name, fresh_at in fresh.items()]
+    return [_row(step, tier, fresh[tier.name], events) for tier in tiers]
 
 
 def _done(newest: int) -> list[Event]:
@@ -85,13 +86,14 @@ def _done(newest: int) -> list[Event]:
     return events if all(event.status == EventStatus.DONE for event in events) else []
 
 
-def _row(step: Step, tier: str, fresh_at: datetime, events: list[Event]) -> Row:
+def _row(step: Step, tier: Tier, fresh_at: datetime, events: list[Event]) -> Row:
     recorded_at = max(event.created_at for event in events)
-    deliveries = Delivery.objects.filter(batch__events__in=events, tier=tier, delivery_pass=Pass.PURGE)
+    deliveries = Delivery.objects.filter(batch__events__in=events, tier=tier.name, delivery_pass=Pass.PURGE)
     purged_at = deliveries.aggregate(last=Max("completed_at"))["last"]
     if purged_at is None:
-        raise ServiceFailed(f"No delivery says that {tier} was purged.")
-    return Row(step.title, tier, _milliseconds(recorded_at, purged_at), _milliseconds(recorded_at, fresh_at))
+        raise ServiceFailed(f"No delivery says that {tier.name} was purged.")
+    purged, fresh = _milliseconds(recorded_at, purged_at), _milliseconds(recorded_at, fresh_at)
+    return Row(step.title, tier.name, tier.proof_of_stale, purged, fresh)
 
 
 def _milliseconds(start: datetime, end: datetime) -> float:

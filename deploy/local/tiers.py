@@ -55,6 +55,8 @@ class Tier(abc.ABC):
     """One tier, watched for what it serves."""
 
     name: str
+    proof_of_stale = ""
+    """What `warm` has seen, in a word."""
 
     @abc.abstractmethod
     def warm(self) -> bool:
@@ -67,6 +69,8 @@ class Tier(abc.ABC):
 
 class HttpTier(Tier):
     """Varnish or Nginx at `url`, asked by the site's own name; `header` says whether it answered from its store."""
+
+    proof_of_stale = "HIT"
 
     def __init__(self, name: str, url: str, header: str, site_url: str, pages: Sequence[Page]) -> None:
         self.name = name
@@ -101,6 +105,8 @@ class HttpTier(Tier):
 
 class RedisTier(Tier):
     """The Django cache in Redis at `url`, which the application fills when it renders a page."""
+
+    proof_of_stale = "held"
 
     def __init__(self, name: str, url: str, entry: Entry, application: HttpTier) -> None:
         self.name = name

@@ -1,0 +1,95 @@
+"""An editor saves, and every tier serves the new page; with Redis away, as soon as it is back."""
+
+from __future__ import annotations
+
+import time
+
+import requests
+
+from deploy.local.processes import wait_for
+from deploy.local.stack import Stack
+from deploy.local.tiers import HttpTier
+from tests.chain.conftest import Article
+
+#: What an editor may have to wait, whatever state Redis is in.
+SAVE_SECONDS = 2
+#: A lost announcement is found by the sweep, and a worker needs a few seconds to come back to a lost broker.
+RECOVERY_SECONDS = 60
+
+
+def all_fresh(tiers: list[HttpTier], seconds: float) -> None:
+    """Wait until every tier serves the new content."""
+    for tier in tiers:
+        wait_for(tier.is_fresh, seconds, f"{tier.name} to serve the new title")
+
+
+def save_in_time(article: Article, title: str) -> None:
+    """Save, and be answered within the bound."""
+    started = time.monotonic()
+    article.retitle(title)
+    assert time.monotonic() - started < SAVE_SECONDS
+
+
+def test_an_edit_in_the_admin_reaches_every_tier(article: Article) -> None:
+    tiers = article.warm("Edited in the admin")
+    article.retitle("Edited in the admin")
+    all_fresh(tiers, 10)
+
+
+def test_saving_succeeds_while_redis_is_frozen_and_the_purge_follows_by_itself(stack: Stack, article: Article) -> None:
+    tiers = article.warm("Edited while Redis was frozen")
+    stack.redis.freeze()
+    try:
+        save_in_time(article, "Edited while Redis was frozen")
+        assert not any(tier.is_fresh() for tier in tiers)
+    finally:
+        stack.redis.thaw()
+    all_fresh(tiers, RECOVERY_SECONDS)
+
+
+def test_saving_succeeds_while_redis_is_stopped_and_the_purge_follows_by_itself(stack: Stack, article: Article) -> None:
+    tiers = article.warm("Edited while Redis was stopped")
+    stack.redis.stop()
+    try:
+        save_in_time(article, "Edited while Redis was stopped")
+        assert not any(tier.is_fresh() for tier in tiers)
+    finally:
+        stack.redis.start()
+    all_fresh(tiers, RECOVERY_SECONDS)
+
+
+def test_an_event_of_a_killed_worker_is_delivered_by_the_next_one(stack: Stack, article: Article) -> None:
+    tiers = article.warm("Edited without a worker")
+    stack.worker.kill()
+    try:
+        article.retitle("Edited without a worker")
+        assert not any(tier.is_fresh() for tier in tiers)
+    finally:
+        stack.worker.start()
+    all_fresh(tiers, RECOVERY_SECONDS)
+
+
+def test_flower_shows_each_task_by_name_and_no_secret(stack: Stack, article: Article) -> None:
+    tiers = article.warm("Seen in Flower")
+    article.retitle("Seen in Flower")
+    all_fresh(tiers, 10)
+    wait_for(lambda: {"invalidation.drain", "invalidation.deliver"} <= tasks(stack), 15, "Flower to show the tasks")
+    shown = ask_flower(stack).text
+    assert article.path in shown or f"blog.post:{article.pk}" in shown
+    assert stack.secret not in shown
+    assert stack.password not in shown
+
+
+def test_flower_shows_nothing_without_a_login(stack: Stack) -> None:
+    answer = requests.get(f"{stack.flower_url}/api/tasks", timeout=10)
+    assert answer.status_code == requests.codes.unauthorized
+
+
+def ask_flower(stack: Stack) -> requests.Response:
+    """Everything Flower knows of the tasks."""
+    return requests.get(f"{stack.flower_url}/api/tasks", auth=(stack.username, stack.password), timeout=10)
+
+
+def tasks(stack: Stack) -> set[str]:
+    """Names of the tasks that Flower knows to have succeeded."""
+    return {task["name"] for task in ask_flower(stack).json().values() if task["state"] == "SUCCESS"}
