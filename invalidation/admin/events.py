@@ -23,7 +23,7 @@ from invalidation.pipeline import status, transitions
 #: A page that is looked at reloads this often while its event is young; later only now and then, so that a
 #: forgotten window costs nothing.
 YOUNG_SECONDS = 300
-YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS = 2, 30
+YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS, OVERVIEW_REFRESH_SECONDS = 2, 30, 5
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -45,18 +45,27 @@ class SourceFilter(admin.SimpleListFilter):
 class EventAdmin(ReadOnlyAdmin):
     """Read-only list, status pages, and the way to the purge form."""
 
-    list_display = (
-        *("short_uid", "created_at", "source", "actor", "reason", "summary", "lane", "status"),
-        *("batch_link", "took"),
-    )
+    list_display = (*("short_uid", "created", "status", "took", "lane", "cause", "summary", "batch_link"),)
     list_filter = ("status", "lane", SourceFilter, "created_at")
     search_fields = ("correlation_id__exact", "actor__istartswith", "reason__icontains")
     search_help_text = "Id, correlation id, beginning of an actor's name, or words of a reason"
 
     def get_urls(self) -> list[URLPattern]:
-        """The purge form before the pages of single events, whose pattern takes anything."""
-        view = self.admin_site.admin_view(PurgeView(self))
-        return [path("purge/", view, name="invalidation_event_purge"), *super().get_urls()]
+        """Own pages before those of single events, whose pattern takes anything."""
+        wrap = self.admin_site.admin_view
+        return [
+            path("purge/", wrap(PurgeView(self)), name="invalidation_event_purge"),
+            path("overview/", wrap(self.overview_view), name="invalidation_event_overview"),
+            *super().get_urls(),
+        ]
+
+    def overview_view(self, request: HttpRequest) -> HttpResponse:
+        """Backlog, lag and tiers at a glance."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {"title": "Overview", "opts": self.opts, "overview": status.overview()}
+        context |= self.admin_site.each_context(request) | _refresh(request, OVERVIEW_REFRESH_SECONDS)
+        return TemplateResponse(request, "admin/invalidation/event/overview.html", context)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
@@ -86,13 +95,25 @@ class EventAdmin(ReadOnlyAdmin):
             return super().change_view(request, object_id, form_url, extra_context)
         if not self.has_view_permission(request, event):
             raise PermissionDenied
-        context = {**self.admin_site.each_context(request), **status_context(event, request.GET), "opts": self.opts}
+        context = status_context(event) | {"opts": self.opts, **self.admin_site.each_context(request)}
+        context |= _refresh(request, None if context["final"] else _refresh_seconds(event))
         return TemplateResponse(request, "admin/invalidation/event/status.html", context | (extra_context or {}))
 
     @admin.display(description="event", ordering="id")
     def short_uid(self, event: Event) -> str:
         """The first characters of the id."""
         return str(event.uid)[:8]
+
+    @admin.display(description="created at", ordering="created_at")
+    def created(self, event: Event) -> str:
+        """To the second: events come in bursts."""
+        return timezone.localtime(event.created_at).strftime("%Y-%m-%d %H:%M:%S")
+
+    @admin.display(description="cause")
+    def cause(self, event: Event) -> str:
+        """`admin, ada: court order`."""
+        who = ", ".join(filter(None, (event.source, event.actor)))
+        return f"{who}: {event.reason}" if event.reason else who
 
     @admin.display(description="targets")
     def summary(self, event: Event) -> str:
@@ -117,24 +138,27 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def status_context(event: Event, query: Any) -> dict[str, Any]:
+def status_context(event: Event) -> dict[str, Any]:
     """What the status page shows of an event."""
     deliveries = list(status.deliveries_of(event))
-    final = is_final(event, deliveries)
     return {
-        "title": f"Purge {event.uid}",
+        "title": f"Event {event.uid}",
         "event": event,
         "deliveries": deliveries,
         "took": duration(event.created_at, event.completed_at),
-        "final": final,
-        "paused": "paused" in query,
-        "refresh_seconds": None if final or "paused" in query else _refresh_seconds(event),
+        "final": is_final(event, deliveries),
     }
 
 
 def is_final(event: Event, deliveries: list[Delivery]) -> bool:
     """Can nothing on the page change any more, later passes included?"""
     return event.status in status.FINAL and transitions.FINAL.issuperset(delivery.status for delivery in deliveries)
+
+
+def _refresh(request: HttpRequest, seconds: int | None) -> dict[str, Any]:
+    """A page reloads itself, unless the reader stopped it."""
+    paused = seconds is not None and "paused" in request.GET
+    return {"paused": paused, "refresh_seconds": None if paused else seconds}
 
 
 def _refresh_seconds(event: Event) -> int:

@@ -58,7 +58,7 @@ class PurgeForm(forms.Form):
     tags = LinesField(checked_tag, help_text="One a line, such as blog.post:42")
     urls = LinesField(_site_url, label="URLs", help_text="One a line: a path such as /blog/, or a URL of this site")
     prefixes = LinesField(_site_prefix, help_text="One a line; everything below it is purged")
-    keys = LinesField(CacheKey.of, label="cache keys", help_text="One a line, of the default Django cache")
+    keys = LinesField(CacheKey.of, label="Cache keys", help_text="One a line, of the default Django cache")
     everything = forms.BooleanField(required=False, help_text="Every copy; the origin renders each page anew")
     tiers = forms.MultipleChoiceField(
         required=False, widget=forms.CheckboxSelectMultiple, help_text="None chosen means all"

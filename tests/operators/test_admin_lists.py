@@ -132,6 +132,20 @@ def test_no_page_holds_a_secret(sign_in: SignIn, event_with: MakeEvent) -> None:
         assert SECRET not in response.content.decode()
 
 
+def test_the_overview_page_shows_backlog_and_tiers_to_those_who_may_look(
+    sign_in: SignIn, event_with: MakeEvent, pending_event: Event
+) -> None:
+    event_with("dead", "dead", "purged", "rejected")
+    shown = sign_in("view_event").get(reverse("admin:invalidation_event_overview")).content.decode()
+    for words in ("status__exact=pending&amp;lane__exact=editorial", "tier=inner&amp;status__exact=rejected"):
+        assert words in shown
+    assert SECRET not in shown
+
+
+def test_the_overview_page_is_refused_to_others(sign_in: SignIn) -> None:
+    assert sign_in().get(reverse("admin:invalidation_event_overview")).status_code == 403
+
+
 def replay(browser: Client) -> int:
     """Press "Replay selected deliveries" with every delivery selected."""
     pks = list(Delivery.objects.values_list("pk", flat=True))
