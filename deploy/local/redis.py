@@ -68,6 +68,7 @@ class Redis(Service):
         """The server in the foreground, with no configuration file."""
         command = [server_binary(), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.data_folder)]
         command += ["--save", "", "--appendonly", "yes" if self.persistent else "no", "--daemonize", "no"]
+        command += ["--repl-diskless-sync-delay", "0"]
         if self.replica_of is not None:
             command += ["--replicaof", "127.0.0.1", str(self.replica_of.port)]
         return command + self.arguments

@@ -35,5 +35,5 @@ def render(template: str, values: Mapping[str, Value]) -> str:
 def placeholders(text: str) -> set[str]:
     """Names that the template's comment documents: two spaces, the name (or names), two spaces, its meaning."""
     comment = text.partition("{% endcomment %}")[0].partition("Placeholders:\n")[2].partition("\n\n")[0]
-    names = re.findall(r"^  ([a-z_, ]+?)  +\S", comment, re.MULTILINE)
+    names = re.findall(r"^  ([a-z][a-z_, ]*?)  +\S", comment, re.MULTILINE)
     return {name.strip() for line in names for name in line.split(",")}

@@ -1,0 +1,85 @@
+"""The shipped configurations are accepted by the programs they are for, with every switch on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy import render
+from deploy.local import Nginx, Varnish
+from deploy.local.templates import FOLDER, placeholders
+from deploy.local.templates import render as rendered
+from tests.fixtures.servers import SECRET
+from tests.stand_ins.origin import Origin
+from tests.stand_ins.visitor import visit
+
+TEMPLATES = ["nginx/nginx.conf.template", "nginx/site.conf.template", "varnish/site.vcl.template"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_missing_placeholder_is_named(template: str) -> None:
+    with pytest.raises(ValueError, match=min(placeholders((FOLDER / template).read_text()))):
+        rendered(template, {})
+
+
+@pytest.mark.parametrize("secret", ["", "short", 'quote"brace}and;more', "new\nline" * 3])
+def test_a_secret_that_would_need_quoting_is_refused_unseen(tmp_path: Path, secret: str) -> None:
+    for server in (Nginx(tmp_path, ["127.0.0.1:1"], secret), Varnish(tmp_path, ["127.0.0.1:1"], secret)):
+        with pytest.raises(ValueError, match="token_urlsafe") as refused:
+            server.prepare()
+        assert not secret or secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("program", [Nginx, Varnish])
+def test_the_runner_gives_what_the_template_documents(tmp_path: Path, program: type[Nginx] | type[Varnish]) -> None:
+    server = program(tmp_path, [], SECRET)
+    assert set(server.values()) == placeholders((FOLDER / server.template).read_text())
+
+
+def test_a_deployment_is_rendered_from_a_file_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PURGE_SECRET", SECRET)
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps({"listen": "80", "server_names": "example.com", "upstreams": ["127.0.0.1:6081"]}))
+    assert render.main(["nginx/site.conf.template", str(values)]) == 0
+    assert "server_name example.com;" in capsys.readouterr().out
+
+
+def test_a_misspelt_placeholder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps({"listne": "80"}))
+    with pytest.raises(SystemExit) as refused:
+        render.main(["nginx/site.conf.template", str(values)])
+    assert refused.value.code == 2
+    assert "listne" in capsys.readouterr().err
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> dict[str, str]:
+    """A self-signed certificate."""
+    paths = {"tls_certificate": str(tmp_path / "certificate.pem"), "tls_key": str(tmp_path / "key.pem")}
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=example.com"]
+    files = ["-out", paths["tls_certificate"], "-keyout", paths["tls_key"]]
+    subprocess.run([*new, *files], check=True, capture_output=True)
+    return paths
+
+
+def test_nginx_accepts_the_site_with_tls_and_static_files(
+    tmp_path: Path, origin: Origin, certificate: dict[str, str]
+) -> None:
+    options = {**certificate, "hsts_seconds": "63072000", "static_folder": str(tmp_path), "server_names": "example.com"}
+    server = Nginx(tmp_path, [origin.address], SECRET, options=dict(options))
+    server.prepare()
+    test = subprocess.run([*server.command(), "-t"], check=False, capture_output=True, text=True)
+    assert test.returncode == 0, test.stderr
+    assert "warn" not in test.stderr
+
+
+def test_nginx_stores_nothing_under_a_name_that_is_not_purged(tmp_path: Path, origin: Origin) -> None:
+    with Nginx(tmp_path, [origin.address], SECRET, options={"server_names": "example.com"}) as server:
+        assert visit(server, "http://example.com/a/").status == 200
+        assert visit(server, "http://other.example/a/").status == 421
