@@ -18,7 +18,7 @@ from honcho.environ import parse_procfile
 
 from deploy.local import nginx, varnish
 from deploy.local.nginx import Nginx
-from deploy.local.processes import Service, ServiceFailed, free_port
+from deploy.local.processes import Service, ServiceFailed, free_port, wait_for
 from deploy.local.redis import Redis
 from deploy.local.templates import Value
 from deploy.local.varnish import Varnish
@@ -237,6 +237,10 @@ class Stack:
             self._launch(late, starting)
             for service in self.services[1:]:
                 service.wait_until_ready(START_SECONDS)
+            # Varnish was there before the application, and asks a few times before it believes in it.
+            wait_for(
+                lambda: _answers(f"{self.site_url}/health/"), START_SECONDS, "the site to answer through its tiers"
+            )
             self._running = starting.pop_all()
         return self
 
