@@ -20,7 +20,7 @@ from invalidation.models import Delivery, Event, EventStatus, Pass
 WARM_SECONDS = 10
 FRESH_SECONDS = 10
 #: Finer than what is measured, coarse enough to leave the processor to the system.
-WATCH_SECONDS = 0.003
+WATCH_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
