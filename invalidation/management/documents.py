@@ -23,7 +23,10 @@ def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> No
     batch = document["batch"]
     print_fields(stream, fields | {"targets": targets_line(document["targets"]), "batch": batch and batch["id"]})
     rows = [[dict(delivery)[name] for name in DELIVERY_COLUMNS] for delivery in document["deliveries"]]
-    print_table(stream, "Deliveries", DELIVERY_COLUMNS, rows)
+    if rows:
+        print_table(stream, "Deliveries", DELIVERY_COLUMNS, rows)
+    else:
+        stream.write("No deliveries yet." if batch is None else "No deliveries: no tier is concerned.")
 
 
 def targets_line(targets: Mapping[str, Any]) -> str:

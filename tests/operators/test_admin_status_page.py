@@ -75,6 +75,12 @@ def test_the_chain_from_cause_to_outcome_is_shown(sign_in: SignIn, event_with: M
     assert reverse("admin:invalidation_delivery_change", args=[Delivery.objects.last().pk]) in shown  # type: ignore[union-attr]
 
 
+def test_what_the_planner_decided_is_shown(sign_in: SignIn, event_with: MakeEvent) -> None:
+    event = event_with("done", "done", "purged")
+    Delivery.objects.update(decisions=["left out 2 URLs on no configured site"])
+    assert "left out 2 URLs on no configured site" in page(sign_in("view_event"), event)
+
+
 def test_reloading_can_be_stopped_and_resumed(sign_in: SignIn, pending_event: Event) -> None:
     shown = page(sign_in("view_event"), pending_event, "?paused")
     assert REFRESH not in shown

@@ -38,6 +38,11 @@ def test_the_status_table_shows_each_delivery(event_with: MakeEvent) -> None:
         assert word in printed
 
 
+def test_the_status_table_says_why_there_are_no_deliveries(event_with: MakeEvent, pending_event: Event) -> None:
+    assert "No deliveries yet." in run("invalidation_status", str(pending_event.uid))
+    assert "no tier is concerned" in run("invalidation_status", str(event_with("done", "done").uid))
+
+
 @pytest.mark.django_db
 def test_the_status_without_an_id_is_the_overview(pending_event: Event) -> None:
     printed = json.loads(run("invalidation_status", "--format", "json"))
