@@ -6,7 +6,8 @@ InvalidationError
 └── DeliveryError         a tier did not confirm a purge
     ├── TransientError    worth another attempt
     │   ├── Throttled     the tier asked for a pause; consumes no attempt
-    │   └── Unproven      answered, but without the cache's own proof
+    │   ├── Unproven      answered, but without the cache's own proof
+    │   └── Unrecognised  did not accept our credentials this time
     └── RejectedError     refused for good; another attempt can't help
 
 Wrong settings are another family: Django's ImproperlyConfigured, found by system checks at start.
@@ -47,6 +48,15 @@ class Throttled(TransientError):
 
 class Unproven(TransientError):
     """The tier answered, but nothing in the answer shows that the cache did the purge."""
+
+
+class Unrecognised(TransientError):
+    """The tier did not accept our credentials, which it has been seen to do with good ones.
+
+    Worth `attempts_allowed` attempts; what is refused as often is refused for good.
+    """
+
+    attempts_allowed = 3
 
 
 class RejectedError(DeliveryError):

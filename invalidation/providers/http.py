@@ -42,7 +42,7 @@ def read_options(
     return {**known, **options}
 
 
-def header_secret(tier: str, secret: object) -> bytes:
+def header_secret(tier: str, secret: object, name: str = "SECRET") -> bytes:
     """A secret as it goes into a header.
 
     Raises:
@@ -50,7 +50,7 @@ def header_secret(tier: str, secret: object) -> bytes:
     """
     if not isinstance(secret, str) or secret != secret.strip() or re.search(r"[\x00-\x1f\x7f]", secret):
         raise ImproperlyConfigured(
-            f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS']['SECRET'] must be a string without line breaks, control "
+            f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS'][{name!r}] must be a string without line breaks, control "
             "characters, and spaces at its ends; it is sent in a header."
         )
     return secret.encode()
@@ -116,7 +116,7 @@ class Node:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, ExactAdapter())
 
-    def send(self, method: str, target: str, headers: Mapping[str, str | bytes]) -> Answer:
+    def send(self, method: str, target: str, headers: Mapping[str, str | bytes], body: bytes = b"") -> Answer:
         """Send one request, its target byte for byte.
 
         Raises:
@@ -127,6 +127,7 @@ class Node:
                 method,
                 f"{self.url}/",
                 headers={**headers, TARGET_HEADER: target},
+                data=body or None,
                 timeout=self.timeout_seconds,
                 allow_redirects=False,
                 stream=True,

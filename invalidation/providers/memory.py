@@ -60,12 +60,12 @@ class Memory(Provider):
     caches: ClassVar[defaultdict[str, MemoryCache]] = defaultdict(MemoryCache)
     """The nodes' contents by the node's name; `caches.clear()` between tests."""
 
-    supports_tags: ClassVar[bool] = True
-    supports_prefixes: ClassVar[bool] = True
-    supports_everything: ClassVar[bool] = True
-    max_urls_per_call: ClassVar[int] = 100
-    max_tags_per_call: ClassVar[int] = 100
-    max_prefixes_per_call: ClassVar[int] = 100
+    supports_tags: bool = True
+    supports_prefixes: bool = True
+    supports_everything: bool = True
+    max_urls_per_call: int = 100
+    max_tags_per_call: int = 100
+    max_prefixes_per_call: int = 100
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)

@@ -28,9 +28,9 @@ class Redis(Provider):
     """Every alias in the option `CACHES`, through django-redis or any other Django cache backend."""
 
     holds_responses: ClassVar[bool] = False
-    supports_tags: ClassVar[bool] = True
-    supports_everything: ClassVar[bool] = True
-    max_tags_per_call: ClassVar[int] = 1000
+    supports_tags: bool = True
+    supports_everything: bool = True
+    max_tags_per_call: int = 1000
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from invalidation.providers.base import Provider, Reply
 from invalidation.providers.http import Answer, Location, Node, failure, header_secret, read_options
@@ -20,15 +20,15 @@ class Varnish(Provider):
     one is fetched; only where no other cache stands outside, which would keep that old copy).
     """
 
-    supports_tags: ClassVar[bool] = True
-    supports_prefixes: ClassVar[bool] = True
-    supports_everything: ClassVar[bool] = True
-    tag_header: ClassVar[str] = "xkey"
+    supports_tags: bool = True
+    supports_prefixes: bool = True
+    supports_everything: bool = True
+    tag_header: str = "xkey"
 
-    max_tags_per_call: ClassVar[int] = 1000
+    max_tags_per_call: int = 1000
     """Bounded by bytes before that."""
 
-    max_tag_bytes_per_call: ClassVar[int] = 7000
+    max_tag_bytes_per_call: int = 7000
     """Varnish takes headers of 8 kB unless http_req_hdr_len says otherwise (varnishd(1))."""
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
