@@ -3,6 +3,8 @@
 event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`
 deliveries_ready  deliveries may run: `database`, `deliveries`, `wait_seconds`
 delivery_settled  an attempt ended: `database`, `delivery`
+verified          nodes were asked for what a batch purged: `database`, `verifications`
+stale_twice       a URL was purged again, and is stale still: `database`, `verification`
 batch_settled     every delivery of a batch is final: `database`, `batch`
 """
 
@@ -19,6 +21,8 @@ event_recorded = Signal()
 deliveries_ready = Signal()
 delivery_settled = Signal()
 batch_settled = Signal()
+verified = Signal()
+stale_twice = Signal()
 
 
 def tell(signal: Signal, action: str, **facts: Any) -> None:

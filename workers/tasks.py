@@ -11,7 +11,9 @@ from invalidation.models import Delivery
 from invalidation.pipeline import deliver as delivering
 from invalidation.pipeline import drain as draining
 from invalidation.pipeline import prune as pruning
+from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
+from invalidation.pipeline import verify as verifying
 
 
 @shared_task(name="invalidation.drain")
@@ -40,6 +42,18 @@ def result(delivery: Delivery) -> str:
 def sweep(database: str = "default") -> dict[str, int]:
     """Announce again what stands still."""
     return sweeping.sweep(database)
+
+
+@shared_task(name="invalidation.rebound")
+def rebound(database: str = "default") -> str:
+    """Purge again what was purged a longest render ago."""
+    return str(rebounding.rebound(database))
+
+
+@shared_task(name="invalidation.verify")
+def verify(database: str = "default") -> str:
+    """Ask every node for a sample of what was purged."""
+    return str(verifying.verify(database))
 
 
 @shared_task(name="invalidation.prune")

@@ -1,9 +1,10 @@
-"""One monotonic number, and the stamps that say at which number each tag was last invalidated."""
+"""One monotonic number, and the stamps that say at which number each tag or URL was last invalidated."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import Enum
 
 import redis
 
@@ -11,20 +12,32 @@ from invalidation import conf
 
 SEQUENCE_KEY = "invalidation:sequence"
 STAMP_KEY = "invalidation:stamp:"
-#: Stands for every tag; not in the tag alphabet, hence never a tag.
+#: Stands for every tag and URL; neither can look like this.
 EVERYTHING = "*"
+#: Stamps per call, so that none holds the server for longer than a few milliseconds.
+STAMPS_PER_CALL = 2000
 
-#: `max(last + 1, clock in microseconds)` survives a Redis that lost its data. ARGV[1]: stamp lifetime in seconds;
-#: KEYS[1]: the sequence; KEYS[2..]: stamps to set.
+#: `max(last + 1, clock in microseconds)` survives a Redis that lost its data. One that did has lost the stamps too, so
+#: whatever is being rendered at that moment is outdated. KEYS: the sequence, the stamp of everything, stamps to set.
+#: ARGV: lifetime of a stamp in seconds.
 ADVANCE = """
 local now = redis.call('TIME')
 local clock = now[1] * 1000000 + now[2]
-local last = tonumber(redis.call('GET', KEYS[1]) or '0')
-local sequence = string.format('%.0f', math.max(last + 1, clock))
+local last = redis.call('GET', KEYS[1])
+local sequence = string.format('%.0f', math.max((tonumber(last) or 0) + 1, clock))
 redis.call('SET', KEYS[1], sequence)
-for place = 2, #KEYS do redis.call('SET', KEYS[place], sequence, 'EX', ARGV[1]) end
+if not last then redis.call('SET', KEYS[2], sequence, 'EX', ARGV[1]) end
+for place = 3, #KEYS do redis.call('SET', KEYS[place], sequence, 'EX', ARGV[1]) end
 return sequence
 """
+
+
+class Verdict(Enum):
+    """What the stamps say of a response at the end of its rendering."""
+
+    CURRENT = "current"
+    OUTDATED = "outdated"
+    UNKNOWN = "unknown"  # Redis is away, or lost its data meanwhile
 
 
 def by_clock() -> int:
@@ -32,10 +45,19 @@ def by_clock() -> int:
     return time.time_ns() // 1000
 
 
-def advance(client: redis.Redis, tags: Iterable[str]) -> int:
-    """Draw the next number and stamp `tags` with it, in one round trip."""
-    keys = [SEQUENCE_KEY, *(STAMP_KEY + tag for tag in tags)]
-    return int(client.eval(ADVANCE, len(keys), *keys, _stamp_seconds()))
+def advance(client: redis.Redis, names: Iterable[str]) -> int:
+    """Draw the next number and stamp these tags and absolute URLs with it.
+
+    More than STAMPS_PER_CALL take several calls and numbers; the first, the smallest, is the answer.
+    """
+    keys = [STAMP_KEY + name for name in names]
+    chunks = [keys[start : start + STAMPS_PER_CALL] for start in range(0, len(keys), STAMPS_PER_CALL)] or [[]]
+    return min(_advanced(client, chunk) for chunk in chunks)
+
+
+def _advanced(client: redis.Redis, keys: Sequence[str]) -> int:
+    everything = STAMP_KEY + EVERYTHING
+    return int(client.eval(ADVANCE, 2 + len(keys), SEQUENCE_KEY, everything, *keys, _stamp_seconds()))
 
 
 def _stamp_seconds() -> int:
@@ -45,15 +67,19 @@ def _stamp_seconds() -> int:
 
 
 def current(client: redis.Redis) -> int:
-    """The newest number; what is read from the database after this call is at least as new."""
-    return int(client.get(SEQUENCE_KEY) or 0)
+    """The newest number; what is read from the database after this call is at least as new. One round trip."""
+    return int(client.get(SEQUENCE_KEY) or 0) or advance(client, ())
 
 
-def stamp_keys(tags: Iterable[str]) -> list[str]:
-    """Redis keys of the stamps that can outdate a response with these tags."""
-    return [STAMP_KEY + tag for tag in (*sorted(tags), EVERYTHING)]
+def watched_keys(tags: Iterable[str], url: str) -> list[str]:
+    """Redis keys that `verdict` wants the values of, for a response to `url` with these tags."""
+    return [SEQUENCE_KEY, *(STAMP_KEY + name for name in (*sorted(tags), url, EVERYTHING))]
 
 
-def outdated(stamps: Iterable[str | None], since: int) -> bool:
-    """Was any of the stamped tags invalidated after the sequence stood at `since`?"""
-    return any(stamp is not None and int(stamp) > since for stamp in stamps)
+def verdict(values: Sequence[str | None], since: int) -> Verdict:
+    """Was anything that the response shows invalidated after the sequence stood at `since`? Pure."""
+    newest, *stamps = values
+    if newest is None or int(newest) < since:
+        return Verdict.UNKNOWN
+    outdated = any(stamp is not None and int(stamp) > since for stamp in stamps)
+    return Verdict.OUTDATED if outdated else Verdict.CURRENT

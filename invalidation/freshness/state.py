@@ -1,4 +1,4 @@
-"""The Redis that holds the sequence, the tag stamps and the tag index: one bounded client per process."""
+"""The Redis that holds the sequence, the tag stamps and the tag index: bounded clients, one of each kind a process."""
 
 from __future__ import annotations
 
@@ -13,19 +13,38 @@ from invalidation import conf
 
 #: Errors that mean "away": everything that redis-py raises for a server that doesn't answer or refuses.
 UNAVAILABLE = (redis.RedisError, OSError)
+#: Bound on one call from a worker.
+PATIENCE_SECONDS = 3.0
 
 
 @cache
 def client() -> redis.Redis | None:
     """The client, or None where `REDIS_URL` is not set. One try per call: the caller decides what absence means."""
+    return _connected(decode_responses=True)
+
+
+@cache
+def patient_client() -> redis.Redis | None:
+    """The same for workers, which would rather wait for a busy server than do without."""
+    return _connected(decode_responses=True, timeout_seconds=PATIENCE_SECONDS)
+
+
+@cache
+def binary_client() -> redis.Redis | None:
+    """The same server, answering in bytes: for libraries that decode by themselves."""
+    return _connected(decode_responses=False)
+
+
+def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) -> redis.Redis | None:
     settings = conf.settings()
+    timeout_seconds = timeout_seconds or settings.redis_timeout_seconds
     if not settings.redis_url:
         return None
     return redis.Redis.from_url(
         settings.redis_url,
-        decode_responses=True,
-        socket_timeout=settings.redis_timeout_seconds,
-        socket_connect_timeout=settings.redis_timeout_seconds,
+        decode_responses=decode_responses,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
         retry=Retry(NoBackoff(), 0),
     )
 
@@ -33,6 +52,8 @@ def client() -> redis.Redis | None:
 def _forget(*, setting: str, **_: object) -> None:
     if setting == "INVALIDATION":
         client.cache_clear()
+        patient_client.cache_clear()
+        binary_client.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="invalidation.freshness")

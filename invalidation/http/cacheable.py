@@ -1,11 +1,16 @@
-"""Reading and writing Cache-Control: may a shared cache store this response, and for how long? Pure."""
+"""Reading and writing lifetimes: may a shared cache store this response, and for how long? Pure but for the clock."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase
+import time
 
-#: Headers by which an origin gives shared caches a lifetime; the first that names one wins (RFC 9213, Fastly).
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import parse_http_date_safe
+
+#: Headers by which an origin gives shared caches a lifetime. Products differ in which they read (RFC 9213, Fastly), so
+#: a response counts as cacheable when any of them allows it.
 LIFETIME_HEADERS = ("Surrogate-Control", "CDN-Cache-Control", "Cache-Control")
+FORBIDDING = {"no-store", "private", "no-cache"}
 
 
 def directives(header: str) -> dict[str, str]:
@@ -14,25 +19,34 @@ def directives(header: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 
+def _seconds(header: str) -> int | None:
+    """The lifetime that one header gives: 0 where it forbids storing, None where it says nothing."""
+    found = directives(header)
+    if FORBIDDING & set(found):
+        return 0
+    lifetime = found.get("s-maxage", found.get("max-age", ""))
+    return int(lifetime) if lifetime.isdigit() else None
+
+
 def shared_seconds(response: HttpResponseBase) -> int:
-    """How long a shared cache may keep the response; 0 where it must not store it."""
-    for header in LIFETIME_HEADERS:
-        if header not in response.headers:
-            continue
-        found = directives(response.headers[header])
-        if {"no-store", "private", "no-cache"} & set(found):
-            return 0
-        lifetime = found.get("s-maxage", found.get("max-age", ""))
-        if lifetime.isdigit():
-            return int(lifetime)
-    return 0
+    """The longest time for which some shared cache may keep the response; 0 where none may."""
+    named = [_seconds(response.headers[name]) for name in LIFETIME_HEADERS if name in response.headers]
+    known = [seconds for seconds in named if seconds is not None]
+    return max(known) if known else _expires_seconds(response)
+
+
+def _expires_seconds(response: HttpResponseBase) -> int:
+    expires_at = parse_http_date_safe(response.headers.get("Expires", ""))
+    return max(0, expires_at - int(time.time())) if expires_at else 0
 
 
 def storable(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Would a shared cache that obeys its headers keep this response?"""
+    """May some shared cache keep this response?
+
+    Whatever its status: Nginx stores any that has a lifetime, and a 304 renews the copy that is stored.
+    """
     return (
         request.method in ("GET", "HEAD")
-        and response.status_code in (200, 203, 301, 404, 410)
         and not response.cookies
         and "Authorization" not in request.headers
         and shared_seconds(response) > 0
@@ -41,15 +55,16 @@ def storable(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 def forbid(response: HttpResponseBase) -> None:
     """Let nobody store the response."""
-    for header in LIFETIME_HEADERS[:2]:
+    for header in (*LIFETIME_HEADERS, "Expires"):
         del response.headers[header]
     response.headers["Cache-Control"] = "no-store"
 
 
 def shorten(response: HttpResponseBase, seconds: int) -> None:
-    """Let shared caches keep the response for at most `seconds`."""
-    if shared_seconds(response) <= seconds:
-        return
-    for header in LIFETIME_HEADERS[:2]:
-        del response.headers[header]
-    response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={seconds}"
+    """Let shared caches keep the response for at most `seconds`; a header that forbids storing stays as it is."""
+    if not any(name in response.headers for name in LIFETIME_HEADERS):
+        response.headers["Cache-Control"] = f"max-age={shared_seconds(response)}"
+    for header in LIFETIME_HEADERS:
+        if (_seconds(response.headers.get(header, "")) or 0) > seconds:
+            response.headers[header] = f"public, max-age=0, s-maxage={seconds}"
+    del response.headers["Expires"]

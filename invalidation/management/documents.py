@@ -11,7 +11,9 @@ from invalidation.management.output import print_fields, print_json, print_table
 from invalidation.pipeline.preview import PlannedTier
 from invalidation.pipeline.status import EventDocument, Overview
 
+TABLES = ("batch", "deliveries", "verifications")
 DELIVERY_COLUMNS = ("tier", "node", "pass", "status", "attempts", "calls", "removed", "milliseconds", "error")
+PROOF_COLUMNS = ("tier", "node", "url", "status_code", "cache_status", "sequence", "stale", "error")
 
 
 def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> None:
@@ -19,12 +21,15 @@ def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> No
     if style == "json":
         print_json(stream, document)
         return
-    fields: dict[str, Any] = {name: value for name, value in document.items() if name not in ("batch", "deliveries")}
+    fields: dict[str, Any] = {name: value for name, value in document.items() if name not in TABLES}
     batch = document["batch"]
     print_fields(stream, fields | {"targets": targets_line(document["targets"]), "batch": batch and batch["id"]})
     rows = [[dict(delivery)[name] for name in DELIVERY_COLUMNS] for delivery in document["deliveries"]]
     if rows:
         print_table(stream, "Deliveries", DELIVERY_COLUMNS, rows)
+    if document["verifications"]:
+        proofs = [[dict(proof)[name] for name in PROOF_COLUMNS] for proof in document["verifications"]]
+        print_table(stream, "Verification", PROOF_COLUMNS, proofs)
     else:
         stream.write("No deliveries yet." if batch is None else "No deliveries: no tier is concerned.")
 

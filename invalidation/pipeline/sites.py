@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from invalidation.exceptions import InvalidTarget
@@ -31,3 +32,12 @@ def expand(url: str, sites: Sequence[str]) -> tuple[str, ...]:
     if own not in sites:
         raise InvalidTarget(f"{url!r} is on none of the configured sites; add {own!r} to INVALIDATION['SITES'].")
     return (own + (url[len(own) :] or "/"),)
+
+
+def expand_known(urls: Iterable[str], sites: Sequence[str]) -> set[str]:
+    """The absolute URLs that these stand for, without those on none of `sites`."""
+    expanded: set[str] = set()
+    for url in urls:
+        with suppress(InvalidTarget):
+            expanded.update(expand(url, sites))
+    return expanded

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tenacity import Future, RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from invalidation import conf
-from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus, Verification
 from invalidation.pipeline import transitions
 from invalidation.values import Lane
 
@@ -50,6 +50,20 @@ class BatchDocument(TypedDict):
     events: int
 
 
+class VerificationDocument(TypedDict):
+    """The proof that a node gave, or its failure to give one."""
+
+    tier: str
+    node: str
+    url: str
+    status_code: int | None
+    cache_status: str
+    sequence: int | None
+    stale: bool
+    error: str | None
+    checked_at: str
+
+
 class EventDocument(TypedDict):
     """What commands, admin and API say of one event; plain JSON, instants in ISO 8601."""
 
@@ -64,6 +78,7 @@ class EventDocument(TypedDict):
     targets: dict[str, Any]
     batch: BatchDocument | None
     deliveries: list[DeliveryDocument]
+    verifications: list[VerificationDocument]
 
 
 class TierDocument(TypedDict):
@@ -108,8 +123,16 @@ def _uuid(identifier: UUID | str) -> UUID:
 
 
 def deliveries_of(event: Event) -> QuerySet[Delivery]:
-    """The deliveries that carry this event, in the order in which they were planned."""
-    return event.batch.deliveries.order_by("id") if event.batch else Delivery.objects.none()
+    """The deliveries that carry this event, rebound included, in the order in which they were planned."""
+    if event.batch is None:
+        return Delivery.objects.none()
+    batches = [pk for pk in (event.batch.pk, event.batch.rebound_id) if pk]
+    return Delivery.objects.using(event._state.db).filter(batch_id__in=batches).order_by("id")
+
+
+def verifications_of(event: Event) -> QuerySet[Verification]:
+    """What nodes answered when they were asked for what this event purged, oldest first."""
+    return event.batch.verifications.order_by("id") if event.batch else Verification.objects.none()
 
 
 def document(event: Event) -> EventDocument:
@@ -126,6 +149,7 @@ def document(event: Event) -> EventDocument:
         "targets": event.targets,
         "batch": _batch(event.batch) if event.batch else None,
         "deliveries": [_delivery(delivery) for delivery in deliveries_of(event)],
+        "verifications": [_verification(row) for row in verifications_of(event)],
     }
 
 
@@ -151,6 +175,20 @@ def _delivery(delivery: Delivery) -> DeliveryDocument:
         "milliseconds": delivery.milliseconds,
         "external_id": delivery.external_id or None,
         "error": delivery.error or None,
+    }
+
+
+def _verification(row: Verification) -> VerificationDocument:
+    return {
+        "tier": row.tier,
+        "node": row.node,
+        "url": row.url,
+        "status_code": row.status_code,
+        "cache_status": row.cache_status,
+        "sequence": row.sequence,
+        "stale": row.stale,
+        "error": row.error or None,
+        "checked_at": row.checked_at.isoformat(),
     }
 
 

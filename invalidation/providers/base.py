@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from invalidation.exceptions import UnsupportedOperation
@@ -28,48 +28,98 @@ class Reply:
     """The vendor's own words, shortened, without secrets."""
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a node answered when it was asked for a page as a visitor would."""
+
+    status_code: int
+    sequence: int | None = None
+    """At which the page was rendered; None where it says nothing, as what no cache may store."""
+
+    cache_status: str = ""
+    """What the node says of its copy, such as HIT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One quota of a vendor's account: a bucket of tokens that every worker draws from before it calls."""
+
+    bucket: str
+    """Names the account and the quota, such as `cloudflare:<zone id>:purges`; never a secret."""
+
+    tokens_per_second: float
+    burst: float
+    """Most tokens that an idle account saves up."""
+
+    per_call: Mapping[str, float] = field(default_factory=dict)
+    """Verb → tokens that one call takes; a verb that is named nowhere is free."""
+
+    per_item: Mapping[str, float] = field(default_factory=dict)
+    """Verb → tokens that each URL, tag or prefix of a call takes."""
+
+    def cost(self, verb: str, items: int) -> float:
+        """Tokens for one call with so many items."""
+        return self.per_call.get(verb, 0.0) + items * self.per_item.get(verb, 0.0)
+
+
 class Provider(abc.ABC):
     """Invalidates cached copies held by one node of one product.
 
     A verb makes one call within the limits below, and returns a Reply or raises a DeliveryError. It never
-    retries, sleeps, logs, cuts lists or reads settings: the pipeline does.
+    retries, sleeps, logs, cuts lists or reads settings: the pipeline does. Abilities and limits are class attributes,
+    which an instance may narrow where they depend on its options.
     """
 
     holds_responses: ClassVar[bool] = True
     """Does it hold HTTP responses (by URL) rather than application values (by key)?"""
 
-    supports_tags: ClassVar[bool] = False
+    supports_tags: bool = False
     """Can it purge by tag? If not, the tag index names the URLs."""
 
-    supports_prefixes: ClassVar[bool] = False
+    supports_prefixes: bool = False
     """Can it purge everything below a URL? If not, the tag index names the URLs."""
 
-    supports_everything: ClassVar[bool] = False
+    supports_everything: bool = False
     """Can it empty itself in one call? If not, the tag index names the URLs."""
 
-    tag_header: ClassVar[str] = ""
+    supports_fetch: ClassVar[bool] = False
+    """Can this very node be asked for a page?"""
+
+    tag_header: str = ""
     """Response header that carries the tags to this product; "" where it reads none."""
 
-    tag_separator: ClassVar[str] = " "
+    tag_separator: str = " "
     """What stands between two tags in that header."""
 
-    max_tag_header_bytes: ClassVar[int] = 7_500
+    max_tag_header_bytes: int = 7_500
     """Longest header that it keeps whole; a page with more is not cached at all."""
 
-    max_urls_per_call: ClassVar[int] = 1
+    max_urls_per_call: int = 1
     """Largest list `purge_urls` may be handed."""
 
-    max_tags_per_call: ClassVar[int] = 1
+    max_tags_per_call: int = 1
     """Largest list `purge_tags` may be handed."""
 
-    max_tag_bytes_per_call: ClassVar[int] = 1_000_000
+    max_tag_bytes_per_call: int = 1_000_000
     """Longest joined tag list, for products that take tags in a header."""
 
-    max_prefixes_per_call: ClassVar[int] = 1
+    max_prefixes_per_call: int = 1
     """Largest list `purge_prefixes` may be handed."""
 
-    max_keys_per_call: ClassVar[int] = 1000
+    max_keys_per_call: int = 1000
     """Largest list `purge_keys` may be handed."""
+
+    costs_money: ClassVar[bool] = False
+    """Is a call paid for? Then progress is stored after each one, so that none is repeated."""
+
+    poll_seconds: ClassVar[float] = 5.0
+    """Pause between two questions after an accepted job."""
+
+    needs_reference: ClassVar[bool] = False
+    """Do its verbs take a `reference`, by which the vendor recognises a call that it was sent before?"""
+
+    price_per_item_usd: float = 0.0
+    """What one item of a call costs at most, in US dollars."""
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         """`node` is the base URL of this node, or "" for a product that has none.
@@ -83,6 +133,10 @@ class Provider(abc.ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.tier} {self.node}>"
+
+    def rates(self) -> Sequence[Rate]:
+        """Quotas of the account behind these options; shared by every node and worker that names the same bucket."""
+        return ()
 
     @abc.abstractmethod
     def purge_urls(self, urls: Sequence[str]) -> Reply:
@@ -103,6 +157,10 @@ class Provider(abc.ABC):
     def purge_everything(self) -> Reply:
         """Remove every copy."""
         raise UnsupportedOperation(f"{self!r} can't be emptied")
+
+    def fetch(self, url: str) -> Probe:
+        """Ask this node for an absolute URL, as a visitor without cookies would; fills it where it has no copy."""
+        raise UnsupportedOperation(f"{self!r} can't be asked for pages")
 
     def poll(self, external_id: str) -> Reply:
         """Ask how an accepted job stands; `accepted` in the reply means still running."""

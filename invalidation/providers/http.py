@@ -14,9 +14,12 @@ import requests
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
+from invalidation.providers.base import Probe
 from invalidation.providers.exact import TARGET_HEADER, ExactAdapter
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
+#: By which the application says at which sequence it rendered a page.
+SEQUENCE_HEADER = "X-Cache-Sequence"
 MAX_REPLY_BYTES = 65_536
 #: Of a reply, what is stored and shown.
 MAX_REPLY_CHARACTERS = 500
@@ -138,6 +141,15 @@ class Node:
             raise TransientError(f"{self.url} did not answer within {self.timeout_seconds:g} seconds.") from error
         except requests.RequestException as error:
             raise TransientError(f"{self.url} can't be reached: {shortened(str(error))}") from error
+
+
+def fetched(node: Node, url: str, status_header: str) -> Probe:
+    """Ask `node` for a page; `status_header` is where it says whether that came from its store."""
+    location = Location.of(url)
+    answer = node.send("GET", location.target, location.headers)
+    sequence = answer.headers.get(SEQUENCE_HEADER, "")
+    rendered_at = int(sequence) if sequence.isdecimal() else None
+    return Probe(answer.status, rendered_at, answer.headers.get(status_header, ""))
 
 
 def _beginning(response: requests.Response) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from invalidation.providers.base import Provider, Reply
-from invalidation.providers.http import Answer, Location, Node, failure, header_secret, read_options
+from invalidation.providers.base import Probe, Provider, Reply
+from invalidation.providers.http import Answer, Location, Node, failure, fetched, header_secret, read_options
 
+STATUS_HEADER = "X-Cache-Status"
 MARKER_HEADER = "X-Purged-By"
 MARKER = "nginx"
 PURGED = 200
@@ -25,6 +26,8 @@ class Nginx(Provider):
     [{"Accept-Language": "en"}, {"Accept-Language": "de"}]; every URL is purged in all).
     """
 
+    supports_fetch: ClassVar[bool] = True
+
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)
         values = read_options(tier, options, required=("SECRET",), optional={"VARIANTS": ({},)})
@@ -38,6 +41,10 @@ class Nginx(Provider):
         answers = [self._purge(location, variant) for location in locations for variant in self._variants]
         removed = sum(answer.status == PURGED for answer in answers)
         return Reply(removed=removed, raw=answers[-1].raw if answers else "")
+
+    def fetch(self, url: str) -> Probe:
+        """Ask as a visitor would for the first variant."""
+        return fetched(self._node, url, STATUS_HEADER)
 
     def _purge(self, location: Location, variant: Mapping[str, str]) -> Answer:
         headers: dict[str, str | bytes] = {**location.headers, **variant, "X-Purge-Secret": self._secret}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from invalidation.providers.base import Provider, Reply
-from invalidation.providers.http import Answer, Location, Node, failure, header_secret, read_options
+from invalidation.providers.base import Probe, Provider, Reply
+from invalidation.providers.http import Answer, Location, Node, failure, fetched, header_secret, read_options
 
+STATUS_HEADER = "X-Cache"
 MARKER_HEADER = "X-Purged-By"
 MARKER = "varnish"
 PURGED = 200
@@ -20,6 +21,7 @@ class Varnish(Provider):
     one is fetched; only where no other cache stands outside, which would keep that old copy).
     """
 
+    supports_fetch: ClassVar[bool] = True
     supports_tags: bool = True
     supports_prefixes: bool = True
     supports_everything: bool = True
@@ -53,6 +55,10 @@ class Varnish(Provider):
     def purge_everything(self) -> Reply:
         """Ban every object."""
         return self._purge("/", {"X-Ban-Everything": "1"})
+
+    def fetch(self, url: str) -> Probe:
+        """Ask as a visitor would."""
+        return fetched(self._node, url, STATUS_HEADER)
 
     def _purge_url(self, location: Location) -> Reply:
         return self._purge(location.target, {**location.headers, **self._soft})

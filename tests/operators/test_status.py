@@ -28,6 +28,7 @@ KEYS = [
     "targets",
     "batch",
     "deliveries",
+    "verifications",
 ]
 DELIVERY_KEYS = [
     "tier",

@@ -15,12 +15,14 @@ from invalidation.management.account import account
 from invalidation.management.documents import show_event, show_plan
 from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
-from invalidation.pipeline import status
+from invalidation.pipeline import status, verify
 from invalidation.pipeline.preview import PlannedTier, preview
 from invalidation.values import Lane, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
 KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}
+#: Most URLs that --verify asks for.
+PROVED_URLS = 20
 HELP = {
     "tag": "A tag, such as blog.post:42.",
     "url": "A path or absolute URL of a configured site.",
@@ -56,11 +58,16 @@ class Command(BaseCommand):
         parser.add_argument("--lane", choices=Lane.values, default=Lane.EDITORIAL.value, help="Priority.")
         parser.add_argument("--reason", default="", help="Why, for those who read the history.")
         parser.add_argument("--wait", type=seconds, metavar="SECONDS", help="Wait for the end, at most this long.")
+        parser.add_argument(
+            "--verify", action="store_true", help="With --wait: ask every node for the pages, and fail if one is stale."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Show the plan; purge nothing.")
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Plan, or enqueue and follow."""
+        if options["verify"] and options["wait"] is None:
+            raise CommandError("--verify looks at the end of a purge; add --wait SECONDS.", returncode=USAGE)
         try:
             if options["dry_run"]:
                 show_plan(self.stdout, asked_plan(options), options["format"])
@@ -68,17 +75,29 @@ class Command(BaseCommand):
             event = enqueue(options)
         except InvalidTarget as error:
             raise CommandError(str(error), returncode=USAGE) from error
-        self.follow(event, options["wait"], options["format"])
+        self.follow(event, options["wait"], options["format"], verified=options["verify"])
 
-    def follow(self, event: Event, wait_seconds: float | None, style: str) -> None:
+    def follow(self, event: Event, wait_seconds: float | None, style: str, *, verified: bool = False) -> None:
         """Print the event's document, at its end where it is waited for; the exit code tells how it ended."""
         database = conf.settings().databases[0]
         end = None if wait_seconds is None else status.wait(event.uid, database, wait_seconds)
+        stale = prove(event, database) if verified and end == EventStatus.DONE else 0
         show_event(self.stdout, status.document(status.find(event.uid)), style)
         if end == EventStatus.DEAD:
             raise CommandError(f"Purge {event.uid} failed; the deliveries above say where and why.", returncode=FAILED)
         if end is not None and end not in status.FINAL:
             raise CommandError(f"Purge {event.uid} is not finished after {wait_seconds:g} s.", returncode=UNFINISHED)
+        if stale:
+            raise CommandError(f"{stale} answers are from before the purge; see above.", returncode=FAILED)
+
+
+def prove(event: Event, database: str) -> int:
+    """Ask every node for what the event purged; how many answers are stale or missing."""
+    event.refresh_from_db(using=database)
+    if event.batch is None:
+        return 0
+    rows = verify.check(database, event.batch, verify.sample(event.batch, PROVED_URLS))
+    return sum(row.stale or bool(row.error) for row in rows)
 
 
 def asked_plan(options: dict[str, Any]) -> list[PlannedTier]:

@@ -1,0 +1,35 @@
+"""Gives a batch its number and stamps what it concerns, before any copy is removed."""
+
+from __future__ import annotations
+
+import structlog
+
+from invalidation import conf
+from invalidation.freshness import sequence
+from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.models import Batch
+from invalidation.pipeline import sites
+from invalidation.values import Targets
+
+logger = structlog.get_logger(__name__)
+
+
+def stamp(database: str, batch: Batch) -> None:
+    """From here on, what is being rendered from older data is stored by nobody.
+
+    Without Redis the clock serves: responses rendered meanwhile have a short life, and the rebound follows.
+    """
+    server = patient_client()
+    try:
+        batch.sequence = sequence.advance(server, _names(batch)) if server else sequence.by_clock()
+    except UNAVAILABLE as error:
+        logger.warning("stamping_failed", batch=batch.pk, error=repr(error))
+        batch.sequence = sequence.by_clock()
+    Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
+
+
+def _names(batch: Batch) -> list[str]:
+    """Tags and absolute URLs; a response can't ask for every prefix of its URL, so a prefix counts as everything."""
+    targets = Targets.from_document(batch.targets)
+    names = [*targets.tags, *sites.expand_known(targets.urls, conf.settings().sites)]
+    return [*names, sequence.EVERYTHING] if targets.everything or targets.prefixes else names

@@ -1,0 +1,164 @@
+"""Verification: a sample of what a batch purged is asked for through every node, and its sequence is the proof."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.exceptions import DeliveryError
+from invalidation.freshness import index
+from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.models import Batch, BatchStatus, Verification
+from invalidation.pipeline import graph, outbox, sites
+from invalidation.pipeline.breaker import breakers
+from invalidation.providers.registry import provider
+from invalidation.signals import stale_twice, tell, verified
+from invalidation.values import Targets
+
+logger = structlog.get_logger(__name__)
+
+#: Batches looked at by one run; a run ends after so many seconds and leaves the rest to the next.
+LIMIT = 1000
+TURN_SECONDS = 15.0
+BUDGET_INTERVAL = timedelta(minutes=1)
+#: A URL that is found stale again within this time will not get better by purging it a third time.
+TWICE_WITHIN = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Verified:
+    """What one run did; its text is what Flower shows as the task's result."""
+
+    batches: int = 0
+    requests: int = 0
+    stale: int = 0
+    left_out: int = 0
+    """Batches for which the budget did not suffice."""
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests for {self.batches} batches, {self.stale} stale, {self.left_out} left out"
+
+
+def verify(database: str) -> Verified:
+    """Verify the newest batches whose rebound is over, as far as the budget goes; leave the others out for good."""
+    done, started = Verified(), time.monotonic()
+    budget = _budget(database)
+    for batch in _due(database).order_by("-id")[:LIMIT]:
+        if not Batch.objects.using(database).filter(pk=batch.pk, verified_at=None).update(verified_at=timezone.now()):
+            continue
+        if budget <= done.requests or time.monotonic() - started > TURN_SECONDS:
+            done.left_out += 1
+            continue
+        rows = check(database, batch, sample(batch, conf.settings().verify_urls_per_batch))
+        done.batches += 1
+        done.requests += len(rows)
+        done.stale += sum(row.stale for row in rows)
+    return done
+
+
+def _due(database: str) -> QuerySet[Batch]:
+    over = Q(rebounded_at__isnull=False) & (Q(rebound=None) | ~Q(rebound__status=BatchStatus.RUNNING))
+    never = Q(rebound_at=None) & ~Q(status=BatchStatus.RUNNING)
+    return Batch.objects.using(database).filter(over | never, verified_at=None)
+
+
+def _budget(database: str) -> int:
+    """Requests that may still be made, after those of the last minute."""
+    made = Verification.objects.using(database).filter(checked_at__gt=timezone.now() - BUDGET_INTERVAL).count()
+    return conf.settings().verify_requests_per_minute - made
+
+
+def sample(batch: Batch, limit: int) -> list[str]:
+    """Absolute URLs that the batch purged: those that it names, then those that the tag index knows."""
+    targets, known = Targets.from_document(batch.targets), conf.settings().sites
+    named = sorted(sites.expand_known(targets.urls, known))
+    urls = random.sample(named, min(limit, len(named)))
+    server = patient_client()
+    if server is None or len(urls) >= limit:
+        return urls
+    starts = [""] if targets.everything else sorted(sites.expand_known(targets.prefixes, known))
+    try:
+        found = index.sample(server, tags=targets.tags, prefixes=starts, limit=limit)
+    except UNAVAILABLE:
+        return urls
+    more = [url for url in found if url not in named and sites.origin(url) in known]
+    return urls + random.sample(more, min(limit - len(urls), len(more)))
+
+
+def check(database: str, batch: Batch, urls: Collection[str]) -> list[Verification]:
+    """Ask every node for each URL, innermost tiers first, so that each tier fills from a fresh one.
+
+    What is stale is purged again, as a new event; what is stale for the second time is reported instead.
+    """
+    states, missing = breakers(), set[tuple[str, str]]()
+    rows: list[Verification] = []
+    for tier, node in _nodes(batch):
+        if states.get(f"{tier} {node}".strip()) == "open":
+            continue
+        for url in urls:
+            if (tier, node) not in missing:
+                rows.append(_asked(batch, tier, node, url))
+                missing |= {(tier, node)} if rows[-1].error else set()
+    stale = {row.url: row for row in rows if row.stale}
+    for url, row in stale.items():
+        _respond(database, batch, url, row)
+    rows = Verification.objects.using(database).bulk_create(rows)
+    tell(verified, "verification_receiver_failed", database=database, verifications=rows)
+    return rows
+
+
+def _nodes(batch: Batch) -> Iterator[tuple[str, str]]:
+    """Tier and node of those that can be asked for a page, innermost first."""
+    tiers = conf.settings().tiers
+    wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
+    for name in graph.order(tiers):
+        for node in tiers[name].nodes:
+            if name in wanted and provider(name, node).supports_fetch:
+                yield name, node
+
+
+def _asked(batch: Batch, tier: str, node: str, url: str) -> Verification:
+    row = Verification(batch=batch, tier=tier, node=node, url=url)
+    try:
+        probe = provider(tier, node).fetch(url)
+    except DeliveryError as error:
+        row.error = str(error)
+        return row
+    row.status_code, row.cache_status, row.sequence = probe.status_code, probe.cache_status, probe.sequence
+    row.stale = is_stale(probe.sequence, batch.sequence)
+    return row
+
+
+def is_stale(rendered: int | None, purged: int | None) -> bool:
+    """Was the page rendered before it was purged? One without a sequence is one that no cache may store. Pure."""
+    return rendered is not None and purged is not None and rendered < purged
+
+
+def _respond(database: str, batch: Batch, url: str, row: Verification) -> None:
+    facts = {"url": url, "tier": row.tier, "node": row.node, "batch": batch.pk, "cache_status": row.cache_status}
+    before = Verification.objects.using(database).filter(stale=True, checked_at__gt=timezone.now() - TWICE_WITHIN)
+    if before.filter(url=url).exists():
+        logger.error("stale_twice", **facts)
+        tell(stale_twice, "verification_receiver_failed", database=database, verification=row)
+        return
+    logger.warning("stale_after_purge", **facts)
+    reason = f"{row.tier} {row.node} served a copy from before batch {batch.pk}"
+    outbox.record(Targets.of(urls=[url], tags=_tags(batch, url)), using=database, source="verify", reason=reason)
+
+
+def _tags(batch: Batch, url: str) -> Collection[str]:
+    """Those of the batch's tags that the page carries."""
+    server = patient_client()
+    tags: Sequence[str] = batch.targets.get("tags", [])
+    try:
+        return index.tags_of(server, url, tags) if server and tags else ()
+    except UNAVAILABLE:
+        return ()
