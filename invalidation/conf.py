@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS"}
+TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,9 @@ class Tier:
     nodes: tuple[str, ...] = ("",)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Handed to the provider; may hold secrets, hence never shown."""
+
+    rebound_seconds: float | None = None
+    """When to purge it again; None for the longest render plus the replica lag, 0 for never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,9 @@ class Settings:
     redis_timeout_seconds: float = 0.25
     """Bound on one call to that Redis from a web request."""
 
+    redis_pause_seconds: float = 2.0
+    """After it failed a web process leaves that Redis alone for this long; pages then have a short life."""
+
     announce_timeout_seconds: float = 0.5
     """Bound on connecting to, and on each answer of, the broker when a commit is announced."""
 
@@ -55,6 +61,21 @@ class Settings:
     claim_limit: int = 500
     """Most events merged into one batch."""
 
+    batch_targets_limit: int = 20_000
+    """Most targets merged into one batch; a single event with more is a batch of its own."""
+
+    lowest_lane_every: int = 5
+    """Every so many batches the lowest lane with pending events is served first, so that bulk never starves."""
+
+    backlog_tags_depth: int = 10_000
+    """Pending events of a lane above which URLs known to carry one of the batch's tags are left to the tags."""
+
+    backlog_prefixes_depth: int = 50_000
+    """Pending events of a lane above which many URLs of one folder are purged as a prefix."""
+
+    backlog_everything_depth: int = 500_000
+    """Pending events of a lane above which products that can be emptied are emptied."""
+
     linger_milliseconds: int = 20
     """How long a drain waits for more when events arrive fast."""
 
@@ -63,6 +84,15 @@ class Settings:
 
     max_attempts: int = 8
     """Attempts before a delivery is a dead letter."""
+
+    give_up_seconds: float = 86_400.0
+    """A delivery that was put off or polled for this long is a dead letter; also the longest pause a tier may ask."""
+
+    breaker_failures: int = 5
+    """Failures in a row after which a node's breaker opens: its deliveries wait without consuming attempts."""
+
+    breaker_reset_seconds: float = 10.0
+    """How long an open breaker keeps everybody away before one delivery tries the node again."""
 
     backoff_base_seconds: float = 0.5
     """Upper bound of the first wait; doubles with every attempt."""
@@ -80,7 +110,7 @@ class Settings:
     """Finished events, batches and deliveries are pruned after this long."""
 
     longest_render_seconds: float = 10.0
-    """No response takes longer than this from its first query to its last byte."""
+    """No response takes longer than this from its first query to its last byte; with the next, the rebound's delay."""
 
     replica_lag_seconds: float = 0.0
     """Longest lag of a database replica that pages are rendered from."""
@@ -95,7 +125,25 @@ class Settings:
     """Above this the tag overflows, and its purge widens to everything on tiers without tags."""
 
     index_max_urls: int = 1_000_000
-    """Most URLs in the whole tag index."""
+    """Most URLs in the whole tag index; above this a tier that depends on it keeps new pages for a short time only."""
+
+    rebound_interval_seconds: float = 1.0
+    """How often beat looks for rebounds that are due; those found together become one."""
+
+    verify_urls_per_batch: int = 3
+    """Of each batch, how many URLs are asked for through every node once its rebound is over; 0 for none."""
+
+    verify_requests_per_minute: int = 120
+    """Most requests that verification makes, over all batches; batches beyond that are not verified."""
+
+    verify_interval_seconds: float = 2.0
+    """How often beat looks for batches to verify."""
+
+    def rebound_delay_seconds(self, names: Iterable[str]) -> float:
+        """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all."""
+        default = self.longest_render_seconds + self.replica_lag_seconds
+        wanted = [self.tiers[name].rebound_seconds for name in names]
+        return max((default if seconds is None else seconds for seconds in wanted), default=0.0)
 
 
 def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
@@ -107,8 +155,16 @@ def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
     if "PROVIDER" not in declared:
         raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}] needs a 'PROVIDER', the dotted path of a class.")
     nodes = tuple(node.rstrip("/") for node in declared.get("NODES", ())) or ("",)
+    rebound = declared.get("REBOUND_SECONDS")
+    if rebound is not None and (not isinstance(rebound, int | float) or rebound < 0):
+        raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}]['REBOUND_SECONDS'] takes seconds, 0 for never.")
     return Tier(
-        name, declared["PROVIDER"], tuple(declared.get("FILLS_FROM", ())), nodes, dict(declared.get("OPTIONS", {}))
+        name=name,
+        provider=declared["PROVIDER"],
+        fills_from=tuple(declared.get("FILLS_FROM", ())),
+        nodes=nodes,
+        options=dict(declared.get("OPTIONS", {})),
+        rebound_seconds=rebound,
     )
 
 

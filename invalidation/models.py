@@ -49,6 +49,15 @@ class Pass(models.TextChoices):
     REBOUND = "rebound"  # again after the longest render
 
 
+class Widening(models.TextChoices):
+    """How far a batch is widened because its lane is deep in backlog; each level includes those before it."""
+
+    NONE = "", "none"
+    TAGS = "tags"  # URLs that are known to carry one of the batch's tags are left to the tags
+    PREFIXES = "prefixes"  # many URLs of one folder become the folder
+    EVERYTHING = "everything"  # the product is emptied
+
+
 class Batch(models.Model):
     """Events claimed together, their targets merged."""
 
@@ -59,18 +68,36 @@ class Batch(models.Model):
     """Tiers asked for, comma-separated; empty means all."""
     targets = models.JSONField(default=dict)
     event_count = models.PositiveIntegerField(default=0)
+    backlog = models.PositiveIntegerField(default=0)
+    """Events of its lane that waited when it was claimed, counted no further than the policy needs."""
+    widening = models.CharField(max_length=16, blank=True, choices=Widening.choices, default=Widening.NONE)
+    """What that backlog allows the planner; `Delivery.decisions` says what came of it."""
     correlation_id = models.CharField(max_length=64, blank=True)
     """Of the first of its events; logs name it from here to the last provider call."""
     sequence = models.BigIntegerField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=BatchStatus.choices, default=BatchStatus.RUNNING)
     rebound_at = models.DateTimeField(null=True, blank=True)
+    """When its targets are purged again, because of what was being rendered; null for not at all."""
+    rebounded_at = models.DateTimeField(null=True, blank=True)
+    """When that was seen to: by `rebound`, or by a later batch that had purged the same already."""
+    rebound = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="rebounds")
+    """The batch whose deliveries purge it again, together with others that were due; it has no events of its own."""
+    verified_at = models.DateTimeField(null=True, blank=True)
+    """When a sample of its URLs was asked for, or left out because the budget was spent."""
 
     class Meta:
         verbose_name_plural = "batches"
         indexes = (
             models.Index(fields=["created_at"], name="invalidation_batch_created"),
             models.Index(fields=["id"], name="invalidation_batch_running", condition=models.Q(status="running")),
-            models.Index(fields=["rebound_at"], name="invalidation_batch_rebound"),
+            models.Index(
+                fields=["rebound_at"],
+                name="invalidation_batch_rebound",
+                condition=models.Q(rebound_at__isnull=False, rebounded_at__isnull=True),
+            ),
+            models.Index(
+                fields=["id"], name="invalidation_batch_verify", condition=models.Q(verified_at__isnull=True)
+            ),
         )
 
     def __str__(self) -> str:
@@ -122,6 +149,8 @@ class Delivery(models.Model):
     """How often a worker took it; the number is the token without which nobody may settle."""
     created_at = models.DateTimeField(default=timezone.now)
     available_at = models.DateTimeField(default=timezone.now)
+    swept_at = models.DateTimeField(null=True, blank=True)
+    """When the sweep last looked after it; it leaves time for its own announcement to arrive."""
     started_at = models.DateTimeField(null=True, blank=True)
     attempted_at = models.DateTimeField(null=True, blank=True)
     """End of the first attempt: the tiers outside wait for it."""
@@ -136,6 +165,9 @@ class Delivery(models.Model):
     """Where the plan widened, and why."""
     reply = models.TextField(blank=True)
     error = models.TextField(blank=True)
+    replayed_at = models.DateTimeField(null=True, blank=True)
+    replayed_by = models.CharField(max_length=150, blank=True)
+    """Who returned this dead letter to pending."""
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -151,6 +183,34 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_pass} of batch {self.batch_id} on {self.tier} {self.node}".strip()
+
+
+class Verification(models.Model):
+    """What one node answered when it was asked for a page that a batch had purged."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="verifications")
+    tier = models.CharField(max_length=64)
+    node = models.CharField(max_length=255, blank=True)
+    url = models.TextField()
+    status_code = models.PositiveIntegerField(null=True, blank=True)
+    """Null: the node could not be asked; `error` says why."""
+    cache_status = models.CharField(max_length=32, blank=True)
+    """What the node said of its copy, such as HIT."""
+    sequence = models.BigIntegerField(null=True, blank=True)
+    """At which the answer was rendered; null for an answer that no cache may store."""
+    stale = models.BooleanField(default=False)
+    """Was it rendered before the batch?"""
+    error = models.TextField(blank=True)
+    checked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["checked_at"], name="invalidation_verified_at"),
+            models.Index(fields=["checked_at"], name="invalidation_stale", condition=models.Q(stale=True)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.url} on {self.tier} {self.node}"
 
 
 class AtomicSaveMixin(models.Model):
