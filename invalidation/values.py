@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,11 +30,13 @@ class Lane(TextChoices):
 
 @dataclass(frozen=True, slots=True, order=True)
 class CacheKey:
-    """One key of a Django cache; a version of -1 means the alias' own default."""
+    """One key of a Django cache, or a pattern of keys; a version of -1 means the alias' own default."""
 
     key: str
     alias: str = "default"
     version: int = -1
+    pattern: bool = False
+    """Is `key` a pattern as of Redis' SCAN? See `invalidation.keys`."""
 
     @classmethod
     def of(cls, value: str | CacheKey | Mapping[str, Any]) -> CacheKey:
@@ -48,10 +49,11 @@ class CacheKey:
         return key
 
     def document(self) -> str | dict[str, Any]:
-        """JSON form: the bare key where alias and version are the defaults."""
-        if (self.alias, self.version) == ("default", -1):
+        """JSON form: the bare key where everything else is the default."""
+        if (self.alias, self.version, self.pattern) == ("default", -1, False):
             return self.key
-        return {"key": self.key, "alias": self.alias, "version": self.version}
+        document = {"key": self.key, "alias": self.alias, "version": self.version}
+        return document | {"pattern": True} if self.pattern else document
 
 
 def checked_tag(tag: str) -> str:
@@ -148,5 +150,12 @@ class Targets:
 
 
 def union(targets: Iterable[Targets]) -> Targets:
-    """All of them as one."""
-    return reduce(Targets.__or__, targets, Targets())
+    """All of them as one, in time linear in their number."""
+    every = tuple(targets)
+    return Targets(
+        frozenset().union(*(one.tags for one in every)),
+        frozenset().union(*(one.urls for one in every)),
+        frozenset().union(*(one.prefixes for one in every)),
+        frozenset().union(*(one.keys for one in every)),
+        any(one.everything for one in every),
+    )

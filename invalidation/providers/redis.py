@@ -45,14 +45,15 @@ class Redis(Provider):
     def purge_tags(self, tags: Sequence[str]) -> Reply:
         """Delete the version of each tag; a missing version equals none, so every value stamped with it is stale."""
         keys = [TAG_VERSION_KEY + tag for tag in tags]
-        return Reply(removed=sum(_deleted(alias, keys, version=1) for alias in self.aliases))
+        return Reply(removed=sum(_deleted(alias, keys, 1) for alias in self.aliases))
 
     def purge_keys(self, keys: Sequence[CacheKey]) -> Reply:
-        """Delete keys, one command per alias and version."""
+        """Delete keys, one command per alias and version, and what matches patterns."""
         removed = 0
-        for (alias, version), group in groupby(sorted(keys, key=_home), key=_home):
+        for (alias, version, by_pattern), group in groupby(sorted(keys, key=_home), key=_home):
             names = [key.key for key in group]
-            removed += _deleted(alias, names, version=None if version == -1 else version)
+            remove = _matched if by_pattern else _deleted
+            removed += remove(alias, names, None if version == -1 else version)
         return Reply(removed=removed)
 
     def purge_everything(self) -> Reply:
@@ -60,7 +61,7 @@ class Redis(Provider):
         return Reply(removed=sum(_emptied(alias) for alias in self.aliases))
 
 
-_home = attrgetter("alias", "version")
+_home = attrgetter("alias", "version", "pattern")
 
 
 def _cache(alias: str) -> Any:
@@ -97,6 +98,30 @@ def _emptied(alias: str) -> int:
         if not isinstance(cache, RedisCache):
             cache.clear()
             return 0
-        server = cache.client.get_client(write=True)
-        found = server.scan_iter(match=f"{glob.escape(str(cache.key_prefix))}:*", count=SCAN_COUNT)
-        return sum(server.unlink(*chunk) for chunk in iter(lambda: list(islice(found, SCAN_COUNT)), []))
+        return _unlinked(cache, f"{glob.escape(str(cache.key_prefix))}:*")
+
+
+def _matched(alias: str, patterns: list[str], version: int | None) -> int:
+    """Remove the keys that match, and count them.
+
+    Raises:
+        RejectedError: the cache can't list its keys.
+    """
+    cache = _cache(alias)
+    if not isinstance(cache, RedisCache):
+        raise RejectedError(f"Cache {alias!r} can't find keys by pattern: only caches of django-redis can.")
+    with _translated(alias, "remove keys by pattern"):
+        return sum(_unlinked(cache, cache.client.make_pattern(pattern, version=version)) for pattern in patterns)
+
+
+def _unlinked(cache: Any, match: str) -> int:
+    """On the primary, whatever replicas there are; one key per UNLINK, because in a cluster keys live apart."""
+    server = cache.client.get_client(write=True)
+    found = server.scan_iter(match=match, count=SCAN_COUNT)
+    removed = 0
+    while chunk := list(islice(found, SCAN_COUNT)):
+        pipeline = server.pipeline(transaction=False)
+        for key in chunk:
+            pipeline.unlink(key)
+        removed += sum(pipeline.execute())
+    return removed
