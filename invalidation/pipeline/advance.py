@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db import transaction
 from django.utils import timezone
 
 from invalidation import conf
@@ -21,17 +24,18 @@ def hand_out(database: str, batch: Batch) -> None:
     ready = startable(rows)
     if ready:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=ready, wait_seconds=0.0)
-    status = batch_status([DeliveryStatus(row.status) for row in rows])
-    if status != BatchStatus.RUNNING:
-        _settle(database, batch, status)
+    if batch_status(DeliveryStatus(row.status) for row in rows) != BatchStatus.RUNNING:
+        _settle(database, batch)
 
 
-def startable(rows: list[Delivery]) -> list[Delivery]:
+def startable(rows: Sequence[Delivery]) -> list[Delivery]:
     """Pending deliveries whose inner tiers were all attempted, within the same pass."""
     tiers = conf.settings().tiers
+    passes: defaultdict[str, list[Delivery]] = defaultdict(list)
+    for row in rows:
+        passes[row.delivery_pass].append(row)
     ready: list[Delivery] = []
-    for delivery_pass in {row.delivery_pass for row in rows}:
-        own = [row for row in rows if row.delivery_pass == delivery_pass]
+    for own in passes.values():
         pending = [row for row in own if row.status == DeliveryStatus.PENDING]
         free = graph.unblocked(
             tiers, (row.tier for row in pending), (row.tier for row in own if row.attempted_at is None)
@@ -40,13 +44,20 @@ def startable(rows: list[Delivery]) -> list[Delivery]:
     return ready
 
 
-def _settle(database: str, batch: Batch, status: BatchStatus) -> None:
-    """Settle batch and events together; only the first of several callers does."""
-    now = timezone.now()
-    open_batch = Batch.objects.using(database).filter(~Q(status=status), pk=batch.pk)
-    if not open_batch.update(status=status, completed_at=now):
-        return
-    ended = EventStatus.DEAD if status == BatchStatus.DEAD else EventStatus.DONE
-    Event.objects.using(database).filter(batch_id=batch.pk).update(status=ended, completed_at=now)
+def _settle(database: str, batch: Batch) -> None:
+    """Settle batch and events together; of several callers the first does.
+
+    The deliveries are read again under the batch's lock: a repeat or a replay may have been stored meanwhile.
+    """
+    with transaction.atomic(using=database):
+        Batch.objects.using(database).select_for_update().filter(pk=batch.pk, status=BatchStatus.RUNNING).first()
+        statuses = Delivery.objects.using(database).filter(batch_id=batch.pk).values_list("status", flat=True)
+        status = batch_status(map(DeliveryStatus, statuses))
+        now = timezone.now()
+        running = Batch.objects.using(database).filter(pk=batch.pk, status=BatchStatus.RUNNING)
+        if status == BatchStatus.RUNNING or not running.update(status=status, completed_at=now):
+            return
+        ended = EventStatus.DEAD if status == BatchStatus.DEAD else EventStatus.DONE
+        Event.objects.using(database).filter(batch_id=batch.pk).update(status=ended, completed_at=now)
     batch.status, batch.completed_at = status, now
     tell(batch_settled, "batch_receiver_failed", database=database, batch=batch)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db import connections, transaction
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
-from invalidation.pipeline import graph
+from invalidation.pipeline import backlog, graph
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.plan import concerns
 from invalidation.providers.registry import provider_class
@@ -20,8 +21,8 @@ class Contended(Exception):
     """Another drain claimed some of the same events; only databases without SKIP LOCKED see this."""
 
 
-def claim(database: str, limit: int) -> Batch | None:
-    """Merge up to `limit` pending events of the foremost lane into a batch; None where nothing is pending.
+def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Batch | None:
+    """Merge pending events of the first of `lanes` that has any into a batch; None where nothing is pending.
 
     A process that dies inside leaves the events pending, since all of it is one transaction.
 
@@ -29,31 +30,52 @@ def claim(database: str, limit: int) -> Batch | None:
         Contended: try again.
     """
     with transaction.atomic(using=database):
-        events = _foremost(database, limit)
-        if not events:
-            return None
-        batch = Batch.objects.using(database).create(
-            lane=events[0].lane,
-            tiers=events[0].tiers,
-            targets=coalesce(Targets.from_document(event.targets) for event in events).document(),
-            event_count=len(events),
-            correlation_id=events[0].correlation_id,
-        )
-        _take(database, events, batch)
-        Delivery.objects.using(database).bulk_create(deliveries(batch))
+        for lane in lanes:
+            waiting = backlog.gauge.read(database, lane)
+            if events := _oldest(database, lane, waiting.claim_limit):
+                return _batch(database, events, waiting)
+    return None
+
+
+def _oldest(database: str, lane: str, limit: int) -> Sequence[Event]:
+    """The oldest pending events of the lane; all for the same tiers."""
+    pending = Event.objects.using(database).filter(status=EventStatus.PENDING, lane=lane).order_by("id")
+    if connections[database].features.has_select_for_update_skip_locked:
+        pending = pending.select_for_update(skip_locked=True)
+    events = list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
+    return [event for event in events if event.tiers == events[0].tiers]
+
+
+def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> Batch:
+    fitting = _fitting([Targets.from_document(event.targets) for event in events])
+    events = events[: len(fitting)]
+    batch = Batch.objects.using(database).create(
+        lane=events[0].lane,
+        tiers=events[0].tiers,
+        targets=coalesce(fitting).document(),
+        event_count=len(events),
+        backlog=waiting.depth,
+        widening=waiting.widening,
+        correlation_id=events[0].correlation_id,
+    )
+    _take(database, events, batch)
+    rows = Delivery.objects.using(database).bulk_create(deliveries(batch))
+    if delay_seconds := conf.settings().rebound_delay_seconds(row.tier for row in rows):
+        batch.rebound_at = batch.created_at + timedelta(seconds=delay_seconds)
+        batch.save(update_fields=["rebound_at"])
     return batch
 
 
-def _foremost(database: str, limit: int) -> Sequence[Event]:
-    """The oldest pending events of the first lane that has any; all for the same tiers."""
-    pending = Event.objects.using(database).filter(status=EventStatus.PENDING).order_by("id")
-    if connections[database].features.has_select_for_update_skip_locked:
-        pending = pending.select_for_update(skip_locked=True)
-    for lane in Lane.values:
-        events = list(pending.filter(lane=lane).only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
-        if events:
-            return [event for event in events if event.tiers == events[0].tiers]
-    return []
+def _fitting(many: Sequence[Targets]) -> list[Targets]:
+    """As many from the front as stay within the limit of a batch, and at least one."""
+    room = conf.settings().batch_targets_limit
+    fitting: list[Targets] = []
+    for targets in many:
+        room -= len(targets)
+        if fitting and room < 0:
+            break
+        fitting.append(targets)
+    return fitting
 
 
 def _take(database: str, events: Sequence[Event], batch: Batch) -> None:

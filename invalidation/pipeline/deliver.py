@@ -3,141 +3,177 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
-from typing import Any
 
 import structlog
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db import Error as DatabaseError
 
 from invalidation import conf
 from invalidation.exceptions import DeliveryError, TransientError
-from invalidation.models import Delivery, DeliveryStatus
-from invalidation.pipeline import advance
+from invalidation.models import Delivery
+from invalidation.pipeline import advance, lease, quota
 from invalidation.pipeline.backoff import backoff_seconds
+from invalidation.pipeline.breaker import guarded
 from invalidation.pipeline.plan import Step
+from invalidation.pipeline.reference import reference
 from invalidation.pipeline.resolve import planned
-from invalidation.pipeline.transitions import Action, Outcome, decide, sources
-from invalidation.providers.base import Reply
+from invalidation.pipeline.transitions import Action, Outcome, crashed, decide, defer
+from invalidation.providers.base import Provider, Reply
 from invalidation.providers.registry import provider
 from invalidation.signals import deliveries_ready, delivery_settled, tell
 
 logger = structlog.get_logger(__name__)
 
+#: A delivery with calls left gives its worker back after this long, so that a takedown need not wait for a long plan;
+#: well below every task time limit and lease.
+TURN_SECONDS = 5.0
+#: Progress is stored at least this often: what a killed worker did since is done again.
+PROGRESS_SECONDS = 1.0
+MAX_REPLY_CHARACTERS = 2000
+
 
 def deliver(database: str, delivery_id: int) -> Delivery | None:
-    """Run one attempt; None where another worker holds the delivery or it is final already."""
-    delivery = lease(database, delivery_id)
-    if delivery is None:
+    """Run one attempt; None where another worker holds the delivery, it is final already, or not due yet.
+
+    Raises:
+        django.db.Error: the database is away; the lease runs out and the sweep hands the delivery out again.
+    """
+    held = lease.take(database, delivery_id)
+    if held is None:
         return None
+    delivery = held.delivery
     started = time.perf_counter()
-    outcome = attempt(delivery)
-    if settle(delivery, outcome, milliseconds=1000 * (time.perf_counter() - started)):
-        tell(delivery_settled, "delivery_receiver_failed", database=database, delivery=delivery)
-        if outcome.wait_seconds:
-            retry = {"database": database, "deliveries": [delivery], "wait_seconds": outcome.wait_seconds}
-            tell(deliveries_ready, "hand_out_failed", **retry)
-        advance.hand_out(database, delivery.batch)
+    try:
+        outcome = attempt(held)
+    except lease.LeaseLost:
+        return None
+    if lease.settle(delivery, outcome, milliseconds=1000 * (time.perf_counter() - started)):
+        _announce(database, delivery, outcome)
     return delivery
 
 
-def lease(database: str, delivery_id: int) -> Delivery | None:
-    """Take the delivery if it is due, or if its holder's lease has run out; the update decides between two takers."""
-    now = timezone.now()
-    expired_at = now - timedelta(seconds=conf.settings().lease_seconds)
-    due = Q(status__in=sources(Action.LEASE) - {DeliveryStatus.RUNNING}, available_at__lte=now)
-    free = due | Q(status=DeliveryStatus.RUNNING, started_at__lt=expired_at)
-    taken = (
-        Delivery.objects.using(database)
-        .filter(free, pk=delivery_id)
-        .update(status=DeliveryStatus.RUNNING, started_at=now, attempts=F("attempts") + 1, leases=F("leases") + 1)
-    )
-    return Delivery.objects.using(database).select_related("batch").get(pk=delivery_id) if taken else None
+def _announce(database: str, delivery: Delivery, outcome: Outcome) -> None:
+    """Tell the world, and let go on what waits for this delivery. A death before this is made good by the sweep."""
+    tell(delivery_settled, "delivery_receiver_failed", database=database, delivery=delivery)
+    if not outcome.final:
+        retry = {"database": database, "deliveries": [delivery], "wait_seconds": outcome.wait_seconds}
+        tell(deliveries_ready, "hand_out_failed", **retry)
+    advance.hand_out(database, delivery.batch)
 
 
-def attempt(delivery: Delivery) -> Outcome:
+def attempt(held: lease.Lease) -> Outcome:
     """Run the calls that are left. The one place that catches broadly: a defect must not stop the other tiers."""
-    settings = conf.settings()
-    wait_seconds = backoff_seconds(
-        delivery.attempts, base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds
-    )
+    delivery = held.delivery
+    budget = lease.budget(delivery)
+    if held.taken_over and budget.attempts > budget.max_attempts:
+        return crashed(budget)
     try:
         return _run(delivery)
+    except (lease.LeaseLost, DatabaseError):
+        raise
     except DeliveryError as error:
         failure = error
     except Exception as error:
         logger.exception("delivery_defect", tier=delivery.tier, node=delivery.node, delivery=delivery.pk)
         failure = TransientError(f"{type(error).__name__} in the provider or its configuration; the log has the trace")
-    return decide(failure, attempts=delivery.attempts, max_attempts=settings.max_attempts, backoff_seconds=wait_seconds)
+    settings = conf.settings()
+    wait_seconds = backoff_seconds(
+        delivery.attempts, base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds
+    )
+    return decide(failure, budget, backoff_seconds=wait_seconds)
 
 
 def _run(delivery: Delivery) -> Outcome:
-    """Make each call in order, forgetting the calls that are done, so that a later attempt goes on from there."""
+    """Plan, unless an earlier attempt has, and make calls under the node's breaker."""
     node = provider(delivery.tier, delivery.node)
-    if delivery.external_id:
-        return _outcome(node.poll(delivery.external_id), [])
-    steps = _remaining(delivery)
-    replies: list[Reply] = []
-    while steps:
-        verb = getattr(node, steps[0].verb)
-        replies.append(verb(steps[0].items) if steps[0].items else verb())
-        delivery.calls += 1
-        steps.pop(0)
-        delivery.steps = [step.document() for step in steps]
-    return _outcome(Reply(), replies)
+    if delivery.steps is None:
+        plan = planned(delivery.batch, delivery.tier)
+        delivery.steps = [step.document() for step in plan.steps]
+        delivery.decisions = list(plan.decisions)
+        if node.costs_money:
+            lease.keep_progress(delivery)  # whoever takes over must make the same call, not a similar one
+    if not delivery.steps:
+        return Outcome(Action.PROVE)
+    return guarded(delivery.tier, delivery.node, lambda: _Turn(delivery, node).run())
 
 
-def _remaining(delivery: Delivery) -> list[Step]:
-    """The stored rest of an earlier attempt's plan, or a new plan; stored first where it is more than one call."""
-    if delivery.steps is not None:
-        return [Step.from_document(document) for document in delivery.steps]
-    plan = planned(delivery.batch, delivery.tier)
-    delivery.decisions = list(plan.decisions)
-    delivery.steps = [step.document() for step in plan.steps]
-    if len(plan.steps) > 1:
-        delivery.save(update_fields=["steps", "decisions"])
-    return list(plan.steps)
+class _Turn:
+    """Calls in order, forgetting those that are done, until none is left, a job is accepted, or the turn is over."""
+
+    def __init__(self, delivery: Delivery, node: Provider) -> None:
+        self.delivery = delivery
+        self.node = node
+        self.replies: list[str] = []
+        self.external_id = ""
+        self.started = self.stored = time.monotonic()
+        self.waits_for_job = bool(delivery.external_id)
+
+    def run(self) -> Outcome:
+        """Make them; what a call raises ends the turn."""
+        while self._steps:
+            reply = self._poll() if self.waits_for_job else self._call()
+            self._note(reply)
+            if reply.accepted:
+                return self._accepted(reply)
+            self._forget_step()
+            if self._steps and time.monotonic() - self.started > TURN_SECONDS:
+                return self._pause()
+        return Outcome(Action.PROVE, external_id=self.external_id, reply=self._told)
+
+    @property
+    def _steps(self) -> list[dict[str, object]]:
+        return self.delivery.steps or []
+
+    @property
+    def _told(self) -> str:
+        return "\n".join(dict.fromkeys(self.replies))[:MAX_REPLY_CHARACTERS]
+
+    def _call(self) -> Reply:
+        step = Step.from_document(self._steps[0])
+        quota.spend(self.node, step)
+        verb = getattr(self.node, step.verb)
+        named = {"reference": reference(self.delivery, step)} if self.node.needs_reference else {}
+        reply: Reply = verb(step.items, **named) if step.items else verb(**named)
+        self.delivery.calls += 1
+        return reply
+
+    def _poll(self) -> Reply:
+        return self.node.poll(self.delivery.external_id)
+
+    def _note(self, reply: Reply) -> None:
+        self.external_id = reply.external_id
+        if reply.raw and len(self.replies) < MAX_REPLY_CHARACTERS:
+            self.replies.append(reply.raw)
+        if reply.removed is not None:
+            self.delivery.removed = (self.delivery.removed or 0) + reply.removed
+
+    def _accepted(self, reply: Reply) -> Outcome:
+        """The step stays first until its job has ended. To ask for that consumes no attempt, but has an end too."""
+        budget = lease.budget(self.delivery)
+        told = Outcome(
+            Action.ACCEPT,
+            external_id=reply.external_id or self.delivery.external_id,
+            reply=self._told,
+            wait_seconds=self.node.poll_seconds,
+            consumes_attempt=self.delivery.attempts <= 1,
+        )
+        return told if budget.left_seconds > 0 else defer(_unended(told), budget)
+
+    def _forget_step(self) -> None:
+        """The last job's name is kept for people; an earlier one would be asked for again."""
+        self._steps.pop(0)
+        if self._steps and self.waits_for_job:
+            self.delivery.external_id = ""
+        self.waits_for_job = False
+        if self._steps and (self.node.costs_money or time.monotonic() - self.stored > PROGRESS_SECONDS):
+            lease.keep_progress(self.delivery)
+            self.stored = time.monotonic()
+
+    def _pause(self) -> Outcome:
+        """Done for now: whoever comes next goes on. No attempt is consumed, for calls were made."""
+        words = f"{len(self._steps)} calls left; goes on after what is more urgent."
+        return Outcome(Action.DEFER, reply=self._told, error=words, consumes_attempt=False)
 
 
-def _outcome(last: Reply, replies: list[Reply]) -> Outcome:
-    counted = [reply.removed for reply in replies if reply.removed is not None]
-    final = replies[-1] if replies else last
-    return Outcome(
-        Action.ACCEPT if final.accepted else Action.PROVE,
-        removed=sum(counted) if counted else None,
-        external_id=final.external_id,
-        reply="\n".join(dict.fromkeys(reply.raw for reply in replies if reply.raw))[:2000],
-        wait_seconds=5.0 if final.accepted else 0.0,
-    )
-
-
-def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool:
-    """Record the end of the attempt; False where the lease was taken over meanwhile, so that it counts for nothing."""
-    now = timezone.now()
-    values: dict[str, Any] = {
-        "status": outcome.status,
-        "attempted_at": delivery.attempted_at or now,
-        "available_at": now + timedelta(seconds=outcome.wait_seconds),
-        "completed_at": now if not outcome.wait_seconds else None,
-        "attempts": delivery.attempts - (outcome.action is Action.DEFER),
-        "steps": delivery.steps,
-        "decisions": delivery.decisions,
-        "calls": delivery.calls,
-        "removed": _total(delivery.removed, outcome.removed),
-        "milliseconds": milliseconds,
-        "external_id": outcome.external_id or delivery.external_id,
-        "reply": outcome.reply,
-        "error": outcome.error,
-    }
-    mine = Delivery.objects.using(delivery._state.db).filter(
-        pk=delivery.pk, status=DeliveryStatus.RUNNING, leases=delivery.leases
-    )
-    if not mine.update(**values):
-        return False
-    for name, value in values.items():
-        setattr(delivery, name, value)
-    return True
-
-
-def _total(before: int | None, now: int | None) -> int | None:
-    return before if now is None else (before or 0) + now
+def _unended(told: Outcome) -> Outcome:
+    """An accepted job that the vendor never ends."""
+    return Outcome(told.action, external_id=told.external_id, reply=told.reply, error="The vendor's job never ended.")

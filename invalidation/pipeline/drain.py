@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import structlog
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from invalidation import conf
-from invalidation.freshness import sequence
-from invalidation.freshness.state import UNAVAILABLE, client
-from invalidation.models import Batch
+from invalidation.models import Batch, Event, EventStatus
 from invalidation.pipeline import advance
 from invalidation.pipeline.claim import Contended, claim
-from invalidation.values import Targets
+from invalidation.pipeline.stamp import stamp
+from invalidation.signals import event_recorded, tell
+from invalidation.values import Lane
 
-logger = structlog.get_logger(__name__)
+#: A drain ends after this long and announces what is left: well below every task time limit.
+TURN_SECONDS = 20.0
+#: Tries against other drains, and the longest pause between two; a claim takes a few milliseconds.
+CLAIM_TRIES = 50
+CLAIM_PAUSE_SECONDS = 0.02
+#: Batches named in a result.
+MAX_NAMED = 20
 
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain did; its repr is what Flower shows as the task's result."""
+    """What one drain did; its text is what Flower shows as the task's result."""
 
     batches: list[int]
     events: int = 0
 
     def __str__(self) -> str:
-        return f"{self.events} events in {len(self.batches)} batches {self.batches[:20]}"
+        return f"{self.events} events in {len(self.batches)} batches {self.batches[:MAX_NAMED]}"
 
 
 @dataclass(slots=True)
 class Pace:
-    """How fast events arrive, as this process sees it."""
+    """What this process remembers from one drain to the next."""
 
     last_drained_at: float = float("-inf")
     """Reading of the monotonic clock when something was last found to drain."""
+
+    batches: int = 0
+    """Claimed so far; decides whose turn it is."""
 
 
 pace = Pace()
@@ -46,41 +56,57 @@ def linger_seconds(since_last_drain_seconds: float, linger: float) -> float:
     return linger if since_last_drain_seconds < 2 * linger else 0.0
 
 
+def lanes(batches: int, lowest_every: int) -> Sequence[str]:
+    """Whom to serve after so many batches: the foremost first, but every so often the lowest first. Pure."""
+    lowest_turn = lowest_every > 0 and batches % lowest_every == lowest_every - 1
+    return tuple(reversed(Lane.values)) if lowest_turn else tuple(Lane.values)
+
+
 def drain(database: str = "default", *, limit_batches: int = 1000) -> Drained:
-    """Claim and hand out until the outbox of `database` is empty."""
+    """Claim and hand out until the outbox of `database` is empty, or the turn is over."""
     settings = conf.settings()
-    time.sleep(linger_seconds(time.monotonic() - pace.last_drained_at, settings.linger_milliseconds / 1000))
+    started = time.monotonic()
+    time.sleep(linger_seconds(started - pace.last_drained_at, settings.linger_milliseconds / 1000))
     drained = Drained([])
-    while len(drained.batches) < limit_batches and (batch := _claim(database, settings.claim_limit)):
-        _stamp(database, batch)
+    while batch := _claim(database):
+        stamp(database, batch)
         advance.hand_out(database, batch)
         drained.batches.append(batch.pk)
         drained.events += batch.event_count
         pace.last_drained_at = time.monotonic()
+        if len(drained.batches) >= limit_batches or pace.last_drained_at - started > TURN_SECONDS:
+            announce_rest(database)
+            break
     return drained
 
 
-def _claim(database: str, limit: int) -> Batch | None:
+def announce_rest(database: str, **old: object) -> bool:
+    """Announce one pending event, if there is any, so that another drain goes on."""
+    pending = Event.objects.using(database).filter(status=EventStatus.PENDING, **old)
+    for lane in Lane.values:
+        if event := pending.filter(lane=lane).order_by("id").only("uid").first():
+            tell(event_recorded, "announcement_failed", database=database, uids=[str(event.uid)], lane=lane)
+            return True
+    return False
+
+
+def _claim(database: str) -> Batch | None:
     """Claim, giving way to a drain that claims the same events at the same time."""
-    for _ in range(10):
+    for _ in range(CLAIM_TRIES):
         try:
-            return claim(database, limit)
+            batch = claim(database, lanes(pace.batches, conf.settings().lowest_lane_every))
         except Contended:
-            continue
+            pass
+        except OperationalError as error:
+            if not _is_contention(database, error):
+                raise
+        else:
+            pace.batches += batch is not None
+            return batch
+        time.sleep(random.uniform(0, CLAIM_PAUSE_SECONDS))  # noqa: S311
     raise OperationalError(f"Events in {database!r} are contended; the sweep will drain them.")
 
 
-def _stamp(database: str, batch: Batch) -> None:
-    """Give the batch its number and stamp its tags, before any copy is removed.
-
-    Without Redis the clock serves: responses rendered meanwhile have a short life, and the rebound follows.
-    """
-    targets = Targets.from_document(batch.targets)
-    tags = [*targets.tags, *([sequence.EVERYTHING] if targets.everything else [])]
-    server = client()
-    try:
-        batch.sequence = sequence.advance(server, tags) if server else sequence.by_clock()
-    except UNAVAILABLE as error:
-        logger.warning("stamping_failed", batch=batch.pk, error=repr(error))
-        batch.sequence = sequence.by_clock()
-    Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
+def _is_contention(database: str, error: OperationalError) -> bool:
+    """SQLite refuses a transaction that turns from reading to writing while another writes ("database is locked")."""
+    return connections[database].vendor == "sqlite" and "locked" in str(error)

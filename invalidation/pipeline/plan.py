@@ -35,8 +35,8 @@ class Resolution:
     """What the tag index knows: URLs that carry the tags, lie below the prefixes, or are cached at all."""
 
     urls: frozenset[str] = frozenset()
-    complete: bool = True
-    """False: the index had to drop URLs, so that naming them is not enough."""
+    decisions: tuple[str, ...] = ()
+    """Where more or fewer URLs are named than carry the targets, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def plan(targets: Targets, provider: type[Provider], sites: Sequence[str], resol
         if provider.supports_prefixes:
             steps += _chunks("purge_prefixes", sorted(prefixes), _by_count(provider.max_prefixes_per_call))
         steps += _chunks("purge_urls", sorted(urls | resolution.urls), _by_count(provider.max_urls_per_call))
-    return Plan(tuple(steps), tuple(_decisions(targets, provider, resolution, foreign | foreign_prefixes)))
+    return Plan(tuple(steps), tuple(_decisions(resolution, foreign | foreign_prefixes)))
 
 
 def _keys(targets: Targets, provider: type[Provider]) -> list[CacheKey]:
@@ -102,13 +102,10 @@ def _expanded(urls: Iterable[str], sites: Sequence[str]) -> tuple[frozenset[str]
     return frozenset(known), frozenset(foreign)
 
 
-def _decisions(
-    targets: Targets, provider: type[Provider], resolution: Resolution, foreign: frozenset[str]
-) -> Iterator[str]:
+def _decisions(resolution: Resolution, foreign: frozenset[str]) -> Iterator[str]:
     if foreign:
         yield f"left out {len(foreign)} URLs on no configured site, such as {min(foreign)}"
-    if unresolved(targets, provider) and not resolution.complete:
-        yield "the tag index has overflowed; copies that it no longer names live until they expire"
+    yield from resolution.decisions
 
 
 Fits = Callable[[Sequence[Any], Any], bool]

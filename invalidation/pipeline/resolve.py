@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from invalidation import conf
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
-from invalidation.freshness.state import UNAVAILABLE, client
+from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch
 from invalidation.pipeline import sites
 from invalidation.pipeline.plan import Plan, Resolution, plan, unresolved
+from invalidation.pipeline.widen import wants_tagged, widen
 from invalidation.providers.registry import provider_class
 from invalidation.values import Targets
 
@@ -19,7 +22,13 @@ def planned(batch: Batch, tier: str) -> Plan:
     Raises:
         TransientError: the tag index is needed and its Redis is away.
     """
-    return plan_targets(Targets.from_document(batch.targets), tier)
+    settings = conf.settings()
+    product = provider_class(settings.tiers[tier].provider)
+    targets = Targets.from_document(batch.targets)
+    tagged = _tagged(targets) if wants_tagged(targets, product, batch.widening) else frozenset()
+    wider, decisions = widen(targets, product, batch.widening, sites=settings.sites, tagged=tagged)
+    found = plan_targets(wider, tier)
+    return Plan(found.steps, decisions + found.decisions)
 
 
 def plan_targets(targets: Targets, tier: str) -> Plan:
@@ -29,15 +38,43 @@ def plan_targets(targets: Targets, tier: str) -> Plan:
     return plan(targets, product, settings.sites, resolution(unresolved(targets, product)))
 
 
-def resolution(wanted: Targets) -> Resolution:
-    """URLs that the tag index knows for what a product can't do by itself."""
-    server = client()
-    if not wanted or server is None:
-        return Resolution(complete=not wanted)
-    prefixes = [site for prefix in wanted.prefixes for site in sites.expand(prefix, conf.settings().sites)]
+def _tagged(targets: Targets) -> frozenset[str]:
+    """URLs that the index knows to carry one of the tags; none while it can't be asked, which only costs calls."""
+    server = patient_client()
     try:
-        tagged, tags_complete = index.urls_of(server, wanted.tags)
-        below, prefixes_complete = index.urls_below(server, [""] if wanted.everything else prefixes)
+        return frozenset(index.urls_of(server, targets.tags)[0]) if server else frozenset()
+    except UNAVAILABLE:
+        return frozenset()
+
+
+def resolution(wanted: Targets) -> Resolution:
+    """URLs that the tag index knows for what a product can't do by itself.
+
+    A tag with more URLs than the index keeps is widened to all URLs: better a miss too many than a stale copy.
+    """
+    if not wanted:
+        return Resolution()
+    server = patient_client()
+    if server is None:
+        return Resolution(
+            decisions=("without INVALIDATION['REDIS_URL'] no index names URLs: only those given are purged",)
+        )
+    prefixes = sites.expand_known(wanted.prefixes, conf.settings().sites)
+    try:
+        tagged, overflowing = index.urls_of(server, wanted.tags)
+        below = index.urls_below(server, [""] if wanted.everything or overflowing else prefixes)
     except UNAVAILABLE as error:
         raise TransientError("The tag index can't be read: its Redis is away.", reply=repr(error)) from error
-    return Resolution(frozenset(tagged | below), tags_complete and prefixes_complete)
+    return Resolution(_on_sites(tagged | below), tuple(_widened(overflowing, len(below))))
+
+
+def _on_sites(urls: set[str]) -> frozenset[str]:
+    """No other host is ever sent a purge."""
+    known = conf.settings().sites
+    return frozenset(url for url in urls if sites.origin(url) in known)
+
+
+def _widened(overflowing: Sequence[str], urls: int) -> Iterator[str]:
+    if overflowing:
+        tags = f"{len(overflowing)} tags" if len(overflowing) > 1 else overflowing[0]
+        yield f"{tags} on more pages than the tag index keeps for one tag: widened to all {urls} known URLs"

@@ -2,59 +2,81 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from invalidation import conf
-from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline import advance
-from invalidation.signals import deliveries_ready, event_recorded, tell
+from invalidation.pipeline.drain import announce_rest
+from invalidation.pipeline.stamp import stamp
+from invalidation.pipeline.transitions import FINAL, WAITING
+from invalidation.signals import deliveries_ready, tell
 
-#: Deliveries announced per sweep; the rest is found by the next one.
+#: Deliveries and batches looked after per sweep; the rest is found by the next one.
 LIMIT = 1000
+#: An announcement of the sweep gets this many times the usual time to arrive, or a full queue would only grow.
+PATIENCE = 3
 
 
 def sweep(database: str) -> dict[str, int]:
     """Announce again what stands still; returns how much of each kind."""
-    idle_at = timezone.now() - timedelta(seconds=conf.settings().sweep_after_seconds)
+    now = timezone.now()
+    idle_at = now - timedelta(seconds=conf.settings().sweep_after_seconds)
     return {
-        "events": _pending_events(database, idle_at),
-        "deliveries": _due_deliveries(database),
-        "batches": _idle_batches(database, idle_at),
+        "events": int(announce_rest(database, created_at__lt=idle_at)),
+        "deliveries": _due_deliveries(database, now),
+        "batches": _idle_batches(database, now, idle_at) + _unsettled_batches(database, idle_at),
     }
 
 
-def _pending_events(database: str, idle_at: object) -> int:
-    forgotten = Event.objects.using(database).filter(status=EventStatus.PENDING, created_at__lt=idle_at)
-    event = forgotten.order_by("lane", "id").only("uid", "lane").first()
-    if event is None:
-        return 0
-    tell(event_recorded, "announcement_failed", database=database, uids=[str(event.uid)], lane=event.lane)
-    return 1
-
-
-def _due_deliveries(database: str) -> int:
+def _due_deliveries(database: str, now: datetime) -> int:
     """Waits that have ended, and leases of workers that have died."""
-    now = timezone.now()
     expired_at = now - timedelta(seconds=conf.settings().lease_seconds)
-    waiting = [DeliveryStatus.FAILED, DeliveryStatus.DEFERRED, DeliveryStatus.ACCEPTED]
-    due = Q(status__in=waiting, available_at__lte=now) | Q(status=DeliveryStatus.RUNNING, started_at__lt=expired_at)
-    rows = list(Delivery.objects.using(database).filter(due).select_related("batch").order_by("available_at")[:LIMIT])
+    ended = Q(status__in=WAITING, available_at__lte=now)
+    expired = Q(status=DeliveryStatus.RUNNING, available_at__lte=now, started_at__lt=expired_at)
+    rows = _looked_after(_unattended(database, now).filter(ended | expired), now)
     if rows:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=rows, wait_seconds=0.0)
     return len(rows)
 
 
-def _idle_batches(database: str, idle_at: object) -> int:
-    """Batches that wait for nobody: a worker died between settling a delivery and handing out the next."""
-    pending = Delivery.objects.using(database).filter(status=DeliveryStatus.PENDING, available_at__lt=idle_at)
-    stuck = Q(pk__in=pending.values("batch_id")) | ~Q(
-        deliveries__status__in=["pending", "running", "accepted", "deferred", "failed"]
-    )
-    idle = Batch.objects.using(database).filter(stuck, status=BatchStatus.RUNNING, created_at__lt=idle_at)
+def _idle_batches(database: str, now: datetime, idle_at: datetime) -> int:
+    """Batches with deliveries that nobody took: the announcement was lost, or the worker died before it."""
+    idle = _unattended(database, now).filter(status=DeliveryStatus.PENDING, available_at__lt=idle_at)
+    batches = {row.batch_id: row.batch for row in _looked_after(idle, now)}
+    for batch in batches.values():
+        _hand_out(database, batch)
+    return len(batches)
+
+
+def _unattended(database: str, now: datetime) -> QuerySet[Delivery]:
+    """Those that no earlier sweep has just announced."""
+    patience = timedelta(seconds=PATIENCE * conf.settings().sweep_after_seconds)
+    return Delivery.objects.using(database).filter(Q(swept_at=None) | Q(swept_at__lt=now - patience))
+
+
+def _looked_after(rows: QuerySet[Delivery], now: datetime) -> list[Delivery]:
+    """The first of these rows, marked so that the next sweep turns to others."""
+    found = list(rows.select_related("batch").order_by("available_at")[:LIMIT])
+    Delivery.objects.using(rows.db).filter(pk__in=[row.pk for row in found]).update(swept_at=now)
+    return found
+
+
+def _unsettled_batches(database: str, idle_at: datetime) -> int:
+    """Running batches without an open delivery: a worker died just before it settled the batch."""
+    still_open = Delivery.objects.filter(batch=OuterRef("pk")).exclude(status__in=FINAL)
+    idle = Batch.objects.using(database).filter(~Exists(still_open), status=BatchStatus.RUNNING, created_at__lt=idle_at)
     batches = list(idle.order_by("id")[:LIMIT])
     for batch in batches:
-        advance.hand_out(database, batch)
+        _hand_out(database, batch)
     return len(batches)
+
+
+def _hand_out(database: str, batch: Batch) -> None:
+    """A batch whose drain died before it was stamped is stamped first."""
+    if batch.sequence is None:
+        stamp(database, batch)
+    advance.hand_out(database, batch)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from invalidation.exceptions import DeliveryError, RejectedError, Throttled
+from invalidation.exceptions import DeliveryError, RejectedError, Throttled, Unrecognised
 from invalidation.models import BatchStatus, DeliveryStatus
 
 PENDING, RUNNING, PURGED = DeliveryStatus.PENDING, DeliveryStatus.RUNNING, DeliveryStatus.PURGED
@@ -22,7 +23,7 @@ class Action(StrEnum):
     DEFER = "defer"  # not now; no attempt consumed
     FAIL = "fail"  # try again later
     REJECT = "reject"  # never try again
-    EXHAUST = "exhaust"  # no attempts left
+    EXHAUST = "exhaust"  # no attempts or no time left
     REPLAY = "replay"  # a person wants it tried again
 
 
@@ -44,6 +45,8 @@ TRANSITIONS: dict[tuple[DeliveryStatus, Action], DeliveryStatus] = {
 }
 DEAD_LETTERS = frozenset({REJECTED, DEAD})
 FINAL = frozenset({PURGED}) | DEAD_LETTERS
+#: Waits that end at `available_at`.
+WAITING = frozenset({FAILED, DEFERRED, ACCEPTED})
 
 
 def sources(action: Action) -> frozenset[DeliveryStatus]:
@@ -56,32 +59,73 @@ class Outcome:
     """The end of one attempt."""
 
     action: Action
-    removed: int | None = None
-    calls: int = 0
     external_id: str = ""
     reply: str = ""
     error: str = ""
     wait_seconds: float = 0.0
     """How long to leave the delivery alone."""
 
+    consumes_attempt: bool = True
+    """False: the attempt counts for nothing, whatever the limit."""
+
     @property
     def status(self) -> DeliveryStatus:
         """The state that it leads to."""
         return TRANSITIONS[RUNNING, self.action]
 
+    @property
+    def final(self) -> bool:
+        """Does it end the delivery?"""
+        return self.status in FINAL
 
-def decide(error: DeliveryError, *, attempts: int, max_attempts: int, backoff_seconds: float) -> Outcome:
-    """What a raised error means for the delivery. `attempts` counts the one that just ended."""
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a delivery may still spend."""
+
+    attempts: int
+    """Attempts so far, the one that just ended included."""
+
+    max_attempts: int
+    left_seconds: float
+    """Until waiting without an attempt ends as a dead letter."""
+
+
+def decide(error: DeliveryError, budget: Budget, *, backoff_seconds: float) -> Outcome:
+    """What a raised error means for the delivery."""
     told = Outcome(Action.FAIL, reply=error.reply, error=str(error), wait_seconds=backoff_seconds)
-    if isinstance(error, RejectedError):
-        return replace(told, action=Action.REJECT)
+    unrecognised = isinstance(error, Unrecognised) and budget.attempts >= error.attempts_allowed
+    if isinstance(error, RejectedError) or unrecognised:
+        return replace(told, action=Action.REJECT, wait_seconds=0.0)
     if isinstance(error, Throttled):
-        return replace(told, action=Action.DEFER, wait_seconds=max(error.retry_after_seconds or 0.0, backoff_seconds))
-    return replace(told, action=Action.EXHAUST) if attempts >= max_attempts else told
+        asked = error.retry_after_seconds or 0.0
+        return defer(replace(told, wait_seconds=max(asked, backoff_seconds)), budget)
+    if budget.attempts >= budget.max_attempts:
+        return replace(told, action=Action.EXHAUST, wait_seconds=0.0)
+    return told
 
 
-def batch_status(deliveries: list[DeliveryStatus]) -> BatchStatus:
+def defer(told: Outcome, budget: Budget) -> Outcome:
+    """Put off what `told` says, unless it has been put off for too long; waits never outlast the time left."""
+    if budget.left_seconds <= 0:
+        words = f"{told.error} Put off for too long; given up."
+        return replace(told, action=Action.EXHAUST, error=words, wait_seconds=0.0)
+    wait_seconds = min(told.wait_seconds, budget.left_seconds)
+    return replace(told, action=Action.DEFER, wait_seconds=wait_seconds, consumes_attempt=False)
+
+
+def crashed(budget: Budget) -> Outcome:
+    """The end of a delivery whose workers died as often as it may be attempted."""
+    words = (
+        f"The last of {budget.max_attempts} attempts never ended: its worker died or was killed, "
+        "and so may those before it. See the workers' logs, then replay."
+    )
+    return Outcome(Action.EXHAUST, error=words)
+
+
+def batch_status(deliveries: Iterable[DeliveryStatus]) -> BatchStatus:
     """Running until every delivery is final; dead if any of them is a dead letter."""
-    if not FINAL.issuperset(deliveries):
+    statuses = set(deliveries)
+    if not statuses <= FINAL:
         return BatchStatus.RUNNING
-    return BatchStatus.DEAD if DEAD_LETTERS & set(deliveries) else BatchStatus.DONE
+    return BatchStatus.DEAD if DEAD_LETTERS & statuses else BatchStatus.DONE

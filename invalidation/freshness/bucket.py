@@ -1,0 +1,52 @@
+"""Token buckets on Redis' clock, shared by every worker: is there quota for a call, and if not, how long until?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis
+
+BUCKET_KEY = "invalidation:bucket:"
+
+#: KEYS: buckets. ARGV, three for each: tokens a second, burst, tokens wanted. Takes from all of them or from none;
+#: returns the seconds until all of them have enough. A call dearer than the burst waits for a full bucket and leaves
+#: a debt, or it could never be made.
+TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local wait, balances = 0, {}
+for place = 1, #KEYS do
+  local rate, burst, wanted = tonumber(ARGV[3 * place - 2]), tonumber(ARGV[3 * place - 1]), tonumber(ARGV[3 * place])
+  local saved = redis.call('HMGET', KEYS[place], 'tokens', 'at')
+  local tokens = math.min(burst, (tonumber(saved[1]) or burst) + math.max(0, now - (tonumber(saved[2]) or now)) * rate)
+  local missing = math.min(wanted, burst) - tokens
+  if missing > 0.000001 then wait = math.max(wait, missing / rate) end
+  balances[place] = tokens - wanted
+end
+if wait == 0 then
+  for place = 1, #KEYS do
+    local rate, burst = tonumber(ARGV[3 * place - 2]), tonumber(ARGV[3 * place - 1])
+    redis.call('HSET', KEYS[place], 'tokens', string.format('%.9g', balances[place]), 'at', string.format('%.6f', now))
+    redis.call('EXPIRE', KEYS[place], math.ceil((burst - balances[place]) / rate) + 1)
+  end
+end
+return string.format('%.6f', wait)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Tokens wanted from one bucket."""
+
+    bucket: str
+    tokens_per_second: float
+    burst: float
+    tokens: float
+
+
+def take(client: redis.Redis, draws: Sequence[Draw]) -> float:
+    """Take all that is wanted and return 0, or take nothing and return the seconds until it can be had."""
+    keys = [BUCKET_KEY + draw.bucket for draw in draws]
+    arguments = [number for draw in draws for number in (draw.tokens_per_second, draw.burst, draw.tokens)]
+    return float(client.eval(TAKE, len(keys), *keys, *arguments))

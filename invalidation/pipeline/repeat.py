@@ -1,0 +1,51 @@
+"""Repeats: when an inner tier is purged late, the tiers outside it may have filled from its stale copies meanwhile."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from invalidation import conf
+from invalidation.models import Delivery, DeliveryStatus, Pass
+from invalidation.pipeline import graph
+from invalidation.pipeline.transitions import DEAD_LETTERS
+
+
+def outside(delivery: Delivery) -> list[Delivery]:
+    """Store a repeat for each node further out that was purged too early; call it in the success' own transaction."""
+    outer = graph.outer(conf.settings().tiers, delivery.tier)
+    if not outer:
+        return []
+    database = delivery._state.db
+    rows = Delivery.objects.using(database).filter(
+        batch_id=delivery.batch_id, tier__in=outer, delivery_pass__in=[delivery.delivery_pass, Pass.REPEAT]
+    )
+    early = too_early(rows.order_by("id"))
+    repeats = [
+        Delivery(batch_id=delivery.batch_id, tier=tier, node=node, delivery_pass=Pass.REPEAT) for tier, node in early
+    ]
+    return Delivery.objects.using(database).bulk_create(repeats)
+
+
+def too_early(deliveries: Iterable[Delivery]) -> list[tuple[str, str]]:
+    """Tier and node of those that purged something already, with nothing still to come that purges all of it again.
+
+    Pure. A dead letter is left to the person who replays it.
+    """
+    by_node: defaultdict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        by_node[delivery.tier, delivery.node].append(delivery)
+    return [place for place, rows in by_node.items() if any(map(_began, rows)) and not any(map(_to_come, rows))]
+
+
+def _to_come(delivery: Delivery) -> bool:
+    """Will it still make every one of its calls?"""
+    waits = (DeliveryStatus.PENDING, DeliveryStatus.FAILED, DeliveryStatus.DEFERRED)
+    return delivery.status in waits and delivery.calls == 0  # a replay starts counting anew
+
+
+def _began(delivery: Delivery) -> bool:
+    """May it have removed copies that came back?"""
+    if delivery.status in DEAD_LETTERS:
+        return False
+    return delivery.calls > 0 or delivery.status in (DeliveryStatus.RUNNING, DeliveryStatus.ACCEPTED)

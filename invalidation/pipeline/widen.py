@@ -1,0 +1,87 @@
+"""Widening: in a deep backlog fewer and wider calls are made, where the product can make them by itself. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
+
+from invalidation.exceptions import InvalidTarget
+from invalidation.models import Widening
+from invalidation.pipeline.sites import expand
+from invalidation.providers.base import Provider
+from invalidation.values import Targets
+
+#: Fewer URLs of one folder than this are purged one by one.
+FOLDER_URLS = 10
+
+
+def allows(widening: str, level: Widening) -> bool:
+    """Does `widening` reach as far as `level`?"""
+    ranks = Widening.values
+    return ranks.index(widening) >= ranks.index(level)
+
+
+def wants_tagged(targets: Targets, provider: type[Provider], widening: str) -> bool:
+    """Is it worth asking the tag index which URLs carry the batch's tags?"""
+    by_tag = provider.holds_responses and provider.supports_tags and bool(targets.tags and targets.urls)
+    return by_tag and allows(widening, Widening.TAGS)
+
+
+def widen(
+    targets: Targets,
+    provider: type[Provider],
+    widening: str,
+    *,
+    sites: Sequence[str] = (),
+    tagged: Collection[str] = (),
+) -> tuple[Targets, tuple[str, ...]]:
+    """Targets that cover `targets`, and what was decided.
+
+    `tagged` are absolute URLs that are known to carry one of the tags. Application caches are never widened: their
+    keys go a thousand a call, and an emptied cache is a stampede.
+    """
+    if not provider.holds_responses or targets.everything:
+        return targets, ()
+    if allows(widening, Widening.EVERYTHING) and provider.supports_everything:
+        return Targets(everything=True), (f"backlog: {len(targets)} targets widened to everything",)
+    decisions: list[str] = []
+    if wants_tagged(targets, provider, widening):
+        targets = _left_to_tags(targets, sites, tagged, decisions)
+    if allows(widening, Widening.PREFIXES) and provider.supports_prefixes:
+        targets = _folders(targets, decisions)
+    return targets, tuple(decisions)
+
+
+def _left_to_tags(targets: Targets, sites: Sequence[str], tagged: Collection[str], decisions: list[str]) -> Targets:
+    """Without the URLs that a tag purges anyway."""
+    urls = frozenset(url for url in targets.urls if not _known(url, sites, tagged))
+    if left := len(targets.urls) - len(urls):
+        decisions.append(f"backlog: {left} URLs left to their tags")
+    return Targets(targets.tags, urls, targets.prefixes, targets.keys)
+
+
+def _known(url: str, sites: Sequence[str], tagged: Collection[str]) -> bool:
+    """Is it tagged on every site that it stands for?"""
+    try:
+        return all(absolute in tagged for absolute in expand(url, sites))
+    except InvalidTarget:
+        return False
+
+
+def _folders(targets: Targets, decisions: list[str]) -> Targets:
+    counted = Counter(map(folder, targets.urls))
+    wide = {prefix for prefix, urls in counted.items() if prefix and urls >= FOLDER_URLS}
+    if not wide:
+        return targets
+    urls = frozenset(url for url in targets.urls if folder(url) not in wide)
+    decisions.append(f"backlog: {len(targets.urls) - len(urls)} URLs widened to {len(wide)} prefixes")
+    return Targets(targets.tags, urls, targets.prefixes | wide, targets.keys)
+
+
+def folder(url: str) -> str:
+    """The first folder of a URL or path, `/blog/` for `/blog/a/?page=2`; "" for what lies directly below the root."""
+    parts = urlsplit(url)
+    first, slash, _ = parts.path.removeprefix("/").partition("/")
+    origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return f"{origin}/{first}/" if first and slash else ""
