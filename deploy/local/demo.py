@@ -82,6 +82,7 @@ def _story(console: Console, stack: Stack) -> list[Row]:
                 _add(table, row, first=number == 0, last=row is measured[-1])
             live.refresh()
             rows += measured
+    console.print()
     return rows
 
 

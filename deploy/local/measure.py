@@ -72,7 +72,7 @@ def run(stack: Stack, step: Step) -> list[Row]:
     if healed := [tier.name for tier in tiers if not tier.warm()]:
         raise ServiceFailed(f"{healed} lost the old copy before anything was purged.")
     newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    with ThreadPoolExecutor(len(tiers)) as pool:
+    with ThreadPoolExecutor(max(1, len(tiers))) as pool:
         watching = {tier.name: pool.submit(watch, tier) for tier in tiers}
         step.change()
         fresh = {name: future.result() for name, future in watching.items()}
