@@ -39,6 +39,9 @@ class Probe:
     cache_status: str = ""
     """What the node says of its copy, such as HIT."""
 
+    text: str = ""
+    """The beginning of the body."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -138,6 +141,14 @@ class Provider(abc.ABC):
         """Quotas of the account behind these options; shared by every node and worker that names the same bucket."""
         return ()
 
+    def learn(self) -> None:
+        """Narrow abilities and limits to what only the product itself can tell; asked before each plan.
+
+        Raises:
+            DeliveryError: it must be asked, and can't be.
+        """
+        return
+
     @abc.abstractmethod
     def purge_urls(self, urls: Sequence[str]) -> Reply:
         """Remove the copies of these absolute URLs, every variant included."""
@@ -158,8 +169,11 @@ class Provider(abc.ABC):
         """Remove every copy."""
         raise UnsupportedOperation(f"{self!r} can't be emptied")
 
-    def fetch(self, url: str) -> Probe:
-        """Ask this node for an absolute URL, as a visitor without cookies would; fills it where it has no copy."""
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
+        """Ask this node for an absolute URL, as a visitor without cookies would; fills it where it has no copy.
+
+        `headers` are what the visitor says besides, such as a language.
+        """
         raise UnsupportedOperation(f"{self!r} can't be asked for pages")
 
     def poll(self, external_id: str) -> Reply:

@@ -143,13 +143,13 @@ class Node:
             raise TransientError(f"{self.url} can't be reached: {shortened(str(error))}") from error
 
 
-def fetched(node: Node, url: str, status_header: str) -> Probe:
+def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str] | None = None) -> Probe:
     """Ask `node` for a page; `status_header` is where it says whether that came from its store."""
     location = Location.of(url)
-    answer = node.send("GET", location.target, location.headers)
+    answer = node.send("GET", location.target, {**location.headers, **(headers or {})})
     sequence = answer.headers.get(SEQUENCE_HEADER, "")
     rendered_at = int(sequence) if sequence.isdecimal() else None
-    return Probe(answer.status, rendered_at, answer.headers.get(status_header, ""))
+    return Probe(answer.status, rendered_at, answer.headers.get(status_header, ""), answer.text)
 
 
 def _beginning(response: requests.Response) -> str:

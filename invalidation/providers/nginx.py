@@ -42,9 +42,9 @@ class Nginx(Provider):
         removed = sum(answer.status == PURGED for answer in answers)
         return Reply(removed=removed, raw=answers[-1].raw if answers else "")
 
-    def fetch(self, url: str) -> Probe:
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
         """Ask as a visitor would for the first variant."""
-        return fetched(self._node, url, STATUS_HEADER)
+        return fetched(self._node, url, STATUS_HEADER, headers)
 
     def _purge(self, location: Location, variant: Mapping[str, str]) -> Answer:
         headers: dict[str, str | bytes] = {**location.headers, **variant, "X-Purge-Secret": self._secret}

@@ -56,9 +56,9 @@ class Varnish(Provider):
         """Ban every object."""
         return self._purge("/", {"X-Ban-Everything": "1"})
 
-    def fetch(self, url: str) -> Probe:
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
         """Ask as a visitor would."""
-        return fetched(self._node, url, STATUS_HEADER)
+        return fetched(self._node, url, STATUS_HEADER, headers)
 
     def _purge_url(self, location: Location) -> Reply:
         return self._purge(location.target, {**location.headers, **self._soft})
