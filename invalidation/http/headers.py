@@ -9,13 +9,13 @@ from django.core.signals import setting_changed
 from django.http import HttpResponseBase
 
 from invalidation import conf
-from invalidation.providers.registry import provider_class
+from invalidation.providers.registry import provider
 
 
 @cache
 def formats() -> dict[str, tuple[str, int]]:
     """Header name to separator and limit in bytes, for every configured tier that reads one."""
-    products = [provider_class(tier.provider) for tier in conf.settings().tiers.values()]
+    products = [provider(tier.name, tier.nodes[0]) for tier in conf.settings().tiers.values()]
     return {
         product.tag_header: (product.tag_separator, product.max_tag_header_bytes)
         for product in products

@@ -1,0 +1,157 @@
+"""boto3's client for CloudFront: invalidations of a distribution or a tenant, and its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from requests import codes
+
+from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
+from invalidation.providers.http import shortened
+from invalidation.providers.vendor import CONCEALED
+
+#: AWS says neither how long to wait nor sends a status of its own: these arrive with 400 and 503.
+THROTTLED_CODES = {"Throttling", "ThrottlingException", "TooManyInvalidationsInProgress", "TooManyRequestsException"}
+TRANSIENT_CODES = {"ServiceUnavailable", "InternalError", "InternalFailure", "RequestTimeout"}
+#: Ours is used by another call: the documented code, and the words that have been seen with InvalidArgument.
+DUPLICATE_CODE = "InvalidationBatchAlreadyExists"
+DUPLICATE_WORDS = "caller reference that was used for a previous invalidation batch"
+
+
+#: How many of the newest jobs are looked through for one that was started under our reference.
+RECENT_JOBS = 20
+
+
+class Duplicate(RejectedError):
+    """CloudFront has taken this caller reference before."""
+
+
+class Invalidations:
+    """The invalidation jobs of one distribution, or of one of its tenants."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """`options` are the tier's, all of them present; nothing is connected yet (F7)."""
+        self._options = options
+        self._secrets = (options["SECRET_ACCESS_KEY"], options["SESSION_TOKEN"], options["ACCESS_KEY_ID"])
+        self._distribution = options["DISTRIBUTION_ID"]
+        self._tenant = options["DISTRIBUTION_TENANT_ID"]
+
+    @cached_property
+    def _client(self) -> Any:
+        return connect(self._options)
+
+    def tag_header(self) -> str:
+        """The header in which the distribution reads tags; "" where it reads none."""
+        with translated(self._secrets):
+            found = self._client.get_distribution_config(Id=self._distribution)["DistributionConfig"]
+            return str(found.get("CacheTagConfig", {}).get("HeaderName", ""))
+
+    def create(self, items: Sequence[str], reference: str) -> Mapping[str, Any]:
+        """Start a job, or find the one that an earlier attempt has started under the same reference."""
+        batch = {"Paths": {"Quantity": len(items), "Items": list(items)}, "CallerReference": reference}
+        try:
+            with translated(self._secrets):
+                return self._create(batch)
+        except Duplicate:
+            if job := self._started_before(reference):
+                return job
+            raise
+
+    def get(self, job: str) -> Mapping[str, Any]:
+        """How a job stands."""
+        with translated(self._secrets):
+            if self._tenant:
+                get = self._client.get_invalidation_for_distribution_tenant
+                return dict(get(DistributionTenantId=self._tenant, Id=job)["Invalidation"])
+            return dict(self._client.get_invalidation(DistributionId=self._distribution, Id=job)["Invalidation"])
+
+    def _create(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._tenant:
+            create = self._client.create_invalidation_for_distribution_tenant
+            return dict(create(Id=self._tenant, InvalidationBatch=batch)["Invalidation"])
+        create = self._client.create_invalidation
+        return dict(create(DistributionId=self._distribution, InvalidationBatch=batch)["Invalidation"])
+
+    def _started_before(self, reference: str) -> Mapping[str, Any] | None:
+        jobs = map(self.get, self._recent())
+        return next((job for job in jobs if job["InvalidationBatch"]["CallerReference"] == reference), None)
+
+    def _recent(self) -> list[str]:
+        with translated(self._secrets):
+            if self._tenant:
+                found = self._client.list_invalidations_for_distribution_tenant(Id=self._tenant, MaxItems=RECENT_JOBS)
+            else:
+                found = self._client.list_invalidations(DistributionId=self._distribution, MaxItems=str(RECENT_JOBS))
+            return [job["Id"] for job in found["InvalidationList"].get("Items", [])]
+
+
+def connect(options: Mapping[str, Any]) -> Any:
+    """A client with the tier's credentials, or those of the environment, that never tries twice by itself.
+
+    Raises:
+        ImproperlyConfigured: boto3 is not installed.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError as error:
+        raise ImproperlyConfigured("CloudFront needs boto3: pip install django-invalidation[cloudfront].") from error
+    timeout_seconds = options["TIMEOUT_SECONDS"]
+    # The default mode differs between botocore's releases; the pipeline decides when to try again.
+    config = Config(
+        connect_timeout=timeout_seconds,
+        read_timeout=timeout_seconds,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+    return boto3.session.Session().client(
+        "cloudfront",
+        region_name="us-east-1",
+        endpoint_url=options["ENDPOINT_URL"],
+        aws_access_key_id=options["ACCESS_KEY_ID"],
+        aws_secret_access_key=options["SECRET_ACCESS_KEY"],
+        aws_session_token=options["SESSION_TOKEN"],
+        config=config,
+    )
+
+
+@contextmanager
+def translated(secrets: Sequence[str | None]) -> Iterator[None]:
+    """Turn botocore's errors into ours, `secrets` taken out of their words."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except ClientError as error:
+        raise failure(error.response, secrets) from None
+    except ResponseParserError as error:
+        raise Unproven("CloudFront's answer is not what its API sends.", reply=_words(error, secrets)) from None
+    except BotoCoreError as error:
+        raise TransientError(f"CloudFront can't be asked: {_words(error, secrets)}") from None
+    except KeyError as error:
+        raise Unproven(f"CloudFront's answer lacks {error}.") from None
+
+
+def failure(response: Mapping[str, Any], secrets: Sequence[str | None] = ()) -> DeliveryError:
+    """What an error response means."""
+    code, words = str(response["Error"].get("Code", "")), str(response["Error"].get("Message", ""))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    told = _words(f"{status} {code} {words}", secrets)
+    if code in THROTTLED_CODES or status == codes.too_many_requests:
+        return Throttled("CloudFront asks for a pause.", reply=told)
+    if code in TRANSIENT_CODES or status >= codes.server_error:
+        return TransientError(f"CloudFront failed: {code}.", reply=told)
+    if code == DUPLICATE_CODE or DUPLICATE_WORDS in words:
+        return Duplicate("CloudFront has seen this caller reference before, in a job that isn't ours.", reply=told)
+    return RejectedError(f"CloudFront refused: {code}.", reply=told)
+
+
+def _words(value: object, secrets: Sequence[str | None]) -> str:
+    words = str(value)
+    for secret in filter(None, secrets):
+        words = words.replace(secret, CONCEALED)
+    return shortened(words)
