@@ -11,6 +11,9 @@ from invalidation.pipeline.sites import expand
 from invalidation.providers.base import Provider
 from invalidation.values import CacheKey, Targets
 
+#: A class, or an instance whose options narrow its abilities.
+Product = Provider | type[Provider]
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -47,14 +50,14 @@ class Plan:
     decisions: tuple[str, ...] = field(default=())
 
 
-def concerns(targets: Targets, provider: type[Provider]) -> bool:
+def concerns(targets: Targets, provider: Product) -> bool:
     """Has this product anything to do with these targets?"""
     if provider.holds_responses:
         return bool(targets.everything or targets.tags or targets.urls or targets.prefixes)
     return bool(targets.everything or targets.tags or targets.keys)
 
 
-def unresolved(targets: Targets, provider: type[Provider]) -> Targets:
+def unresolved(targets: Targets, provider: Product) -> Targets:
     """The part that this product can't do by itself, so that the tag index must name URLs."""
     if not provider.holds_responses:
         return Targets()
@@ -65,7 +68,7 @@ def unresolved(targets: Targets, provider: type[Provider]) -> Targets:
     )
 
 
-def plan(targets: Targets, provider: type[Provider], sites: Sequence[str], resolution: Resolution) -> Plan:
+def plan(targets: Targets, provider: Product, sites: Sequence[str], resolution: Resolution) -> Plan:
     """The fewest calls that remove every copy of `targets` which this product may hold.
 
     `resolution` answers `unresolved(targets, provider)`.
@@ -86,7 +89,7 @@ def plan(targets: Targets, provider: type[Provider], sites: Sequence[str], resol
     return Plan(tuple(steps), tuple(_decisions(resolution, foreign | foreign_prefixes)))
 
 
-def _keys(targets: Targets, provider: type[Provider]) -> list[CacheKey]:
+def _keys(targets: Targets, provider: Product) -> list[CacheKey]:
     return [] if provider.holds_responses else sorted(targets.keys)
 
 

@@ -12,7 +12,8 @@ from invalidation.models import Batch
 from invalidation.pipeline import sites
 from invalidation.pipeline.plan import Plan, Resolution, plan, unresolved
 from invalidation.pipeline.widen import wants_tagged, widen
-from invalidation.providers.registry import provider_class
+from invalidation.providers.base import Provider
+from invalidation.providers.registry import provider
 from invalidation.values import Targets
 
 
@@ -23,7 +24,7 @@ def planned(batch: Batch, tier: str) -> Plan:
         TransientError: the tag index is needed and its Redis is away.
     """
     settings = conf.settings()
-    product = provider_class(settings.tiers[tier].provider)
+    product = _product(tier)
     targets = Targets.from_document(batch.targets)
     tagged = _tagged(targets) if wants_tagged(targets, product, batch.widening) else frozenset()
     wider, decisions = widen(targets, product, batch.widening, sites=settings.sites, tagged=tagged)
@@ -34,8 +35,13 @@ def planned(batch: Batch, tier: str) -> Plan:
 def plan_targets(targets: Targets, tier: str) -> Plan:
     """The same for targets that are not a batch yet."""
     settings = conf.settings()
-    product = provider_class(settings.tiers[tier].provider)
+    product = _product(tier)
     return plan(targets, product, settings.sites, resolution(unresolved(targets, product)))
+
+
+def _product(tier: str) -> Provider:
+    """All nodes of a tier share their options, hence their abilities."""
+    return provider(tier, conf.settings().tiers[tier].nodes[0])
 
 
 def _tagged(targets: Targets) -> frozenset[str]:

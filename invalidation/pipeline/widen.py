@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Widening
+from invalidation.pipeline.plan import Product
 from invalidation.pipeline.sites import expand
-from invalidation.providers.base import Provider
 from invalidation.values import Targets
 
 #: Fewer URLs of one folder than this are purged one by one.
@@ -22,7 +22,7 @@ def allows(widening: str, level: Widening) -> bool:
     return ranks.index(widening) >= ranks.index(level)
 
 
-def wants_tagged(targets: Targets, provider: type[Provider], widening: str) -> bool:
+def wants_tagged(targets: Targets, provider: Product, widening: str) -> bool:
     """Is it worth asking the tag index which URLs carry the batch's tags?"""
     by_tag = provider.holds_responses and provider.supports_tags and bool(targets.tags and targets.urls)
     return by_tag and allows(widening, Widening.TAGS)
@@ -30,7 +30,7 @@ def wants_tagged(targets: Targets, provider: type[Provider], widening: str) -> b
 
 def widen(
     targets: Targets,
-    provider: type[Provider],
+    provider: Product,
     widening: str,
     *,
     sites: Sequence[str] = (),
