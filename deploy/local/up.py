@@ -16,6 +16,8 @@ from deploy.local.processes import Service, ServiceFailed
 from deploy.local.stack import Stack
 
 FOLLOW_SECONDS = 0.2
+#: Varnish asks for it twice a second, which would drown everything else.
+PROBE = "/health/"
 
 
 def main() -> int:
@@ -68,7 +70,8 @@ def _show(console: Console, service: Service, position: int) -> int:
         log.seek(position)
         new = log.read()
     whole = new[: new.rfind(b"\n") + 1]
-    for line in whole.decode(errors="replace").splitlines():
+    lines = whole.decode(errors="replace").splitlines()
+    for line in (line for line in lines if PROBE not in line):
         console.print(f"[cyan]{service.name:<8}[/] ", end="")
         console.print(line, markup=False, soft_wrap=True)
     return position + len(whole)
