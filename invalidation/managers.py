@@ -2,70 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from django.db import models
 
-from invalidation.emission import receivers, registry
+from invalidation.emission import reading, registry, state
 from invalidation.emission.emit import collecting, emit
-from invalidation.emission.rules import Rules, model_tag
-from invalidation.values import Targets, union
+from invalidation.emission.rules import model_tag
+from invalidation.values import Targets
 
 ModelType = TypeVar("ModelType", bound=models.Model)
+
+#: Rows that are held in memory at once while the rules are asked about a bulk write.
+ROWS_PER_READ = 1000
 
 
 class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
     """A QuerySet that emits for `update`, `bulk_create`, `bulk_update` and `delete`, async forms included.
 
-    Extra queries per statement: `update` reads the keys, and the rows before and after it (3; `bulk_update`
-    the same per part); `bulk_create` and `delete` need none of their own. Each adds one insert into the outbox.
+    Each is one transaction with one insert into the outbox. Queries beside it: `update` reads the rows before and
+    after (2 per 1000 rows; `bulk_update` the same per part), `bulk_create` reads nothing, or twice where it updates
+    conflicting rows, `delete` reads nothing that Django doesn't. An event grows to 5000 targets, then another begins.
     """
-
-    def _public(self, names: Iterable[str]) -> bool:
-        """Does a write to these fields show anywhere?"""
-        written = receivers.attribute_names(self.model, names)
-        return any(
-            written - receivers.attribute_names(self.model, rules.ignore) for rules in registry.rules_for(self.model)
-        )
-
-    def _emit(self, instances: Iterable[models.Model], before: Targets) -> None:
-        targets = before | union(map(receivers.targets_of, instances))
-        lane = next((rules.lane for rules in registry.rules_for(self.model)), Rules.lane)
-        emit(targets, using=self.db, lane=lane)
-
-    def _rows(self, pks: Iterable[Any]) -> list[ModelType]:
-        return list(self.model._base_manager.using(self.db).filter(pk__in=pks))
 
     def update(self, **kwargs: Any) -> int:
         """As Django's; the rows' old and new state become one event."""
-        self._for_write = True
-        if not self._public(kwargs):
+        if not self._is_public(kwargs):
             return super().update(**kwargs)
+        self._for_write = True
         with collecting(self.db):
-            pks = list(self.values_list("pk", flat=True))
-            before = union(map(receivers.targets_of, self._rows(pks)))
-            count = super(InvalidatingQuerySet, self.filter(pk__in=pks)).update(**kwargs)
-            if count:
-                self._emit(self._rows(pks), before)
+            keys = self._emit_before()
+            # The condition stands beside the keys: a row that no longer meets it stays as it is.
+            rows = self.filter(pk__in=keys) if len(keys) <= ROWS_PER_READ else self
+            count = super(InvalidatingQuerySet, rows).update(**kwargs)
+            self._emit_rows(keys if count else ())
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_create(self, objs: Iterable[ModelType], *args: Any, **kwargs: Any) -> list[ModelType]:
+    def bulk_create(  # noqa: PLR0917 (Django's signature)
+        self,
+        objs: Iterable[ModelType],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[ModelType]:
         """As Django's; all the rows become one event."""
+        rows = list(objs)
+        create = partial(
+            super().bulk_create, rows, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+        )
+        if not registry.rules_for(self.model):
+            return create()
         self._for_write = True
         with collecting(self.db):
-            created = super().bulk_create(objs, *args, **kwargs)
-            lists = union(Targets.of(tags=[model_tag(rules.model)]) for rules in registry.rules_for(self.model))
-            self._emit((row for row in created if row.pk is not None), lists if created else Targets())
+            if update_conflicts:
+                self._emit_conflicting(rows, unique_fields or ())
+            created = create()
+            self._emit_created(created, stored_otherwise=update_conflicts)
         return created
 
-    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+    def bulk_update(self, objs: Iterable[ModelType], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
         """As Django's; the rows' old and new state become one event."""
         self._for_write = True
+        given, names = list(objs), list(fields)
         with collecting(self.db):  # Django calls update() once per part, which emits into this collection
-            return super().bulk_update(*args, **kwargs)
+            count = super().bulk_update(given, names, *args, **kwargs)
+        if registry.rules_for(self.model):
+            for row in given:
+                state.refreshed(row, names)
+        return count
+
+    bulk_update.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """As Django's; the rows, and those that cascade, become one event."""
@@ -75,6 +88,63 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def _is_public(self, names: Iterable[str]) -> bool:
+        """Does a write to these fields show anywhere? A name that isn't a column (`pk`) counts as shown."""
+        public = registry.public_columns(self.model)
+        return bool(public) and any(
+            not (columns := state.attribute_names(self.model, [name])) or columns & public for name in names
+        )
+
+    def _emit(self, targets: Targets) -> None:
+        emit(targets, using=self.db, lane=reading.lane_of(registry.rules_for(self.model)))
+
+    def _emit_targets(self, rows: Sequence[models.Model]) -> None:
+        self._emit(reading.row_targets(rows, self.model, self.db))
+
+    def _stored(self) -> models.QuerySet[ModelType]:
+        """All rows of the model, whatever the default manager hides; Django's own QuerySet."""
+        return models.QuerySet(self.model, using=self.db)
+
+    def _emit_before(self) -> list[Any]:
+        """Emit for the rows as they are, a part at a time, and return their keys."""
+        keys: list[Any] = []
+        rows = self._stored().filter(pk__in=self.order_by().values("pk"))
+        for part in _parts(rows.iterator(chunk_size=ROWS_PER_READ)):
+            keys += [row.pk for row in part]
+            self._emit_targets(part)
+        return keys
+
+    def _emit_rows(self, keys: Collection[Any]) -> None:
+        for part in _parts(keys):
+            self._emit_targets(list(self._stored().filter(pk__in=part)))
+
+    def _emit_conflicting(self, rows: Iterable[models.Model], unique_fields: Iterable[str]) -> None:
+        """Emit for the stored rows that are about to be overwritten, as they are."""
+        for part in _parts(rows):
+            conditions = {f"{name}__in": [getattr(row, name) for row in part] for name in unique_fields}
+            self._emit_targets(list(self._stored().filter(**conditions)))
+
+    def _emit_created(self, rows: Sequence[models.Model], *, stored_otherwise: bool) -> None:
+        """Rows whose key the database kept to itself (ignored conflicts) are in the lists at least."""
+        if rows:
+            tags = [model_tag(rules.model) for rules in registry.rules_for(self.model)]
+            self._emit(Targets.of(tags=tags))
+        keyed = [row for row in rows if row.pk is not None]
+        if stored_otherwise or any(map(state.has_expressions, keyed)):
+            self._emit_rows([row.pk for row in keyed])
+        else:
+            for part in _parts(keyed):
+                self._emit_targets(part)
+        for row in keyed:
+            state.remember(row)
+
+
+def _parts(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """Lists of at most ROWS_PER_READ items."""
+    remaining = iter(items)
+    while part := list(islice(remaining, ROWS_PER_READ)):
+        yield part
 
 
 class InvalidatingManager(models.Manager.from_queryset(InvalidatingQuerySet), Generic[ModelType]):  # type: ignore[misc]

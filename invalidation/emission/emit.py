@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from invalidation.pipeline import outbox
-from invalidation.values import Lane, Targets
+from invalidation.values import Lane, Targets, union
+
+#: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
+#: whatever the size of the statement.
+TARGETS_PER_EVENT = 5000
 
 
 @dataclass(slots=True)
@@ -27,39 +31,65 @@ class Suspension:
 class Collection:
     """Targets of one statement, to be emitted as one event."""
 
-    targets: Targets = field(default_factory=Targets)
-    lane: str = Lane.EDITORIAL
+    using: str
+    parts: list[Targets] = field(default_factory=list)
+    lane: str = Lane.BULK
+    size: int = 0
+
+    def add(self, targets: Targets, lane: str) -> None:
+        """Keep for later, or write what has come together if it is much."""
+        self.parts.append(targets)
+        self.lane = min(self.lane, lane, key=Lane.values.index)
+        self.size += len(targets)
+        if self.size >= TARGETS_PER_EVENT:
+            self.parts = [union(self.parts)]
+            self.size = len(self.parts[0])
+        if self.size >= TARGETS_PER_EVENT:
+            self.write()
+
+    def write(self) -> None:
+        """Emit what has come together as one event."""
+        targets = union(self.parts)
+        self.parts, self.size = [], 0
+        _record(targets, self.using, self.lane)
 
 
 suspension: ContextVar[Suspension | None] = ContextVar("invalidation_suspension", default=None)
-_collections: ContextVar[tuple[tuple[str, Collection], ...]] = ContextVar("invalidation_collections", default=())
+_collections: ContextVar[tuple[Collection, ...]] = ContextVar("invalidation_collections", default=())
 
 
 def emit(targets: Targets, *, using: str, lane: str = Lane.EDITORIAL) -> None:
     """Record `targets` as stale in the transaction of the database `using`."""
-    if not targets:
-        return
+    if collection := _open_collection(using):
+        collection.add(targets, lane)
+    else:
+        _record(targets, using, lane)
+
+
+def _record(targets: Targets, using: str, lane: str) -> None:
     current = suspension.get()
-    if current is not None:
+    if current is not None and targets:
         current.suppressed += 1
-        if not current.tag:
-            return
-        targets = Targets.of(tags=[current.tag])
-    if collection := dict(_collections.get()).get(using):
-        collection.targets |= targets
-        collection.lane = lane
-        return
-    outbox.record(targets, using=using, source="signal", lane=lane)
+        targets = Targets.of(tags=[current.tag] if current.tag else ())
+    if targets:
+        outbox.record(targets, using=using, source="signal", lane=lane)
+
+
+def _open_collection(using: str) -> Collection | None:
+    return next((known for known in _collections.get() if known.using == using), None)
 
 
 @contextmanager
 def collecting(using: str) -> Iterator[Collection]:
     """One event for all that is emitted inside, written in one transaction with it."""
-    collection = Collection()
     with transaction.atomic(using=using, savepoint=False):
-        token = _collections.set((*_collections.get(), (using, collection)))
+        if outer := _open_collection(using):
+            yield outer
+            return
+        collection = Collection(using)
+        token = _collections.set((*_collections.get(), collection))
         try:
             yield collection
         finally:
             _collections.reset(token)
-        emit(collection.targets, using=using, lane=collection.lane)
+        collection.write()

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
 from invalidation.emission.rules import Rules
+from invalidation.emission.state import attribute_names
 
 RulesClass = TypeVar("RulesClass", bound=type[Rules])
 _registered: dict[type[Model], Rules] = {}
@@ -45,7 +46,7 @@ def _add(model: type[Model], rules: type[Rules]) -> None:
     if not hasattr(model, "_meta") or model._meta.abstract:
         raise ImproperlyConfigured(f"{model!r} can't be registered: give a model class that isn't abstract.")
     _registered[model] = rules(model)
-    rules_for.cache_clear()
+    _forget()
     if apps.models_ready:
         from invalidation.emission import receivers
 
@@ -55,7 +56,12 @@ def _add(model: type[Model], rules: type[Rules]) -> None:
 def unregister(model: type[Model]) -> None:
     """Forget the rules of a model."""
     _registered.pop(model, None)
+    _forget()
+
+
+def _forget() -> None:
     rules_for.cache_clear()
+    public_columns.cache_clear()
 
 
 def registered() -> dict[type[Model], Rules]:
@@ -67,6 +73,13 @@ def registered() -> dict[type[Model], Rules]:
 def rules_for(model: type[Model]) -> tuple[Rules, ...]:
     """Rules of the model itself, of what it is a proxy of, of its parents and of its multi-table children."""
     return tuple(rules for known, rules in _registered.items() if related(model, known))
+
+
+@cache
+def public_columns(model: type[Model]) -> frozenset[str]:
+    """Columns of the model that some rule doesn't ignore."""
+    every = frozenset(field.attname for field in model._meta.concrete_fields)
+    return frozenset().union(*(every - attribute_names(model, rules.ignore) for rules in rules_for(model)))
 
 
 def related(model: type[Model], known: type[Model]) -> bool:

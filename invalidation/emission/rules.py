@@ -40,6 +40,9 @@ class Rules:
     ignore: ClassVar[Sequence[str]] = ()
     """Fields that no cached copy shows: a write to these alone emits nothing."""
 
+    related: ClassVar[Sequence[str]] = ()
+    """Relations that the methods follow (`["author"]`): loaded for all rows of a bulk write at once."""
+
     lane: ClassVar[str] = "editorial"
     """Lane of the events."""
 
@@ -68,7 +71,18 @@ class Rules:
 
     def default_targets(self, instance: Model) -> Targets:
         """The model tag and the object tag: all that is known without looking at the instance's relations."""
-        return Targets.of(tags=[model_tag(self.model), object_tag(self.model, instance.pk)])
+        key = self.model._meta.pk.attname  # a multi-table child may have a primary key of its own
+        return self.key_targets(getattr(instance, key))
+
+    def key_targets(self, key: Any) -> Targets:
+        """The model tag and the object tag of the row with this primary key."""
+        return Targets.of(tags=[model_tag(self.model), object_tag(self.model, key)])
+
+    def _own_urls(self, instance: Any) -> set[str]:
+        """A row may have two pages: as what it is, and as the parent or the concrete model that was registered."""
+        models = {self.model, type(instance)}
+        found = {m.get_absolute_url(instance) for m in models if hasattr(m, "get_absolute_url")}
+        return {url for url in found if url}
 
     def targets(self, instance: Any) -> Targets:
         """Everything that this state of the instance makes stale; empty if `when` says no.
@@ -78,10 +92,9 @@ class Rules:
         """
         if not self.when(instance):
             return Targets()
-        own = [instance.get_absolute_url()] if hasattr(instance, "get_absolute_url") else []
         return self.default_targets(instance) | Targets.of(
             tags=self.tags(instance),
-            urls=[*own, *self.urls(instance)],
+            urls=[*self._own_urls(instance), *self.urls(instance)],
             prefixes=self.prefixes(instance),
             keys=self.keys(instance),
         )

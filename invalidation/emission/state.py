@@ -1,95 +1,264 @@
-"""Old states: what a registered instance was when it was loaded, without a query."""
+"""Old states: what a registered instance was in the database before the write under way, mostly without a query."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import weakref
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
-from django.db import transaction
-from django.db.models import ForeignKey, Model
+from django.db import connections
+from django.db.models import Field, FileField, ForeignKey, Model
+from django.db.models.fields.files import FieldFile
 
-#: Attribute of an instance that holds its remembered states, the newest last. More than one while a
-#: transaction is open: a rollback tells nobody, so nothing is forgotten before a commit.
+#: Attribute of an instance that holds its remembered states.
 STATES = "_invalidation_states"
 
 State = dict[str, Any]
 
 
+class Known:
+    """The column values of one row at one time; `hook` is alive while the transaction that wrote them is open."""
+
+    __slots__ = ("hook", "state")
+
+    def __init__(self, state: State, hook: weakref.ref[Commitment] | None = None) -> None:
+        self.state = state
+        self.hook = hook
+
+    @property
+    def rolled_back(self) -> bool:
+        """Django drops the hooks of a rolled-back transaction or savepoint, and with them the only reference."""
+        return self.hook is not None and self.hook() is None
+
+
+class States(list[Known]):
+    """The newest last; more than one only while a transaction is open, because a rollback tells nobody.
+
+    Pickles (a cached instance) and deep copies remember nothing: what they hold may be older than the row.
+    """
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return (type(self), ())
+
+    def newest(self) -> State:
+        """What the row holds as far as this instance knows; empty if it knows nothing."""
+        while len(self) > 1 and self[-1].rolled_back:
+            self.pop()
+        return self[-1].state if self else {}
+
+
+class Commitment:
+    """An on-commit hook: the state it was made for is the truth now, and what came before is forgotten."""
+
+    __slots__ = ("__weakref__", "known", "states")
+    __qualname__ = "invalidation.Commitment"  # Django logs the name of a hook that fails
+
+    def __init__(self, states: States, known: Known) -> None:
+        self.states = states
+        self.known = known
+
+    def __call__(self) -> None:
+        """Forget what came before."""
+        self.known.hook = None
+        if self.known in self.states:
+            del self.states[: self.states.index(self.known)]
+
+
 @cache
-def _names(model: type[Model]) -> frozenset[str]:
+def _columns(model: type[Model]) -> frozenset[str]:
     return frozenset(field.attname for field in model._meta.concrete_fields)
 
 
+@cache
+def _attribute_names(model: type[Model], names: frozenset[str]) -> frozenset[str]:
+    fields = model._meta.concrete_fields
+    return frozenset(field.attname for field in fields if field.name in names or field.attname in names)
+
+
+def attribute_names(model: type[Model], names: Iterable[str]) -> frozenset[str]:
+    """Column attributes (`category_id`) of the fields named, whichever of the two names was used."""
+    return _attribute_names(model, frozenset(names))
+
+
 def _kept(value: Any) -> Any:
-    """The value, copied where it could be changed in place (JSON, arrays)."""
-    return copy.deepcopy(value) if isinstance(value, dict | list | set | bytearray) else value
+    """The value, detached from what may change it in place (JSON, arrays, files)."""
+    if isinstance(value, dict | list | set | bytearray):
+        return copy.deepcopy(value)
+    return value.name if isinstance(value, FieldFile) else value
+
+
+def _is_expression(value: Any) -> bool:
+    """F('views') + 1: what the row holds is known to the database alone."""
+    return hasattr(value, "resolve_expression")
+
+
+def has_expressions(instance: Model) -> bool:
+    """Was a column assigned what only the database can compute?"""
+    return any(_is_expression(instance.__dict__.get(name)) for name in _columns(type(instance)))
 
 
 def _read(instance: Model) -> State:
-    """The loaded concrete fields; deferred ones are absent."""
-    names = _names(type(instance))
-    return {name: _kept(value) for name, value in instance.__dict__.items() if name in names}
+    """The loaded columns; deferred ones and expressions are absent."""
+    names, values = _columns(type(instance)), instance.__dict__
+    return {name: _kept(value) for name, value in values.items() if name in names and not _is_expression(value)}
 
 
-def remember(instance: Model) -> None:
-    """Take the present state as the only one."""
-    instance.__dict__[STATES] = [_read(instance)]
+def remember(instance: Model, row: Model | None = None) -> None:
+    """Take the values of `row` (by default the instance's own) as what the row holds, and forget all others."""
+    instance.__dict__[STATES] = States([Known(_read(row or instance))])
 
 
-def advance(instance: Model, using: str) -> None:
-    """After a write: the present state is the newest; older ones count until the transaction commits."""
-    states = instance.__dict__.setdefault(STATES, [])
-    state = _read(instance)
-    if not states or states[-1] != state:
-        states.append(state)
+def _states(instance: Model) -> States:
+    states: States = instance.__dict__.setdefault(STATES, States())
+    return states
+
+
+def before_write(instance: Model, using: str, written: Collection[str]) -> None:
+    """Learn from the database, in one query, what the row holds in the `written` columns and nobody loaded.
+
+    That is so where the instance was built with its primary key instead of loaded, was deferred and assigned, came
+    out of a cache, or goes to another database. The usual save of a loaded instance needs no query.
+    """
+    states = _states(instance)
+    if instance._state.adding or instance._state.db != using:
+        states.clear()
+    if instance._state.adding and (instance.pk is None or _is_made_up(instance._meta.pk)):
+        return  # Django inserts: there is no row before
+    known = states.newest()
+    missing = {name for name in written if name in instance.__dict__ and name not in known}
+    if not missing:
+        return
+    row = _stored(instance, using, missing if known else _columns(type(instance)))
+    if states:
+        known.update(row)
+    elif row:
+        states.append(Known(row))
+
+
+def _is_made_up(key: Field[Any, Any]) -> bool:
+    """Does a new row get its primary key from a default (UUID)?"""
+    return key.has_default() or key.has_db_default()
+
+
+def _stored(instance: Model, using: str, names: Collection[str]) -> State:
+    """These columns of the instance's row; empty if there is none."""
+    rows = type(instance)._base_manager.using(using).filter(pk=instance.pk)
+    return dict(rows.values(*names).first() or {})
+
+
+def present(instance: Model, using: str, written: Collection[str] | None, public: Collection[str]) -> Model:
+    """The instance as its row is after a write of the columns `written` (None: all that are loaded).
+
+    The instance itself where that is true. Otherwise a copy: values assigned but not saved are as they were,
+    expressions in the `public` columns are read back in one query, deferred columns load into the copy alone.
+    """
+    values, names, known = instance.__dict__, _columns(type(instance)), newest(instance)
+    unknown = {name for name in names if name not in values or _is_expression(values[name])}
+    kept = {} if written is None else {name: known[name] for name in known.keys() - set(written)}
+    if not unknown and all(_same(values.get(name), value) for name, value in kept.items()):
+        return instance
+    asked = {name for name in unknown & set(public) if name in values and name not in kept}
+    past = as_it_was(instance, kept | (_stored(instance, using, asked) if asked else {}))
+    for name in unknown - asked - kept.keys():
+        past.__dict__.pop(name, None)
+    past._state.db = using
+    return past
+
+
+def advance(instance: Model, using: str, row: Model) -> None:
+    """After a write that left the row as `row` says: earlier states count until the transaction commits."""
+    _learn(_states(instance), _read(row), using)
+
+
+def refreshed(instance: Model, fields: Iterable[str] | None) -> None:
+    """The columns of `fields` (None: all) were read from the database again."""
+    states: States | None = instance.__dict__.get(STATES)
+    if states is None:
+        return
+    wanted = _columns(type(instance)) if fields is None else attribute_names(type(instance), fields)
+    values = {name: value for name, value in _read(instance).items() if name in wanted}
+    known = states.newest()
+    if known.keys() & wanted:
+        kept = {name: value for name, value in known.items() if name not in wanted}
+        _learn(states, kept | values, instance._state.db or "default")
+    elif states:
+        known.update(values)  # deferred columns, seen for the first time
+
+
+def _learn(states: States, state: State, using: str) -> None:
+    known = Known(state)
+    if states.newest() == state:
+        return
+    states.append(known)
+    connection = connections[using]
+    if not connection.in_atomic_block:  # committed, or under manual transaction management, which has no hooks
+        del states[:-1]
+        return
     if len(states) > 1:
-        transaction.on_commit(lambda: remember_newest(instance, state), using=using)
+        hook = Commitment(states, known)
+        known.hook = weakref.ref(hook)
+        connection.on_commit(hook)
 
 
-def remember_newest(instance: Model, state: State) -> None:
-    """A commit made `state` the truth: forget what came before it."""
-    states = instance.__dict__.get(STATES, [])
-    position = next((place for place, known in enumerate(states) if known is state), None)
-    if position is not None:
-        del states[:position]
+def newest(instance: Model) -> State:
+    """What the row held before the write under way, as far as it is known."""
+    return _states(instance).newest()
 
 
-def changed(instance: Model) -> set[str]:
-    """Names of the fields that differ from any remembered state."""
-    now = instance.__dict__
+def changed(instance: Model, now: Model) -> set[str]:
+    """Columns that this write may have changed; `now` is the instance as `present` gives it."""
+    known, after = newest(instance), now.__dict__
     return {
         name
-        for state in instance.__dict__.get(STATES, [])
-        for name, value in state.items()
-        if name in now and not _same(now[name], value)
+        for name in _columns(type(instance)) & instance.__dict__.keys()
+        if name not in after or name not in known or not _same(after[name], known[name])
     }
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal values; expressions such as F('views') + 1 are never the same."""
-    return one is other or bool(not hasattr(one, "resolve_expression") and one == other)
+    return one is other or bool(one == other)
 
 
-def previous(instance: Model) -> Iterator[Model]:
-    """Copies of the instance as it was in every remembered state that differs from the present one."""
-    now = _read(instance)
-    for state in instance.__dict__.get(STATES, []):
-        if any(not _same(now.get(name), value) for name, value in state.items()):
-            yield _as_it_was(instance, state)
+def previous(instance: Model, now: Model) -> Iterator[Model]:
+    """The instance as it was before the write under way; nothing if it was the same or isn't known."""
+    known, after = newest(instance), now.__dict__
+    if any(name not in after or not _same(after[name], value) for name, value in known.items()):
+        yield as_it_was(now, known)
 
 
-def _as_it_was(instance: Model, state: State) -> Model:
-    """A copy with the old values, whose moved foreign keys are looked up afresh."""
-    past = copy.copy(instance)
-    past._state = copy.copy(instance._state)
-    past._state.fields_cache = {
-        name: related for name, related in instance._state.fields_cache.items() if not _moved(instance, state, name)
-    }
-    past.__dict__.update(state)
-    past.__dict__.pop("_prefetched_objects_cache", None)
+def as_it_was(instance: Model, state: State) -> Model:
+    """A copy with these values, whose moved foreign keys are looked up afresh."""
+    past = _copied(instance, type(instance))
+    cached = instance._state.fields_cache
+    past._state.fields_cache = {name: value for name, value in cached.items() if not _moved(instance, state, name)}
+    past.__dict__.update({name: _kept(value) for name, value in state.items()})
     return past
+
+
+def seen_as(model: type[Model], instance: Model) -> Model:
+    """The same row as an instance of the proxy `model`, or of the model that a proxy stands for."""
+    return _copied(instance, model)
+
+
+def _copied(instance: Model, model: type[Model]) -> Model:
+    """A copy that remembers nothing and can be changed without changing the original."""
+    twin = model.__new__(model)
+    twin.__dict__.update(instance.__dict__)
+    twin.__dict__.pop(STATES, None)
+    twin.__dict__.pop("_prefetched_objects_cache", None)
+    for name in _files(type(instance)) & twin.__dict__.keys():
+        twin.__dict__[name] = _kept(twin.__dict__[name])
+    twin._state = copy.copy(instance._state)
+    twin._state.fields_cache = dict(instance._state.fields_cache)
+    return twin
+
+
+@cache
+def _files(model: type[Model]) -> frozenset[str]:
+    """File columns, whose values know the instance that they belong to."""
+    return frozenset(field.attname for field in model._meta.concrete_fields if isinstance(field, FileField))
 
 
 def _moved(instance: Model, state: State, cache_name: str) -> bool:

@@ -15,11 +15,17 @@ logger = structlog.get_logger(__name__)
 
 @contextmanager
 def _in_force(current: Suspension, action: str) -> Iterator[Suspension]:
+    """An inner block counts for the outer ones too, and can't speak where an outer one is silent."""
+    outer = suspension.get()
+    if outer is not None and not outer.tag:
+        current.tag = ""
     token = suspension.set(current)
     try:
         yield current
     finally:
         suspension.reset(token)
+        if outer is not None:
+            outer.suppressed += current.suppressed
         logger.info(action, reason=current.reason, tag=current.tag, suppressed=current.suppressed)
 
 

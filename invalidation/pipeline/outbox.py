@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field
 
@@ -27,36 +27,55 @@ class Announcement:
     Django drops the hooks of a rolled-back savepoint, and with them the last reference to this object.
     """
 
-    __slots__ = ("__weakref__", "database", "event", "lane")
+    __slots__ = ("__weakref__", "database", "event")
     __qualname__ = "invalidation.Announcement"  # Django logs the name of a hook that fails
 
     def __init__(self, database: str, event: Event) -> None:
         self.database = database
         self.event = event
-        self.lane = event.lane
 
     def __call__(self) -> None:
         """Announce every event of the transaction, unless another has done so."""
-        waiting = _waiting(connections[self.database])
-        if self not in waiting.values():
+        untold = _waiting(connections[self.database]).untold
+        if self not in untold:
             return
-        uids = [str(announcement.event.uid) for announcement in waiting.values()]
-        lane = min((announcement.lane for announcement in waiting.values()), key=Lane.values.index)
-        waiting.clear()
+        events = [announcement.event for announcement in untold]
+        untold.clear()
+        uids = [str(event.uid) for event in events]
+        lane = min((event.lane for event in events), key=Lane.values.index)
         tell(event_recorded, "announcement_failed", database=self.database, uids=uids, lane=lane)
 
 
-def _waiting(connection: BaseDatabaseWrapper) -> weakref.WeakValueDictionary[Key, Announcement]:
-    """Announcements of the open transaction, by what they announce."""
+class Waiting:
+    """Announcements of one connection that Django still holds."""
+
+    __slots__ = ("newest", "untold")
+
+    def __init__(self) -> None:
+        self.newest: weakref.WeakValueDictionary[Key, Announcement] = weakref.WeakValueDictionary()
+        """By what they announce."""
+        self.untold: weakref.WeakSet[Announcement] = weakref.WeakSet()
+
+    def add(self, key: Key, announcement: Announcement) -> None:
+        """Until it has run or is rolled back."""
+        self.newest[key] = announcement
+        self.untold.add(announcement)
+
+
+def _waiting(connection: BaseDatabaseWrapper) -> Waiting:
     if not hasattr(connection, WAITING):
-        setattr(connection, WAITING, weakref.WeakValueDictionary())
-    waiting: weakref.WeakValueDictionary[Key, Announcement] = getattr(connection, WAITING)
+        setattr(connection, WAITING, Waiting())
+    waiting: Waiting = getattr(connection, WAITING)
     return waiting
 
 
 def _standing(connection: BaseDatabaseWrapper, key: Key) -> Event | None:
-    """An equal event of the open transaction, if it was not rolled back with its savepoint."""
-    announcement = _waiting(connection).get(key)
+    """An equal event of the open transaction, if it was not rolled back with its savepoint.
+
+    A hook that writes while Django runs the hooks must not meet the event of the transaction that is over: a worker
+    may have claimed it.
+    """
+    announcement = _waiting(connection).newest.get(key)
     if announcement and any(hook[1] is announcement for hook in reversed(connection.run_on_commit)):
         return announcement.event
     return None
@@ -74,11 +93,12 @@ def record(
 ) -> Event:
     """Store that `targets` became stale; an equal event of the same open transaction serves again.
 
-    A failing insert raises: a change whose event can't be stored must not commit.
+    A failing insert raises: a change whose event can't be stored must not commit. A database without an outbox
+    can't share a transaction with one: its event is stored in the first outbox once the change has committed.
     """
-    alias = using if using in conf.settings().databases else conf.settings().databases[0]
-    connection = connections[alias]
     key = (targets, source, lane, reason, tiers)
+    outboxes = conf.settings().databases
+    connection = connections[using if using in outboxes else outboxes[0]]
     if standing := _standing(connection, key):
         return standing
     event = Event(
@@ -90,11 +110,19 @@ def record(
         tiers=tiers,
         targets=targets.document(),
     )
-    _insert(connection, event)
-    announcement = Announcement(alias, event)
-    _waiting(connection)[key] = announcement
-    connection.on_commit(announcement)
+    if using in outboxes or not connections[using].in_atomic_block:
+        _store(connection, key, event)
+    else:
+        transaction.on_commit(partial(_store, connection, key, event), using=using, robust=True)
     return event
+
+
+def _store(connection: BaseDatabaseWrapper, key: Key, event: Event) -> None:
+    _insert(connection, event)
+    if connection.in_atomic_block or connection.get_autocommit():  # else: no hooks (set_autocommit(False)); swept
+        announcement = Announcement(connection.alias, event)
+        _waiting(connection).add(key, announcement)
+        connection.on_commit(announcement)
 
 
 @cache

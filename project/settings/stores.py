@@ -27,6 +27,12 @@ def database(url: str) -> dict[str, Any]:
     return declared | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
+def beside(declared: dict[str, Any]) -> dict[str, Any]:
+    """A second database of the same kind, for tests alone."""
+    on_disk = declared["ENGINE"] != "django.db.backends.sqlite3"
+    return declared | {"ATOMIC_REQUESTS": False, "TEST": {"NAME": "test_other"} if on_disk else {}}
+
+
 def redis_database(url: str, number: int) -> str:
     """The same server, another database; an empty `url` stays empty."""
     return urlsplit(url)._replace(path=f"/{number}").geturl() if url else ""

@@ -1,0 +1,91 @@
+"""What was stored in the outboxes and announced, and a small library to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from invalidation.models import Event
+from invalidation.signals import event_recorded
+from invalidation.values import Targets, union
+from tests.library.models import Author, Book
+
+
+@dataclass
+class Outbox:
+    """The stored events of one database, and which of them were announced since the last `forget`."""
+
+    database: str = "default"
+    announcements: list[list[str]] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[Event]:
+        return list(Event.objects.using(self.database).order_by("id"))
+
+    @property
+    def targets(self) -> Targets:
+        return union(Targets.from_document(event.targets) for event in self.events)
+
+    @property
+    def urls(self) -> set[str]:
+        return set(self.targets.urls)
+
+    @property
+    def tags(self) -> set[str]:
+        return set(self.targets.tags)
+
+    @property
+    def announced(self) -> set[str]:
+        return {uid for announcement in self.announcements for uid in announcement}
+
+    @property
+    def stored(self) -> set[str]:
+        return {str(event.uid) for event in self.events}
+
+    def forget(self) -> None:
+        Event.objects.using(self.database).all().delete()
+        self.announcements.clear()
+
+
+def _listening(database: str) -> Iterator[Outbox]:
+    outbox = Outbox(database)
+
+    def listen(sender: Any, *, database: str, uids: list[str], **_: Any) -> None:
+        if database == outbox.database:
+            outbox.announcements.append(uids)
+
+    event_recorded.connect(listen)
+    yield outbox
+    event_recorded.disconnect(listen)
+
+
+@pytest.fixture
+def outbox(transactional_db: None) -> Iterator[Outbox]:
+    """Of the default database."""
+    yield from _listening("default")
+
+
+@pytest.fixture
+def other_outbox(outbox: Outbox, settings: Settings) -> Iterator[Outbox]:
+    """Of the second database, which has one only here."""
+    settings.INVALIDATION = {**settings.INVALIDATION, "DATABASES": ["default", "other"]}
+    yield from _listening("other")
+
+
+@pytest.fixture
+def author(outbox: Outbox) -> Author:
+    author = Author.objects.create(slug="woolf")
+    outbox.forget()
+    return author
+
+
+@pytest.fixture
+def book(author: Author, outbox: Outbox) -> Book:
+    """Public, loaded from the database."""
+    book = Book.objects.create(slug="waves", author=author)
+    outbox.forget()
+    return Book.objects.get(pk=book.pk)

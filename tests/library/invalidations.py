@@ -1,0 +1,39 @@
+"""What a change to the library makes stale."""
+
+from __future__ import annotations
+
+import invalidation
+from tests.library.models import (
+    Author,
+    Book,
+    Document,
+    Draft,
+    Genre,
+    Loan,
+    Magazine,
+    Patron,
+    Report,
+    Review,
+    Shelf,
+    Ticket,
+)
+
+invalidation.register(Author, Genre, Shelf, Document, Report, Patron, Review, Ticket, Loan, Draft, Magazine)
+
+
+@invalidation.register(Book)
+class BookRules(invalidation.Rules):
+    """A public book; its author's page lists it."""
+
+    track = ["slug", "author"]
+    ignore = ["views"]
+    related = ["author"]
+
+    def when(self, book: Book) -> bool:
+        return book.public
+
+    def urls(self, book: Book) -> list[str]:
+        return [book.author.get_absolute_url()]
+
+    def keys(self, book: Book) -> list[str]:
+        return [f"book:{book.slug}"]
