@@ -36,7 +36,7 @@ chaos: setup ## the long fault injection
 	@$(PYTHON) -m pytest -m chaos $(ARGS)
 
 requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay unless pyproject.toml moves them)
-	@.venv/bin/uv pip compile pyproject.toml --group site --group test --group dev --python-version 3.11 \
+	@.venv/bin/uv pip compile pyproject.toml --all-extras --group site --group test --group dev --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements.txt" \
 		--quiet --output-file requirements.txt
 

@@ -1,0 +1,21 @@
+"""The reference site as the consistency checker runs it: slow renders; or, as NAIVE, without what keeps it fresh."""
+
+from __future__ import annotations
+
+from project.settings import environment
+from project.settings.production import *  # noqa: F403
+from project.settings.production import INVALIDATION, MIDDLEWARE
+
+#: Above the slowest render of `middleware.SlowRender`, its queueing included.
+LONGEST_RENDER_SECONDS = 3.0
+
+MIDDLEWARE = [*MIDDLEWARE, "tests.chain.checked.middleware.SlowRender"]
+INVALIDATION = {**INVALIDATION, "LONGEST_RENDER_SECONDS": LONGEST_RENDER_SECONDS, "VERIFY_REQUESTS_PER_MINUTE": 600}
+
+if environment.flag("NAIVE", default=False):
+    guarded = MIDDLEWARE.index("invalidation.middleware.CacheTagMiddleware")
+    MIDDLEWARE[guarded] = "tests.chain.checked.middleware.NaiveTags"
+    tiers = {name: {**tier, "REBOUND_SECONDS": 0} for name, tier in INVALIDATION["TIERS"].items()}
+    # From the outside in: what a list of purge calls in no particular order amounts to.
+    tiers["nginx"]["FILLS_FROM"], tiers["varnish"]["FILLS_FROM"] = ["cache"], ["nginx"]
+    INVALIDATION = {**INVALIDATION, "TIERS": tiers, "VERIFY_URLS_PER_BATCH": 0}

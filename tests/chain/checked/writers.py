@@ -1,0 +1,103 @@
+"""Editors: threads that save posts through the ORM, and what the pipeline's own rows say of each save."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, transaction
+from structlog.contextvars import bound_contextvars
+
+from deploy.local.processes import wait_for
+from invalidation.models import Batch, Event, EventStatus
+from project.blog.models import Post
+from tests.chain.checked.judge import Write
+
+#: Longest pause of an editor between two saves.
+PAUSE_SECONDS = 0.2
+SETTLE_SECONDS = 120
+
+
+def number_posts(count: int) -> dict[int, str]:
+    """Give the first published posts their version 1; returns their paths by key."""
+    posts = list(Post.objects.filter(status=Post.Status.PUBLISHED).order_by("pk")[:count])
+    for post in posts:
+        save(post.pk, 1)
+    return {post.pk: post.get_absolute_url() for post in posts}
+
+
+def save(pk: int, version: int) -> float:
+    """Commit a version of a post; returns the instant after the commit."""
+    with bound_contextvars(correlation_id=f"{pk}-v{version}"):
+        with transaction.atomic():
+            post = Post.objects.get(pk=pk)
+            post.title, post.body = f"title-{pk}-v{version}", f"body-{pk}-v{version}"
+            post.save()
+        return time.time()
+
+
+class Editors:
+    """Each has posts of their own, so that the versions of a post are committed in order."""
+
+    def __init__(self, posts: Sequence[int], until: float, count: int) -> None:
+        self.until = until
+        self.committed: dict[str, float] = {}
+        self.threads = [
+            threading.Thread(target=self._edit, args=(posts[number::count],), daemon=True) for number in range(count)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def _edit(self, posts: Sequence[int]) -> None:
+        versions = dict.fromkeys(posts, 1)
+        while time.time() < self.until:
+            pk = random.choice(posts)
+            versions[pk] += 1
+            self.committed[f"{pk}-v{versions[pk]}"] = save(pk, versions[pk])
+            time.sleep(random.uniform(0, PAUSE_SECONDS))
+        connection.close()
+
+    def join(self) -> dict[str, float]:
+        """Wait for their end; the instant of each commit by its correlation id."""
+        for thread in self.threads:
+            thread.join()
+        return self.committed
+
+
+def settle() -> None:
+    """Wait until every purge and every rebound is over."""
+    wait_for(lambda: not _open().exists(), SETTLE_SECONDS, "every purge to end")
+    due = Batch.objects.filter(rebound_at__isnull=False, rebounded_at=None)
+    wait_for(lambda: not due.exists() and not _running().exists(), SETTLE_SECONDS, "every rebound to end")
+
+
+def _open() -> Any:
+    return Event.objects.exclude(status__in=[EventStatus.DONE, EventStatus.DEAD])
+
+
+def _running() -> Any:
+    return Batch.objects.filter(completed_at=None)
+
+
+def purges(committed: dict[str, float]) -> list[Write]:
+    """What became of each save: its batch's sequence and the instants of purge and rebound."""
+    events = Event.objects.filter(correlation_id__in=committed).select_related("batch__rebound").order_by("id")
+    writes = {}
+    for event in events:
+        assert event.status == EventStatus.DONE, f"{event} ended as {event.status}"
+        assert event.batch
+        assert event.completed_at
+        post, _, version = event.correlation_id.partition("-v")
+        again = event.batch.rebound.completed_at if event.batch.rebound else None
+        writes[event.correlation_id] = Write(
+            post=int(post),
+            version=int(version),
+            committed_at=committed[event.correlation_id],
+            sequence=event.batch.sequence or 0,
+            done_at=event.completed_at.timestamp(),
+            rebounded_at=again.timestamp() if again else None,
+        )
+    return list(writes.values())

@@ -1,0 +1,66 @@
+"""What is imported is declared, where it is needed, and pinned."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+OWN = {"invalidation", "workers", "project", "deploy", "tests"}
+LIBRARY = PYPROJECT["project"]["dependencies"]
+EXTRAS = [line for lines in PYPROJECT["project"].get("optional-dependencies", {}).values() for line in lines]
+GROUPS = PYPROJECT["dependency-groups"]
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    """Canonical names of requirements (PEP 503)."""
+    return {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", line)[0]).lower() for line in requirements}
+
+
+def imported(folder: str) -> set[str]:
+    """Names of the distributions that a folder's modules import."""
+    modules = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    known = packages_distributions()
+    return names(known[module][0] for module in modules - OWN - sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("folder", ["invalidation", "workers"])
+def test_the_library_declares_what_it_imports(folder: str) -> None:
+    assert imported(folder) <= names([*LIBRARY, *EXTRAS])
+
+
+@pytest.mark.parametrize(
+    ("folder", "groups"), [("project", ["site"]), ("deploy", ["site"]), ("tests", ["site", "test"])]
+)
+def test_the_repository_declares_what_it_imports(folder: str, groups: list[str]) -> None:
+    declared = [*LIBRARY, *EXTRAS, *(line for group in groups for line in GROUPS[group])]
+    assert imported(folder) <= names(declared)
+
+
+def test_everything_declared_is_pinned_with_a_hash() -> None:
+    pins = re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==\S+ \\\n +--hash=sha256:", requirements(), re.MULTILINE)
+    declared = [*LIBRARY, *EXTRAS, *(line for lines in GROUPS.values() for line in lines)]
+    assert names(declared) <= set(pins)
+
+
+def test_the_pins_name_no_package_index() -> None:
+    assert not re.search(r"index-url|find-links|https?://|file:", requirements())
+
+
+def requirements() -> str:
+    """The pins."""
+    return (ROOT / "requirements.txt").read_text()
