@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest, HttpResponseBase
 
 from invalidation import context
-from invalidation.http import guard
+from invalidation.http import canary, guard
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -34,13 +34,13 @@ class CacheTagMiddleware:
             return self._respond(request)
         since = guard.begin(request)
         with context.serving(request):
-            response: HttpResponseBase = self.get_response(request)
+            response: HttpResponseBase = canary.respond(request) or self.get_response(request)
         guard.end(request, response, since)
         return response
 
     async def _respond(self, request: HttpRequest) -> HttpResponseBase:
         since = await sync_to_async(guard.begin)(request)
         with context.serving(request):
-            response: HttpResponseBase = await self.get_response(request)
+            response: HttpResponseBase = canary.respond(request) or await self.get_response(request)
         await sync_to_async(guard.end)(request, response, since)
         return response

@@ -6,6 +6,8 @@ delivery_settled  an attempt ended: `database`, `delivery`
 verified          nodes were asked for what a batch purged: `database`, `verifications`
 stale_twice       a URL was purged again, and is stale still: `database`, `verification`
 batch_settled     every delivery of a batch is final: `database`, `batch`
+examination_due   somebody asked for the doctor: no arguments
+examined          the doctor was here: `report`
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ delivery_settled = Signal()
 batch_settled = Signal()
 verified = Signal()
 stale_twice = Signal()
+examination_due = Signal()
+examined = Signal()
 
 
 def tell(signal: Signal, action: str, **facts: Any) -> None:

@@ -122,3 +122,14 @@ def tags_of(client: redis.Redis, url: str, candidates: Iterable[str]) -> set[str
     for tag in tags:
         pipeline.zscore(TAG_KEY + tag, url)
     return {tag for tag, score in zip(tags, pipeline.execute(), strict=True) if score is not None}
+
+
+def forget(client: redis.Redis, urls: Iterable[str], tags: Iterable[str]) -> None:
+    """Drop these URLs, and these tags with all theirs."""
+    pipeline = client.pipeline(transaction=False)
+    doomed = list(urls)
+    pipeline.zrem(ALL_KEY, *doomed)
+    pipeline.zrem(SORTED_KEY, *doomed)
+    for tag in tags:
+        pipeline.unlink(TAG_KEY + tag, OVERFLOW_KEY + tag)
+    pipeline.execute()

@@ -1,0 +1,76 @@
+"""The whole examination: settings, Redis, every tier and node, whatever else is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.doctor import node, order, probes, surroundings
+from invalidation.doctor.faults import Fault, Finding, Report
+from invalidation.doctor.reading import Patient, forgetting
+from invalidation.pipeline import graph
+from invalidation.providers.base import Provider
+from invalidation.providers.registry import provider, provider_class
+
+
+def examine() -> Report:
+    """Look at everything once. Takes a second or two; purges its canaries and nothing else."""
+    examined_at = timezone.now()
+    findings = list(surroundings.settings())
+    if not _readable():
+        return Report(examined_at, tuple(findings), ("settings",))
+    findings += surroundings.freshness()
+    findings += _tiers()
+    for probe in probes.registered().values():
+        findings += probe()
+    nodes = [f"{one.tier} {one.node}" for one in _patients()]
+    return Report(examined_at, tuple(findings), ("settings", "redis", *nodes, *probes.registered()), tuple(_notes()))
+
+
+def _readable() -> bool:
+    """Can every tier be built? The system checks have named what can't."""
+    try:
+        tiers = conf.settings().tiers.values()
+        return all(provider(tier.name, address) for tier in tiers for address in tier.nodes)
+    except ImproperlyConfigured:
+        return False
+
+
+def _patients() -> list[Provider]:
+    """Nodes that can be asked for pages, innermost tiers first."""
+    tiers = conf.settings().tiers
+    names = [name for name in graph.order(tiers) if node.askable(tiers[name])]
+    return [provider(name, address) for name in names for address in tiers[name].nodes]
+
+
+def _notes() -> Iterator[str]:
+    """Tiers that no canary goes through."""
+    settings = conf.settings()
+    for tier in settings.tiers.values():
+        if provider_class(tier.provider).holds_responses and not node.askable(tier):
+            yield f"{tier.name} can't be asked for pages node by node; verification after purges looks at it."
+    if not settings.redis_url:
+        yield "Without REDIS_URL neither sequence nor tag index were looked at."
+
+
+def _tiers() -> Iterator[Finding]:
+    """Each node on each site, then the order of the tiers."""
+    patients = _patients()
+    found: dict[tuple[Fault, str, str], Finding] = {}
+    for site in conf.settings().sites:
+        behind = order.really_behind(patients, site)
+        for one in patients:
+            for finding in _node(one, site, behind):
+                found.setdefault((finding.fault, finding.tier, finding.node), finding)
+        sound = {one.tier for one in patients} - {finding.tier for finding in found.values()}
+        for finding in order.wrong(conf.settings().tiers, behind, sound):
+            found.setdefault((finding.fault, finding.tier, finding.detail), finding)
+    yield from found.values()
+
+
+def _node(one: Provider, site: str, behind: order.Behind) -> Iterator[Finding]:
+    with forgetting(Patient(one, site, tuple(behind[one]))) as patient:
+        yield from node.examined(patient)

@@ -1,0 +1,83 @@
+"""What it means that a node did not confirm the purge of a page that it holds."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from requests import codes
+
+from invalidation.doctor.faults import Fault, Finding
+from invalidation.doctor.reading import Patient, Reading, read
+from invalidation.exceptions import DeliveryError, TransientError, Unproven
+from invalidation.http.canary import REACHED
+
+#: How the shipped configurations word their refusals.
+WRONG_SECRET, WRONG_ADDRESS = "The secret is missing or wrong", "This address may not purge"
+REFUSALS = ("401", "403")
+
+
+def diagnosed(patient: Patient, url: str, held: Reading, error: DeliveryError) -> Finding:
+    """The fault behind the error of a purge by URL."""
+    fault = _by_reply(error.reply)
+    if fault is None and isinstance(error, Unproven):
+        fault = Fault.PURGE_FORWARDED if _still(patient, url, held) else Fault.NO_MARKER
+    if fault is None and _broke_off(error):
+        fault = _by_second_try(patient, url)
+    return found(patient, fault or Fault.PURGE_FAILED, f"{error} {error.reply}".strip())
+
+
+def found(patient: Patient, fault: Fault, detail: str = "") -> Finding:
+    """The fault at this node."""
+    return Finding(fault, patient.provider.tier, patient.provider.node, detail)
+
+
+def _by_reply(reply: str) -> Fault | None:
+    if REACHED in reply:
+        return Fault.PURGE_FORWARDED
+    if not reply.startswith(REFUSALS):
+        return None
+    if WRONG_ADDRESS in reply:
+        return Fault.ADDRESS
+    return Fault.SECRET if WRONG_SECRET in reply else Fault.REFUSED
+
+
+def _still(patient: Patient, url: str, held: Reading) -> bool:
+    return read(patient.provider, url).render == held.render
+
+
+def _broke_off(error: DeliveryError) -> bool:
+    """Was the connection lost, rather than an answer given or waited for?"""
+    return isinstance(error, TransientError) and not error.reply and "did not answer within" not in str(error)
+
+
+def _by_second_try(patient: Patient, url: str) -> Fault | None:
+    """A connection may be lost by chance once; twice, from a node that brings pages before and after, is a crash."""
+    try:
+        patient.provider.purge_urls([url])
+    except DeliveryError as error:
+        return Fault.CRASH if _broke_off(error) and _answers(patient, url) else None
+    return None
+
+
+def _answers(patient: Patient, url: str) -> bool:
+    """Pages come again as soon as the worker process is replaced, though the first connection may still be lost."""
+    for _ in range(2):
+        try:
+            return bool(read(patient.provider, url).render)
+        except DeliveryError:
+            continue
+    return False
+
+
+def stranger(patient: Patient, reading: Reading) -> Finding:
+    """What it means that the node brought something else than the canary."""
+    host = urlsplit(patient.site).netloc
+    if reading.status_code in (codes.bad_request, codes.misdirected_request):
+        misdirected = reading.status_code == codes.misdirected_request
+        who = "The node serves no site" if misdirected else "The application does not allow a Host"
+        return found(patient, Fault.HOST_MISMATCH, f"{who} named {host} (status {reading.status_code}).")
+    if codes.multiple_choices <= reading.status_code < codes.bad_request:
+        return found(patient, Fault.HOST_MISMATCH, f"It redirects {patient.site} (status {reading.status_code}).")
+    if reading.status_code >= codes.server_error:
+        return found(patient, Fault.UNREACHABLE, f"It answered {reading.status_code}: what it fills from is away.")
+    return found(patient, Fault.NOT_SERVED, f"It answered {reading.status_code} for {host}.")
