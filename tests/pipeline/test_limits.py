@@ -1,0 +1,191 @@
+"""Breakers and quotas on a real Redis, shared by all workers, open to all when Redis is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from deploy.local import Redis, wait_for
+from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
+from invalidation.freshness import bucket
+from invalidation.freshness.bucket import Draw
+from invalidation.freshness.state import client
+from invalidation.models import Delivery
+from invalidation.pipeline import deliver, quota
+from invalidation.pipeline.breaker import BreakerOpen, breakers, guarded
+from invalidation.pipeline.plan import Step
+from invalidation.providers.base import Rate
+from invalidation.providers.registry import provider
+from tests.pipeline.chain import EDGE, Chain, Queue, fails
+from tests.pipeline.conftest import Purge, declared
+
+DOWN = TransientError("Connection refused")
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis that the test may stop and freeze."""
+    with Redis(tmp_path) as server:
+        yield server
+        server.thaw()
+
+
+@pytest.fixture
+def limits(own_redis: Redis, settings: Settings) -> Redis:
+    settings.INVALIDATION = declared(
+        REDIS_URL=own_redis.url(), BREAKER_FAILURES=3, BREAKER_RESET_SECONDS=1, BACKOFF_BASE_SECONDS=0.01
+    )
+    return own_redis
+
+
+def fail(error: Exception = DOWN) -> None:
+    """One call that fails."""
+    with pytest.raises(type(error)):
+        guarded("edge", EDGE, fails(error))
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_breaker_opens_after_failures_in_a_row_and_closes_after_a_success() -> None:
+    fail()
+    assert guarded("edge", EDGE, lambda: "fine") == "fine"
+    for _ in range(3):
+        fail()
+    assert breakers() == {
+        "application": "closed",
+        "inner http://left": "closed",
+        "inner http://right": "closed",
+        f"edge {EDGE}": "open",
+    }
+    with pytest.raises(BreakerOpen) as caught:
+        guarded("edge", EDGE, lambda: "not called")
+    assert 0 < (caught.value.retry_after_seconds or 0) <= 1.2
+    assert guarded("inner", EDGE, lambda: "another node") == "another node"
+    assert wait_for(tried, 5, "the breaker to let one through") == ["fine"]
+    assert set(breakers().values()) == {"closed"}
+
+
+def tried() -> list[str]:
+    try:
+        return [guarded("edge", EDGE, lambda: "fine")]
+    except BreakerOpen:
+        return []
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("error", [RejectedError("403"), Throttled("429"), Unproven("no marker"), ZeroDivisionError()])
+def test_a_node_that_answers_is_not_left_alone(error: Exception) -> None:
+    for _ in range(5):
+        fail(error)
+    assert breakers()[f"edge {EDGE}"] == "closed"
+
+
+def test_without_redis_a_breaker_is_the_process_own(settings: Settings) -> None:
+    settings.INVALIDATION = declared(BREAKER_FAILURES=2)
+    fail()
+    fail()
+    assert breakers()[f"edge {EDGE}"] == "open"
+
+
+def test_a_redis_that_is_stopped_or_frozen_lets_every_call_through(limits: Redis) -> None:
+    for _ in range(3):
+        fail()
+    Chain.quotas = (Rate("zone", 0.001, 1, per_call={"purge_urls": 1}),)
+    limits.freeze()
+    started = time.monotonic()
+    assert guarded("edge", EDGE, lambda: "fine") == "fine"
+    fail()
+    quota.spend(provider("edge", EDGE), Step("purge_urls", ("/a/",)))
+    assert set(breakers().values()) == {"unknown"}
+    assert time.monotonic() - started < 5
+    limits.thaw()
+    limits.stop()
+    assert guarded("edge", EDGE, lambda: "fine") == "fine"
+    quota.spend(provider("edge", EDGE), Step("purge_urls", ("/a/",)))
+    quota.spend(provider("edge", EDGE), Step("purge_urls", ("/a/",)))
+
+
+def take(tokens: float, name: str = "zone", per_second: float = 5, burst: float = 10) -> float:
+    server = client()
+    assert server is not None
+    return bucket.take(server, [Draw(name, per_second, burst, tokens)])
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_bucket_gives_its_burst_and_then_tells_how_long_to_wait() -> None:
+    assert take(10) == 0
+    assert 0.3 < take(2) <= 0.4
+    assert take(2, name="another zone") == 0
+    wait_for(lambda: take(1) == 0, 2, "a token")
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_call_dearer_than_the_burst_waits_for_a_full_bucket_and_leaves_a_debt() -> None:
+    assert take(25) == 0
+    assert 4.5 < take(10) <= 5
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_call_takes_from_all_its_buckets_or_from_none() -> None:
+    server = client()
+    assert server is not None
+    draws = [Draw("calls", 1, 10, 1), Draw("items", 1, 10, 10)]
+    assert bucket.take(server, draws) == 0
+    assert bucket.take(server, draws) > 9
+    assert take(9, name="calls", per_second=1) == 0
+
+
+@pytest.mark.usefixtures("limits")
+def test_workers_that_draw_at_once_never_exceed_the_quota() -> None:
+    given: list[float] = []
+    threads = [
+        threading.Thread(target=lambda: given.extend(take(1, per_second=0.01, burst=20) for _ in range(20)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert given.count(0) == 20
+
+
+@pytest.mark.databases
+@pytest.mark.django_db
+@pytest.mark.usefixtures("limits")
+def test_an_open_breaker_defers_without_consuming_attempts(purge: Purge, queue: Queue) -> None:
+    Chain.nodes[EDGE].trouble = fails(DOWN)
+    for _ in range(3):
+        fail()
+    purge()
+    queue.run()
+    edge = Delivery.objects.get(node=EDGE)
+    assert (edge.status, edge.attempts, edge.error) == ("deferred", 0, "Left alone: 3 calls in a row failed.")
+    assert not Chain.nodes[EDGE].calls
+    Chain.nodes[EDGE].trouble = None
+    wait_for(lambda: deliver.deliver("default", edge.pk), 5, "the delivery to be due")
+    edge.refresh_from_db()
+    assert (edge.status, edge.attempts) == ("purged", 1)
+
+
+@pytest.mark.databases
+@pytest.mark.django_db
+@pytest.mark.usefixtures("limits")
+def test_a_used_up_quota_defers_and_goes_on_where_it_stopped(purge: Purge, queue: Queue) -> None:
+    purge("/a/", "/b/", "/c/")
+    queue.run()
+    Delivery.objects.all().delete()
+    Chain.nodes[EDGE].calls.clear()
+    Chain.quotas = (Rate("zone", 2, 2, per_item={"purge_urls": 1}),)
+    batch = purge("/a/", "/b/", "/c/")
+    Delivery.objects.filter(batch=batch).exclude(node=EDGE).delete()
+    edge = Delivery.objects.get(node=EDGE)
+    deliver.deliver("default", edge.pk)
+    edge.refresh_from_db()
+    assert (edge.status, edge.calls, edge.attempts, len(edge.steps or [])) == ("deferred", 1, 0, 1)
+    wait_for(lambda: deliver.deliver("default", edge.pk), 5, "the delivery to be due")
+    edge.refresh_from_db()
+    assert (edge.status, edge.calls, len(Chain.nodes[EDGE].calls)) == ("purged", 2, 2)
