@@ -1,4 +1,4 @@
-"""What beat does: sweep, rebound and verification every few seconds, pruning every hour."""
+"""What beat does: sweep, rebound and verification every few seconds, pruning every hour, a canary every few minutes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 from invalidation.conf import Settings
 
 HOUR_SECONDS = 3600
+#: Least time that a run may wait in a busy queue: with less, those of every second might all be dropped.
+EXPIRY_SECONDS = 10.0
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Entries for `beat_schedule`; a run that waited longer than its interval is dropped, the next one serves."""
+    """Entries for `beat_schedule`; a run that waited for too long is dropped, because later ones serve."""
     intervals = {
         "sweep": settings.sweep_interval_seconds,
         "rebound": settings.rebound_interval_seconds,
@@ -21,9 +23,17 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         for database in settings.databases
         for name, seconds in intervals.items()
     }
-    return entries | {"invalidation prune": _entry("prune", HOUR_SECONDS)}
+    entries |= {"invalidation prune": _entry("prune", HOUR_SECONDS)}
+    if settings.canary_interval_seconds:
+        entries |= {"invalidation canary": _entry("canary", settings.canary_interval_seconds)}
+    return entries
 
 
 def _entry(name: str, seconds: float, **arguments: str) -> dict[str, Any]:
     task = f"invalidation.{name}"
-    return {"task": task, "schedule": seconds, "kwargs": arguments, "options": {"expires": seconds}}
+    return {
+        "task": task,
+        "schedule": seconds,
+        "kwargs": arguments,
+        "options": {"expires": max(seconds, EXPIRY_SECONDS)},
+    }

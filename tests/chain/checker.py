@@ -22,7 +22,7 @@ from tests.chain.checked.judge import judge
 from tests.chain.checked.readers import Visitors
 from tests.chain.checked.stack import CheckedStack
 
-POSTS, VISITORS, EDITORS = 20, 3, 2
+POSTS, VISITORS, EDITORS = 20, 8, 2
 LISTS = ["/", "/blog/", "/api/posts/"]
 WARM_SECONDS = 2
 
