@@ -24,12 +24,12 @@ CREDENTIALS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
 class CloudFront(Provider):
     """One distribution, or one tenant of a distribution that many share.
 
-    Options: DISTRIBUTION_ID; DISTRIBUTION_TENANT_ID (purge this tenant alone); TAG_HEADER (sent with pages, "Cache-Tag");
-    TAGS (does the distribution's tag configuration name that header? None asks AWS once, which takes the permission
-    cloudfront:GetDistributionConfig); QUOTA ("rate", 150 paths and one wildcard a second, or "concurrency", 3,000 paths
-    and 15 wildcards in progress, the older rule); ACCESS_KEY_ID, SECRET_ACCESS_KEY and SESSION_TOKEN (left out:
-    wherever boto3 finds credentials); ACCOUNT (names the quota that several distributions share); ENDPOINT_URL;
-    TIMEOUT_SECONDS.
+    Options: DISTRIBUTION_ID; DISTRIBUTION_TENANT_ID (purge this tenant alone); TAG_HEADER (sent with pages,
+    "Cache-Tag"); TAGS (does the distribution's tag configuration name that header? None asks AWS once, which takes
+    the permission cloudfront:GetDistributionConfig); QUOTA ("rate", 150 paths and one wildcard a second, or
+    "concurrency", 3,000 paths and 15 wildcards in progress, the older rule); ACCESS_KEY_ID, SECRET_ACCESS_KEY and
+    SESSION_TOKEN (left out: wherever boto3 finds credentials); ACCOUNT (names the quota that several distributions
+    share); ENDPOINT_URL; TIMEOUT_SECONDS.
     """
 
     supports_prefixes = True
@@ -72,7 +72,7 @@ class CloudFront(Provider):
         self._jobs = Invalidations(values)
 
     def learn(self) -> None:
-        """Ask once whether the distribution reads our tags: one that doesn't would accept their purge and do nothing."""
+        """Ask once whether the distribution reads our tags: if not, it would accept their purge and do nothing."""
         if self._learnt:
             return
         declared = self._options["TAGS"]

@@ -1,0 +1,142 @@
+"""A small HTTP server in threads, for stand-ins: each request becomes a value, each answer too."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol, Self
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    """By lower-case name."""
+
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Its query, decoded."""
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+    @property
+    def document(self) -> Any:
+        """Its JSON body; None where there is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, status: int, document: object, **headers: str) -> Response:
+        """A JSON answer; header names with underscores for hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls(status, json.dumps(document).encode(), {"Content-Type": "application/json", **named})
+
+
+class Reset(Exception):
+    """Ends the connection without an answer."""
+
+
+class Application(Protocol):
+    """What a server serves."""
+
+    def respond(self, request: Request) -> Response:
+        """Answer; raise Reset to break the connection."""
+        ...
+
+
+class _Handler(BaseHTTPRequestHandler):
+    application: Application
+    protocol_version = "HTTP/1.1"
+
+    def handle_one_request(self) -> None:
+        try:
+            self.raw_requestline = self.rfile.readline(65537)
+            if self.raw_requestline and self.parse_request():
+                self._answer()
+            else:
+                self.close_connection = True
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def _answer(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        body = self.rfile.read(int(headers.get("content-length") or 0))
+        target = self.requestline.split()[1]  # self.path has lost a second slash at its beginning
+        try:
+            response = self.application.respond(Request(self.command, target, headers, body))
+        except Reset:
+            self._reset()
+            return
+        self._send(response)
+
+    def _send(self, response: Response) -> None:
+        self.send_response_only(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in response.headers:
+            self.send_header("Content-Length", str(len(response.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+
+    def _reset(self) -> None:
+        """Close with RST instead of FIN."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+    def log_message(self, *_: object) -> None:
+        """The stand-ins keep a log of their own."""
+
+
+class Server:
+    """Serves an application on a port of 127.0.0.1; context manager."""
+
+    def __init__(self, application: Application, port: int) -> None:
+        self.port = port
+        handler = type("Handler", (_Handler,), {"application": application})
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler, bind_and_activate=False)
+        self._http.daemon_threads = True
+        self._http.request_queue_size = 128
+        self._http.allow_reuse_address = True
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._http.server_bind()
+        self._http.server_activate()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
