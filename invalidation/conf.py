@@ -139,6 +139,9 @@ class Settings:
     verify_interval_seconds: float = 2.0
     """How often beat looks for batches to verify."""
 
+    canary_interval_seconds: float = 300.0
+    """How often beat puts a canary through every tier; 0 for only when asked."""
+
     def rebound_delay_seconds(self, names: Iterable[str]) -> float:
         """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all."""
         default = self.longest_render_seconds + self.replica_lag_seconds

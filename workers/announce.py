@@ -11,13 +11,14 @@ from typing import Any
 
 import structlog
 from celery import current_app
+from celery.signals import worker_ready
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
 from invalidation import conf, context
 from invalidation.models import Delivery
-from invalidation.signals import deliveries_ready, event_recorded
+from invalidation.signals import deliveries_ready, event_recorded, examination_due
 from invalidation.values import Targets
 from workers.queues import EVENTS, tier_queue
 from workers.setup import VISIBILITY_SECONDS
@@ -29,6 +30,8 @@ MAX_NAMED = 20
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout is delivered again and again (kombu #337).
 MAX_COUNTDOWN_SECONDS = VISIBILITY_SECONDS / 2
+#: An examination that waited for longer is of no use to who asked for it.
+EXAMINATION_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -57,6 +60,8 @@ def connect() -> None:
     """Listen to the app."""
     event_recorded.connect(announce_events, dispatch_uid="workers.announce_events")
     deliveries_ready.connect(enqueue_deliveries, dispatch_uid="workers.enqueue_deliveries")
+    examination_due.connect(enqueue_examination, dispatch_uid="workers.enqueue_examination")
+    worker_ready.connect(enqueue_examination, dispatch_uid="workers.enqueue_examination")
 
 
 @cache
@@ -96,6 +101,15 @@ def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_second
                 arguments = {"database": database, "delivery": delivery.pk, **_described(delivery)}
                 queue, countdown = tier_queue(delivery.tier), wait_seconds or None
                 _send("invalidation.deliver", arguments, queue=queue, countdown=countdown, producer=producer)
+    except OperationalError as error:
+        pause.start(error)
+
+
+def enqueue_examination(**_: Any) -> None:
+    """Let a worker be the doctor: when a worker starts, and when somebody asks."""
+    try:
+        with _producer() as producer:
+            _send("invalidation.canary", {}, queue=EVENTS, expires=EXAMINATION_SECONDS, producer=producer)
     except OperationalError as error:
         pause.start(error)
 

@@ -11,7 +11,8 @@ class WorkersConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the app."""
-        from workers import announce, logs
+        from workers import announce, health, logs
 
         announce.connect()
         logs.connect()
+        health.connect()

@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task
 from structlog.contextvars import bound_contextvars
 
+from invalidation import doctor
 from invalidation.models import Delivery
 from invalidation.pipeline import deliver as delivering
 from invalidation.pipeline import drain as draining
@@ -60,3 +61,13 @@ def verify(database: str = "default") -> str:
 def prune() -> dict[str, int]:
     """Delete finished history that is older than the retention."""
     return pruning.prune()
+
+
+@shared_task(name="invalidation.canary")
+def canary() -> str:
+    """Put a canary through every tier, and name what is configured wrong."""
+    report = doctor.examine()
+    doctor.remember(report)
+    return (
+        "; ".join(f"{finding.fault.code} {finding.node}".strip() for finding in report.findings) or "nothing is wrong"
+    )

@@ -112,9 +112,9 @@ class Stack:
 
     def _nginx(self, options: dict[str, Value] | None) -> Nginx:
         upstream = self.ports.varnish if self.varnish else self.ports.web
-        return Nginx(
-            self.state_folder, [f"127.0.0.1:{upstream}"], self.secret, port=self.ports.nginx, options=options or {}
-        )
+        # Any other name would be stored where no purge looks for it.
+        named: dict[str, Value] = {"server_names": "127.0.0.1", **(options or {})}
+        return Nginx(self.state_folder, [f"127.0.0.1:{upstream}"], self.secret, port=self.ports.nginx, options=named)
 
     def _processes(self) -> dict[str, Service]:
         """One service for each line of the Procfile."""

@@ -1,0 +1,109 @@
+"""How the queues, the workers and beat are: plain figures, for the doctor and for metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from celery import current_app
+from celery.signals import after_task_publish
+from kombu.exceptions import ChannelError, OperationalError
+
+from invalidation import conf, doctor
+from invalidation.doctor import Fault, Finding
+from invalidation.freshness.state import UNAVAILABLE, client, patient_client
+from workers.queues import queues
+
+BEAT_KEY = "invalidation:beat"
+#: The task that nobody but beat sends.
+BEATS_TASK = "invalidation.sweep"
+#: How long workers have to answer; they do within a few milliseconds, busy or not.
+ANSWER_SECONDS = 1.0
+#: Beat may be late by a few of its own intervals.
+SILENT_INTERVALS = 4
+#: Bound on connecting to the broker.
+CONNECT_SECONDS = 2
+
+
+def connect() -> None:
+    """Notice beat at work, and let the doctor look at all of it."""
+    after_task_publish.connect(note_beat, sender=BEATS_TASK, dispatch_uid="workers.note_beat")
+    doctor.register("workers", findings)
+
+
+def note_beat(**_: Any) -> None:
+    """Runs in beat's process whenever it sends its most frequent task."""
+    server = client()
+    with suppress(*UNAVAILABLE):
+        if server is not None:
+            server.set(BEAT_KEY, repr(time.time()))
+
+
+def beat_age_seconds() -> float | None:
+    """How long ago beat last sent something; infinite if never, None where there is no Redis to tell.
+
+    Raises:
+        redis.RedisError: it is away.
+    """
+    server = patient_client()
+    if server is None:
+        return None
+    seen = server.get(BEAT_KEY)
+    return time.time() - float(seen) if seen else float("inf")
+
+
+def queue_depths() -> dict[str, int]:
+    """Messages that wait in each queue.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away.
+    """
+    with current_app.connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
+        connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
+        return {queue.name: _depth(connection.default_channel, queue.name) for queue in queues()}
+
+
+def _depth(channel: Any, queue: str) -> int:
+    """A queue that nobody has used yet doesn't exist on the broker, and is empty."""
+    try:
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:
+        return 0
+
+
+def consumed_queues() -> dict[str, list[str]]:
+    """Each worker that answers, with the queues that it consumes."""
+    answers = current_app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
+    return {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
+
+
+def findings() -> Iterator[Finding]:
+    """What is wrong with broker, workers and beat."""
+    try:
+        depths = queue_depths()
+        yield from unserved(depths, consumed_queues())
+    except (OperationalError, OSError) as error:
+        yield Finding(Fault.BROKER_AWAY, detail=f"{type(error).__name__}.")
+    with suppress(*UNAVAILABLE):  # the doctor looks at this Redis itself
+        yield from silent(beat_age_seconds(), conf.settings().sweep_interval_seconds)
+
+
+def unserved(depths: Mapping[str, int], consumed: Mapping[str, Iterable[str]]) -> Iterator[Finding]:
+    """Queues that no worker consumes, with what waits in them. Pure."""
+    if not consumed:
+        waiting = sum(depths.values())
+        yield Finding(Fault.NO_WORKER, detail=f"{waiting} messages wait.")
+        return
+    served = {queue for own in consumed.values() for queue in own}
+    for queue in sorted(set(depths) - served):
+        yield Finding(Fault.QUEUE_NOT_CONSUMED, node=queue, detail=f"{depths[queue]} messages wait.")
+
+
+def silent(age_seconds: float | None, interval_seconds: float) -> Iterator[Finding]:
+    """Has beat sent nothing for several of its intervals? Pure."""
+    if age_seconds is None or age_seconds <= SILENT_INTERVALS * interval_seconds:
+        return
+    never = age_seconds == float("inf")
+    yield Finding(Fault.BEAT_SILENT, detail="It never did." if never else f"The last was {age_seconds:.0f} s ago.")
