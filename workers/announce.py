@@ -19,7 +19,7 @@ from kombu.pools import producers
 from invalidation import conf, context
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
-from invalidation.values import Targets
+from invalidation.values import Lane, Targets
 from workers.queues import EVENTS, tier_queue
 from workers.setup import VISIBILITY_SECONDS
 
@@ -30,6 +30,8 @@ MAX_NAMED = 20
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout is delivered again and again (kombu #337).
 MAX_COUNTDOWN_SECONDS = VISIBILITY_SECONDS / 2
+#: Redis' broker keeps a list per priority and serves 0 first, so that a takedown overtakes what already waits.
+PRIORITIES = {Lane.TAKEDOWN: 0, Lane.EDITORIAL: 3, Lane.BULK: 6}
 #: An examination that waited for longer is of no use to who asked for it.
 EXAMINATION_SECONDS = 60
 
@@ -86,7 +88,8 @@ def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> N
     named = {"events": uids[:MAX_NAMED], "correlation_id": context.correlation_id()}
     try:
         with _producer() as producer:
-            _send("invalidation.drain", {"database": database, **named}, queue=EVENTS, producer=producer)
+            arguments = {"database": database, **named}
+            _send("invalidation.drain", arguments, queue=EVENTS, priority=PRIORITIES[Lane(lane)], producer=producer)
     except OperationalError as error:
         pause.start(error)
 
@@ -99,8 +102,8 @@ def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_second
         with _producer() as producer:
             for delivery in deliveries:
                 arguments = {"database": database, "delivery": delivery.pk, **_described(delivery)}
-                queue, countdown = tier_queue(delivery.tier), wait_seconds or None
-                _send("invalidation.deliver", arguments, queue=queue, countdown=countdown, producer=producer)
+                place = {"queue": tier_queue(delivery.tier), "priority": PRIORITIES[Lane(delivery.batch.lane)]}
+                _send("invalidation.deliver", arguments, **place, countdown=wait_seconds or None, producer=producer)
     except OperationalError as error:
         pause.start(error)
 
