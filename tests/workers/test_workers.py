@@ -16,11 +16,11 @@ def test_a_purge_is_announced_merged_delivered_and_proven(
     celery_setup: CeleryTestSetup, site: Site, default_redis_broker: LocalRedis
 ) -> None:
     cache = redis.Redis.from_url(default_redis_broker.url.removesuffix("/0") + "/2")
-    cache.set(":1:greeting", "old")
+    cache.set("blog:1:greeting", "old")
     document = site.purge("--key", "greeting", wait_seconds=20)
     assert document["status"] == "done"
     assert [(row["tier"], row["status"], row["removed"]) for row in document["deliveries"]] == [("cache", "purged", 1)]
-    assert cache.get(":1:greeting") is None
+    assert cache.get("blog:1:greeting") is None
     celery_setup.worker.assert_log_exists("invalidation.deliver")
 
 
