@@ -14,7 +14,9 @@ class InvalidationConfig(AppConfig):
     def ready(self) -> None:
         """Discover rules, then listen."""
         from invalidation import checks  # noqa: F401 (registers the system checks)
+        from invalidation.caching import transactions
         from invalidation.emission import receivers
 
         autodiscover_modules("invalidations")
         receivers.connect_all()
+        transactions.connect()

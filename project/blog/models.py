@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
-from invalidation.managers import InvalidatingManager
+from invalidation.caching import CachedManager
 
 
 class Category(models.Model):
@@ -18,7 +18,7 @@ class Category(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(max_length=80, unique=True)
 
-    objects: ClassVar[models.Manager[Category]] = InvalidatingManager()
+    objects: ClassVar[CachedManager[Category]] = CachedManager()
 
     class Meta:
         ordering = ("name",)
@@ -38,7 +38,7 @@ class Tag(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(max_length=80, unique=True)
 
-    objects: ClassVar[models.Manager[Tag]] = InvalidatingManager()
+    objects: ClassVar[CachedManager[Tag]] = CachedManager()
 
     class Meta:
         ordering = ("name",)
@@ -55,7 +55,7 @@ class Author(User):
     """A user in the role of an author: whoever may sign in may write, and authors need not sign in."""
 
     # The stubs expect a UserManager; authors are made as users.
-    objects: ClassVar[models.Manager[Author]] = InvalidatingManager()  # type: ignore[assignment]
+    objects: ClassVar[CachedManager[Author]] = CachedManager()
 
     class Meta:
         proxy = True
@@ -90,7 +90,7 @@ class Post(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     view_count = models.PositiveIntegerField(default=0, editable=False)
 
-    objects: ClassVar[models.Manager[Post]] = InvalidatingManager()
+    objects: ClassVar[CachedManager[Post]] = CachedManager()
 
     class Meta:
         ordering = ("-published_at", "-pk")

@@ -26,7 +26,7 @@ class Summary:
 
 def published() -> QuerySet[Post]:
     """Posts that the public sees, newest first, with everything that a list shows of them."""
-    posts = Post.objects.filter(status=Post.Status.PUBLISHED)
+    posts: QuerySet[Post] = Post.objects.filter(status=Post.Status.PUBLISHED)
     return posts.select_related("category", "author").prefetch_related("tags")
 
 

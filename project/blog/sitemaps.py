@@ -18,7 +18,8 @@ class PostSitemap(Sitemap):  # type: ignore[type-arg]  # generic in the stubs al
 
     def items(self) -> QuerySet[Post]:
         """Newest first, without their bodies."""
-        return Post.objects.filter(status=Post.Status.PUBLISHED).only("slug", "updated_at", "status")
+        posts: QuerySet[Post] = Post.objects.filter(status=Post.Status.PUBLISHED)
+        return posts.only("slug", "updated_at", "status")
 
     def lastmod(self, item: Post) -> datetime:
         """When an editor last saved the post; a view does not count."""
@@ -30,7 +31,8 @@ class CategorySitemap(Sitemap):  # type: ignore[type-arg]  # generic in the stub
 
     def items(self) -> QuerySet[Category]:
         """By name."""
-        return Category.objects.all()
+        categories: QuerySet[Category] = Category.objects.all()
+        return categories
 
 
 class PageSitemap(Sitemap):  # type: ignore[type-arg]  # generic in the stubs alone

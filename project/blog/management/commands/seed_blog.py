@@ -97,7 +97,8 @@ def create_authors() -> dict[str, Author]:
 def create_author(username: str, first_name: str, last_name: str) -> Author:
     """One author."""
     names = {"first_name": first_name, "last_name": last_name, "password": make_password(None)}
-    return Author.objects.get_or_create(username=username, defaults=names)[0]
+    author: Author = Author.objects.get_or_create(username=username, defaults=names)[0]
+    return author
 
 
 def create_administrator(username: str, password: str) -> str:

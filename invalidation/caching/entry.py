@@ -1,0 +1,50 @@
+"""What is stored under a key of the tagged cache, and when it may be used. Pure but for the clock it is handed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Tag to the version that it had before a value was computed.
+Stamps = Mapping[str, str]
+#: An expired value stays this long, for readers who come while one of them computes the next.
+SPARE_SECONDS = 30.0
+#: Values written together must not expire together: each lives for 90 to 100 % of its timeout.
+JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value, the versions of its tags before it was computed, and the second at which it expires."""
+
+    value: Any
+    stamps: Stamps
+    expires_at: float | None
+    """Seconds since the epoch; None for never."""
+
+    def document(self) -> dict[str, Any]:
+        """Plain types alone, so that any serializer can store it."""
+        return {"value": self.value, "stamps": dict(self.stamps), "expires_at": self.expires_at}
+
+    @classmethod
+    def of(cls, stored: Any) -> Entry | None:
+        """None for what is missing, or was stored under the key by somebody else."""
+        if not isinstance(stored, dict) or set(stored) != {"value", "stamps", "expires_at"}:
+            return None
+        return cls(**stored)
+
+    def is_current(self, tags: Collection[str], versions: Stamps) -> bool:
+        """Was nothing that it depends on invalidated since? A missing version equals none."""
+        known = all(versions.get(tag) == version for tag, version in self.stamps.items())
+        return known and all(tag in self.stamps for tag in tags)
+
+    def is_expired(self, now: float) -> bool:
+        """Is it past its time?"""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+def expiry(timeout: float | None, now: float) -> float | None:
+    """The second at which a value written at `now` expires."""
+    return None if timeout is None else now + timeout * random.uniform(1 - JITTER, 1)  # noqa: S311 (not a secret)

@@ -1,0 +1,337 @@
+"""The tagged cache, on every backend: what it keeps, what it refuses, what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.db import connection, transaction
+from django_redis import get_redis_connection
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from invalidation.caching import ABSENT, TaggedCache, entry, store
+from invalidation.exceptions import InvalidTarget
+from invalidation.providers.redis import TAG_VERSION_KEY
+from invalidation.providers.redis import Redis as CacheTier
+from tests.caching.conftest import ALIASES
+
+
+class Counter:
+    """Gives 1, then 2, then 3."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> int:
+        self.calls += 1
+        return self.calls
+
+
+@pytest.fixture
+def count() -> Counter:
+    return Counter()
+
+
+def test_a_value_is_computed_once_until_one_of_its_tags_is_invalidated(tagged: TaggedCache, count: Counter) -> None:
+    assert [tagged.get_or_set("key", count, tags=["a", "b"]) for _ in range(2)] == [1, 1]
+    tagged.invalidate("other")
+    assert tagged.get_or_set("key", count, tags=["a", "b"]) == 1
+    tagged.invalidate("b")
+    assert [tagged.get_or_set("key", count, tags=["a", "b"]) for _ in range(2)] == [2, 2]
+
+
+def test_the_cache_tier_s_purge_by_tag_makes_values_stale(tagged: TaggedCache, count: Counter) -> None:
+    tier = CacheTier("cache", "", {"CACHES": list(ALIASES)})
+    tagged.get_or_set("key", count, tags=["blog.post:1"])
+    tier.purge_tags(["blog.post:1"])
+    assert tagged.get("key", tags=["blog.post:1"]) is None
+    assert tagged.get_or_set("key", count, tags=["blog.post:1"]) == 2
+
+
+def test_none_is_a_value_and_absent_is_not(tagged: TaggedCache) -> None:
+    assert tagged.get("key", ABSENT, tags="a") is ABSENT
+    assert tagged.get_or_set("key", lambda: None, tags="a") is None
+    assert tagged.get("key", ABSENT, tags="a") is None
+    assert tagged.get_or_set("key", lambda: "computed again", tags="a") is None
+
+
+def test_f17_absent_and_none_are_told_apart_where_the_naive_cache_computes_again(
+    tagged: TaggedCache, count: Counter
+) -> None:
+    def nothing() -> None:
+        count()
+
+    def naive() -> Any:
+        value = caches[tagged.alias].get("naive")
+        if value is None:
+            value = nothing()  # type: ignore[func-returns-value]
+            caches[tagged.alias].set("naive", value)
+        return value
+
+    naive(), naive()
+    assert count.calls == 2
+    tagged.get_or_set("key", nothing), tagged.get_or_set("key", nothing)
+    assert count.calls == 3
+
+
+def test_many_values_are_read_at_once(tagged: TaggedCache) -> None:
+    for number in range(3):
+        tagged.set(f"key{number}", number, tags=["a", f"a:{number}"])
+    tagged.invalidate("a:1")
+    assert tagged.get_many([f"key{number}" for number in range(4)]) == {"key0": 0, "key2": 2}
+    assert tagged.get_many([]) == {}
+
+
+def test_a_value_may_be_read_without_naming_its_tags(tagged: TaggedCache) -> None:
+    tagged.set("key", 1, tags="a b")
+    assert tagged.get("key") == 1
+    tagged.invalidate("b")
+    assert tagged.get("key") is None
+
+
+def test_a_value_that_was_stored_without_a_tag_is_not_used_by_who_names_it(tagged: TaggedCache) -> None:
+    tagged.set("key", 1, tags="a")
+    assert tagged.get("key", tags="a b") is None
+
+
+def test_what_somebody_else_stored_under_the_key_is_no_value(tagged: TaggedCache, count: Counter) -> None:
+    for foreign in (7, {"value": 1}, "text", None):
+        caches[tagged.alias].set("key", foreign, version=1)
+        assert tagged.get("key", ABSENT) is ABSENT
+    assert tagged.get_or_set("key", count) == 1
+
+
+def test_a_lost_tag_version_costs_a_computation_and_nothing_else(tagged: TaggedCache, count: Counter) -> None:
+    tagged.get_or_set("key", count, tags="a b")
+    caches[tagged.alias].delete(TAG_VERSION_KEY + "a", version=1)
+    assert [tagged.get_or_set("key", count, tags="a b") for _ in range(2)] == [2, 2]
+
+
+def test_versions_never_come_back(tagged: TaggedCache) -> None:
+    seen = set()
+    for _ in range(20):
+        seen.add(tagged.stamps("a")["a"])
+        tagged.invalidate("a")
+    assert len(seen) == 20
+
+
+def test_a_value_set_with_stamps_from_before_an_invalidation_is_never_used(tagged: TaggedCache) -> None:
+    before = tagged.stamps("a")
+    tagged.invalidate("a")
+    tagged.set("key", "old", tags="a", stamps=before)
+    assert tagged.get("key", tags="a") is None
+    tagged.stamps("a")
+    assert tagged.get("key", tags="a") is None
+
+
+def test_a_tag_outside_the_alphabet_is_refused_where_it_is_written(tagged: TaggedCache) -> None:
+    with pytest.raises(InvalidTarget, match="Upper"):
+        tagged.set("key", 1, tags=["Upper"])
+
+
+def test_a_failing_computation_stores_nothing_and_blocks_nobody(tagged: TaggedCache, count: Counter) -> None:
+    def fail() -> int:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        tagged.get_or_set("key", fail, tags="a")
+    assert tagged.get_or_set("key", count, tags="a") == 1
+
+
+def test_a_timeout_of_zero_stores_nothing(tagged: TaggedCache, count: Counter) -> None:
+    assert [tagged.get_or_set("key", count, 0) for _ in range(2)] == [1, 2]
+
+
+def test_values_written_together_expire_apart_and_not_late() -> None:
+    ends = {entry.expiry(100, 0) for _ in range(50)}
+    assert len(ends) > 40
+    assert all(end is not None and 90 <= end <= 100 for end in ends)
+    assert entry.expiry(None, 0) is None
+
+
+@pytest.mark.parametrize("alias", ["redis", "django-redis", "locmem"])  # adding a file is not atomic
+def test_one_reader_computes_and_the_others_wait_for_its_value(cache_aliases: None, alias: str) -> None:
+    tagged = TaggedCache(alias)
+    together = threading.Barrier(6)
+    computed: list[int] = []
+
+    def compute() -> str:
+        computed.append(1)
+        time.sleep(0.2)
+        return "value"
+
+    def read() -> Any:
+        together.wait()
+        return tagged.get_or_set("key", compute, tags="a")
+
+    with ThreadPoolExecutor(6) as pool:
+        assert {future.result() for future in [pool.submit(read) for _ in range(6)]} == {"value"}
+    assert len(computed) == 1
+
+
+def test_while_one_computes_the_others_get_the_expired_value(
+    tagged: TaggedCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagged.set("key", "old", 100, tags="a")
+    clock = time.time() + 101
+    monkeypatch.setattr(time, "time", lambda: clock)
+    seen = []
+
+    def compute() -> str:
+        seen.append(tagged.get_or_set("key", lambda: "not asked", tags="a"))
+        seen.append(tagged.get("key", "expired for who only looks", tags="a"))
+        return "new"
+
+    assert tagged.get_or_set("key", compute, tags="a") == "new"
+    assert seen == ["old", "expired for who only looks"]
+
+
+def test_an_invalidated_value_is_not_shown_while_the_next_is_computed(
+    tagged: TaggedCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "PATIENCE_SECONDS", 0.1)
+    tagged.set("key", "old", tags="a")
+    tagged.invalidate("a")
+    inner = []
+
+    def compute() -> str:
+        inner.append(tagged.get_or_set("key", lambda: "computed by who lost patience", tags="a"))
+        return "new"
+
+    assert tagged.get_or_set("key", compute, tags="a") == "new"
+    assert inner == ["computed by who lost patience"]
+    assert tagged.get("key", tags="a") == "new"
+
+
+def test_a_dead_computer_is_not_waited_for_longer_than_its_claim(
+    tagged: TaggedCache, count: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches[tagged.alias].set(store.CLAIM_KEY + "key", True, 1, version=1)
+    assert tagged.get_or_set("key", count, tags="a") == 1
+    assert tagged.get("key", tags="a") == 1
+
+
+def test_reading_costs_one_round_trip(cache_aliases: None) -> None:
+    tagged = TaggedCache("django-redis")
+    tagged.get_or_set("key", lambda: 1, tags="a b c")
+    server = get_redis_connection("django-redis")
+    before = commands(server)
+    tagged.get_or_set("key", lambda: 2, tags="a b c")
+    assert commands(server) - before == 2  # the read, and the question itself
+
+
+def commands(server: Any) -> int:
+    """Commands that the server has handled, this one included."""
+    return int(server.info("stats")["total_commands_processed"])
+
+
+def test_a_cache_that_is_away_and_ignored_costs_no_waiting(settings: Settings, count: Counter) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+            "OPTIONS": {"IGNORE_EXCEPTIONS": True, "CONNECTION_POOL_CLASS": "project.redis.PausingPool"},
+        }
+    }
+    started = time.monotonic()
+    assert [TaggedCache().get_or_set("key", count, tags="a") for _ in range(3)] == [1, 2, 3]
+    assert time.monotonic() - started < 1
+
+
+def test_the_async_forms_do_the_same(cache_aliases: None) -> None:
+    tagged = TaggedCache("redis")
+
+    async def compute() -> str:
+        await asyncio.sleep(0)
+        return "value"
+
+    async def scenario() -> list[Any]:
+        await tagged.aset("other", 1, tags="a")
+        values = await asyncio.gather(*(tagged.aget_or_set("key", compute, tags="a") for _ in range(3)))
+        many = await tagged.aget_many(["key", "other"], tags="a")
+        await tagged.ainvalidate("a")
+        return [*values, many, await tagged.aget("key", "gone", tags="a")]
+
+    assert asyncio.run(scenario()) == ["value", "value", "value", {"key": "value", "other": 1}, "gone"]
+
+
+@given(st.lists(st.sampled_from(["read a", "read ab", "invalidate a", "invalidate b", "evict a"]), max_size=30))
+def test_whatever_happens_in_between_a_read_value_is_current(steps: list[str]) -> None:
+    tagged = TaggedCache()
+    caches["default"].clear()
+    truth = {"a": 0, "b": 0}
+    for number, step in enumerate(steps, 1):
+        verb, tags = step.split()
+        if verb == "read":
+            expected = [truth[tag] for tag in tags]
+            found = tagged.get_or_set(tags, lambda: [truth[tag] for tag in tags], tags=list(tags))  # noqa: B023
+            assert found == expected
+        elif verb == "invalidate":
+            truth[tags] = number
+            tagged.invalidate(tags)
+        else:
+            caches["default"].delete(TAG_VERSION_KEY + tags, version=1)
+
+
+@pytest.fixture
+def table(transactional_db: None) -> Iterator[None]:
+    """A table of one row that belongs to no model."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE caching_plain (number integer)")
+        cursor.execute("INSERT INTO caching_plain VALUES (1)")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE caching_plain")
+
+
+def number() -> int:
+    """The row."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT number FROM caching_plain")
+        return int(cursor.fetchone()[0])
+
+
+def write(value: int) -> None:
+    """Change the row."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE caching_plain SET number = %s", [value])
+
+
+def test_a_transaction_that_has_written_neither_reads_nor_fills_the_cache(table: None, tagged: TaggedCache) -> None:
+    with transaction.atomic():
+        assert tagged.get_or_set("key", number, tags="a") == 1  # has only read
+        assert tagged.get("key", tags="a") == 1
+        write(2)
+        assert tagged.get_or_set("key", number, tags="a") == 2
+        assert tagged.get("key", tags="a") is None
+        assert not tagged.set("key", 2, tags="a")
+    assert tagged.get("key", tags="a") == 1
+
+
+def test_a_transaction_whose_write_was_rolled_back_is_clean_again(table: None, tagged: TaggedCache) -> None:
+    tagged.get_or_set("key", number, tags="a")
+    with transaction.atomic():
+        with transaction.atomic():
+            write(2)
+            transaction.set_rollback(True)
+        assert tagged.get("key", tags="a") == 1
+    with transaction.atomic():
+        write(3)
+        transaction.set_rollback(True)
+    assert tagged.get("key", tags="a") == 1
+
+
+def test_an_invalidation_inside_a_transaction_counts_again_at_its_commit(table: None, tagged: TaggedCache) -> None:
+    with transaction.atomic():
+        write(2)
+        tagged.invalidate("a")
+        caches[tagged.alias].set(TAG_VERSION_KEY + "a", "from a reader of the old row", version=1)
+    assert caches[tagged.alias].get(TAG_VERSION_KEY + "a", version=1) is None
