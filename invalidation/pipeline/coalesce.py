@@ -23,7 +23,7 @@ def coalesce(many: Iterable[Targets]) -> Targets:
 
 
 def _union(many: Sequence[Targets]) -> Targets:
-    """All of them as one, each kind in one step: pairwise unions of thousands would copy each set thousands of times."""
+    """All of them as one, each kind in one step: pairwise unions would copy each set as often as there are events."""
     return Targets(
         frozenset().union(*(targets.tags for targets in many)),
         frozenset().union(*(targets.urls for targets in many)),
