@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation import conf
 from invalidation.emission import registry
@@ -16,6 +18,7 @@ from invalidation.managers import InvalidatingQuerySet
 from invalidation.models import AtomicSaveMixin
 from invalidation.pipeline import graph
 from invalidation.providers.registry import provider, provider_class
+from invalidation.triggers import installed
 
 
 @register("invalidation")
@@ -52,14 +55,31 @@ def check_models(**_: Any) -> list[CheckMessage]:
     return [*_blind_managers(), *_autocommit()]
 
 
+@register(checks.Tags.database)
+def check_tables(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """I001: raw SQL is not seen. Asked where a database is named: by `migrate`, and `check --database default`."""
+    return [message for alias in databases or () for message in _blind_tables(connections[alias])]
+
+
+def _blind_tables(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+    watched = installed(connection)
+    for model in registry.registered():
+        if not model._meta.proxy and model._meta.db_table not in watched:
+            yield checks.Info(
+                f"Raw SQL on {model._meta.db_table} ({connection.alias}) invalidates nothing.",
+                hint="Install invalidation.triggers.InstallTrigger (PostgreSQL), or call invalidation.invalidate().",
+                obj=model,
+                id="invalidation.I001",
+            )
+
+
 def _blind_managers() -> Iterator[CheckMessage]:
     for model in registry.registered():
-        managers = model._meta.managers
-        if model._meta.auto_created or any(isinstance(m.get_queryset(), InvalidatingQuerySet) for m in managers):
+        if model._meta.auto_created or isinstance(model._default_manager.get_queryset(), InvalidatingQuerySet):
             continue
         hint = "Use invalidation.managers.InvalidatingManager, or call invalidation.invalidate() after bulk writes."
         yield checks.Warning(
-            "update(), bulk_create(), bulk_update() and raw SQL on this model invalidate nothing.",
+            "update(), bulk_create() and bulk_update() of this model's default manager invalidate nothing.",
             hint=hint,
             obj=model,
             id="invalidation.W002",

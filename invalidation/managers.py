@@ -110,7 +110,8 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         """Emit for the rows as they are, a part at a time, and return their keys."""
         keys: list[Any] = []
         rows = self._stored().filter(pk__in=self.order_by().values("pk"))
-        for part in _parts(rows.iterator(chunk_size=ROWS_PER_READ)):
+        first = list(rows[: ROWS_PER_READ + 1])
+        for part in _parts(first if len(first) <= ROWS_PER_READ else rows.iterator(chunk_size=ROWS_PER_READ)):
             keys += [row.pk for row in part]
             self._emit_targets(part)
         return keys

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -51,6 +52,18 @@ $body$
 def trigger_name(table: str, verb: str) -> str:
     """Of the trigger and of its function; 63 bytes is PostgreSQL's limit for a name."""
     return f"invalidation_{verb.lower()}_{table}"[:63]
+
+
+def installed(connection: BaseDatabaseWrapper) -> set[str]:
+    """Tables of the database that have the trigger."""
+    if connection.vendor != "postgresql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger"
+            " WHERE tgname LIKE 'invalidation\\_update\\_%' AND NOT tgisinternal"
+        )
+        return {table.strip('"') for (table,) in cursor.fetchall()}
 
 
 class InstallTrigger(Operation):

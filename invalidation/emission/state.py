@@ -12,6 +12,8 @@ from django.db import connections
 from django.db.models import Field, FileField, ForeignKey, Model
 from django.db.models.fields.files import FieldFile
 
+from invalidation.pipeline.hooks import on_commit
+
 #: Attribute of an instance that holds its remembered states.
 STATES = "_invalidation_states"
 
@@ -199,7 +201,7 @@ def _learn(states: States, state: State, using: str) -> None:
     if len(states) > 1:
         hook = Commitment(states, known)
         known.hook = weakref.ref(hook)
-        connection.on_commit(hook)
+        on_commit(connection, hook)
 
 
 def newest(instance: Model) -> State:

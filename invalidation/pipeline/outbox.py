@@ -13,6 +13,7 @@ from django.db.models import Field
 
 from invalidation import conf, context
 from invalidation.models import Event
+from invalidation.pipeline.hooks import on_commit
 from invalidation.signals import event_recorded, tell
 from invalidation.values import Lane, Targets
 
@@ -122,7 +123,7 @@ def _store(connection: BaseDatabaseWrapper, key: Key, event: Event) -> None:
     if connection.in_atomic_block or connection.get_autocommit():  # else: no hooks (set_autocommit(False)); swept
         announcement = Announcement(connection.alias, event)
         _waiting(connection).add(key, announcement)
-        connection.on_commit(announcement)
+        on_commit(connection, announcement)
 
 
 @cache
