@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.encoding import force_str
 
 #: Where WSGI servers put the request target as it was sent: gunicorn; uWSGI and mod_wsgi.
 RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
@@ -28,5 +29,5 @@ def _wsgi_target(request: HttpRequest) -> str:
 
 
 def _asgi_target(request: Any) -> str:
-    path, query = request.scope.get("raw_path") or b"", request.scope.get("query_string") or b""
-    return bytes(path + b"?" * bool(query) + query).decode("latin-1")
+    path, query = (force_str(request.scope.get(name) or "", "latin-1") for name in ("raw_path", "query_string"))
+    return f"{path}?{query}" if query else path

@@ -72,7 +72,9 @@ def test_a_prefix_finds_what_lies_below_it_and_nothing_else(freshness_redis: red
     assert len(below(freshness_redis, "")) == 6
 
 
-def test_a_prefix_with_many_urls_is_read_in_pages(freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_with_many_urls_is_read_in_pages(
+    freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(index, "PAGE", 10)
     for number in range(35):
         register(freshness_redis, f"/many/{number}/")

@@ -1,0 +1,276 @@
+"""What the guard does to a response: its headers, its lifetime, and what that costs on Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.http import HttpResponseBase
+from django.test import AsyncClient, Client
+
+from deploy.local import Redis
+from invalidation.freshness import index, sequence
+from invalidation.freshness.absence import absence
+from invalidation.models import Event
+from tests.freshness.conftest import Declare
+from tests.freshness.pages import PUBLIC, state
+
+NGINX = {
+    "PROVIDER": "invalidation.providers.nginx.Nginx",
+    "NODES": ["http://127.0.0.1:1"],
+    "OPTIONS": {"SECRET": "never-sent-anywhere"},
+}
+SHORT = "public, max-age=0, s-maxage=10"
+
+
+@pytest.fixture(autouse=True)
+def _declared(declare: Declare) -> None:
+    declare({"nginx": NGINX})
+
+
+@pytest.fixture
+def own_redis(tmp_path: Any, declare: Declare) -> Iterator[Redis]:
+    """A Redis that the test may freeze."""
+    with Redis(tmp_path, name="own") as server:
+        declare({"nginx": NGINX}, REDIS_URL=server.url())
+        yield server
+        server.thaw()
+
+
+def during_render(monkeypatch: pytest.MonkeyPatch, client: redis.Redis, *names: str) -> None:
+    """These are invalidated by the time the view has read its version."""
+    read = type(state).read
+
+    def read_and_invalidate(self: Any) -> int:
+        version = read(self)
+        sequence.advance(client, names)
+        return version
+
+    monkeypatch.setattr(type(state), "read", read_and_invalidate)
+
+
+def get(path: str = "/page/", **headers: str) -> HttpResponseBase:
+    return Client().get(path, headers=headers)
+
+
+def test_a_cacheable_response_carries_the_sequence_of_its_beginning(freshness_redis: redis.Redis) -> None:
+    began = sequence.advance(freshness_redis, [])
+    answer = get()
+    assert answer["X-Cache-Sequence"] == str(began)
+    assert answer["Cache-Control"] == PUBLIC
+
+
+@pytest.mark.parametrize("name", ["page:1", "http://testserver/page/", "*"])
+def test_a_response_that_was_invalidated_while_it_rendered_is_not_stored(
+    name: str, freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during_render(monkeypatch, freshness_redis, name)
+    assert get()["Cache-Control"] == "no-store"
+
+
+def test_the_same_in_an_async_view(freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    during_render(monkeypatch, freshness_redis, "page:1")
+    answer = asyncio.run(AsyncClient().get("/async/"))
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_other_invalidations_do_not_matter(freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    during_render(monkeypatch, freshness_redis, "page:2")
+    assert get()["Cache-Control"] == PUBLIC
+
+
+@pytest.mark.parametrize("name", ["CDN-Cache-Control", "Surrogate-Control", "Expires"])
+def test_no_store_leaves_no_other_header_that_gives_a_life(
+    name: str, freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.headers |= {name: "max-age=60" if name != "Expires" else "Wed, 21 Oct 2099 07:28:00 GMT"}
+    during_render(monkeypatch, freshness_redis, "page:1")
+    answer = get()
+    assert name not in answer
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_a_not_modified_answer_is_guarded_too_because_it_renews_the_copy(
+    settings: Any, freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.http.ConditionalGetMiddleware"]
+    tag = get()["ETag"]
+    assert get(if_none_match=tag).status_code == 304
+    during_render(monkeypatch, freshness_redis, "page:1")
+    answer = get(if_none_match=tag)
+    assert (answer.status_code, answer["Cache-Control"]) == (304, "no-store")
+
+
+@pytest.mark.parametrize("control", ["private, max-age=60", "no-store", "no-cache", "max-age=0", ""])
+def test_a_response_that_nobody_may_store_is_left_alone(control: str, freshness_redis: redis.Redis) -> None:
+    state.headers = {"Cache-Control": control} if control else {}
+    answer = get()
+    assert answer.get("Cache-Control", "") == control
+    assert "X-Cache-Sequence" not in answer
+    assert not freshness_redis.exists(index.ALL_KEY)
+
+
+def test_two_round_trips_per_cacheable_response(freshness_redis: redis.Redis) -> None:
+    get()
+    with freshness_redis.monitor() as monitor:
+        get()
+        freshness_redis.echo("end")
+        commands = []
+        for command in monitor.listen():
+            verb = command["command"].split()[0]
+            if verb == "ECHO":
+                break
+            if command["client_type"] != "lua" and verb not in ("HELLO", "CLIENT", "SELECT"):
+                commands.append(verb)
+    assert commands == ["GET", "EVAL", "MGET"], "the last two share a round trip"
+
+
+def test_the_last_two_commands_travel_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    get()
+    sent: list[int] = []
+    send = redis.connection.Connection.send_packed_command
+    monkeypatch.setattr(
+        redis.connection.Connection,
+        "send_packed_command",
+        lambda self, command, **options: (sent.append(1), send(self, command, **options))[1],
+    )
+    get()
+    assert len(sent) == 2
+
+
+def test_redis_away_means_a_short_life_and_no_sequence(own_redis: Redis) -> None:
+    own_redis.stop()
+    answer = get()
+    assert answer["Cache-Control"] == SHORT
+    assert "X-Cache-Sequence" not in answer
+    assert answer.status_code == 200
+
+
+def test_a_frozen_redis_costs_one_timeout_per_pause(own_redis: Redis) -> None:
+    get()
+    own_redis.freeze()
+    started = time.monotonic()
+    answers = [get() for _ in range(20)]
+    assert time.monotonic() - started < 0.25 + 1
+    assert {answer["Cache-Control"] for answer in answers} == {SHORT}
+    assert absence.count == 20
+
+
+def test_pages_have_their_whole_life_again_soon_after_redis_is_back(own_redis: Redis, declare: Declare) -> None:
+    declare({"nginx": NGINX}, REDIS_URL=own_redis.url(), REDIS_PAUSE_SECONDS=0.1)
+    own_redis.freeze()
+    assert get()["Cache-Control"] == SHORT
+    own_redis.thaw()
+    deadline = time.monotonic() + 5
+    while get()["Cache-Control"] != PUBLIC:
+        assert time.monotonic() < deadline
+
+
+def test_after_a_pause_one_caller_tries_and_the_others_wait_for_it(declare: Declare) -> None:
+    declare(REDIS_PAUSE_SECONDS=60)
+    absence.note(TimeoutError())
+    absence.until = time.monotonic() - 1
+    assert [absence.may_ask(), absence.may_ask()] == [True, False]
+    absence.over()
+    assert absence.may_ask()
+
+
+def test_redis_going_away_while_a_page_renders_shortens_its_life(
+    own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get()
+    monkeypatch.setattr(type(state), "read", lambda _: own_redis.freeze() or 1)
+    assert get()["Cache-Control"] == SHORT
+
+
+@pytest.mark.parametrize("control", ["public, s-maxage=600", "max-age=300, s-maxage=600, stale-while-revalidate=60"])
+def test_the_short_life_replaces_the_view_s_own(control: str, own_redis: Redis) -> None:
+    own_redis.stop()
+    state.headers = {"Cache-Control": control, "Expires": "Wed, 21 Oct 2099 07:28:00 GMT"}
+    answer = get()
+    assert answer["Cache-Control"] == SHORT
+    assert "Expires" not in answer
+
+
+def test_a_life_by_expires_alone_is_shortened_too(own_redis: Redis) -> None:
+    own_redis.stop()
+    state.headers = {"Expires": "Wed, 21 Oct 2099 07:28:00 GMT"}
+    assert get()["Cache-Control"] == SHORT
+
+
+def test_shortening_for_a_cdn_never_makes_a_private_page_public(own_redis: Redis) -> None:
+    own_redis.stop()
+    state.headers = {"Cache-Control": "private, max-age=600", "CDN-Cache-Control": "max-age=600"}
+    answer = get()
+    assert answer["Cache-Control"] == "private, max-age=600"
+    assert answer["CDN-Cache-Control"] == SHORT
+
+
+def test_a_page_that_the_index_has_no_room_for_lives_shortly(freshness_redis: redis.Redis, declare: Declare) -> None:
+    declare({"nginx": NGINX}, INDEX_MAX_URLS=1)
+    assert get("/first/")["Cache-Control"] == PUBLIC
+    assert get("/second/")["Cache-Control"] == SHORT
+
+
+def test_where_every_tier_purges_by_tag_a_full_index_does_not_matter(declare: Declare) -> None:
+    varnish = {**NGINX, "PROVIDER": "invalidation.providers.varnish.Varnish"}
+    declare({"varnish": varnish}, INDEX_MAX_URLS=0)
+    assert get()["Cache-Control"] == PUBLIC
+
+
+def test_a_page_of_a_host_that_no_purge_is_sent_for_lives_shortly(freshness_redis: redis.Redis) -> None:
+    answer = Client().get("/page/", headers={"host": "elsewhere.test"})
+    assert answer["Cache-Control"] == SHORT
+    assert not freshness_redis.exists(index.ALL_KEY)
+
+
+@pytest.mark.parametrize("target", ["/caf%c3%a9/", "//double//", "/a%2Fb/?", "/x/?b=1&a=2"])
+def test_the_index_holds_the_target_as_it_was_sent(target: str, freshness_redis: redis.Redis) -> None:
+    Client().get("/page/", RAW_URI=target)
+    assert index.urls_of(freshness_redis, ["page:1"])[0] == {f"http://testserver{target}"}
+
+
+def test_the_same_under_asgi(freshness_redis: redis.Redis) -> None:
+    asyncio.run(AsyncClient().get("/async/?b=1&a=2"))
+    assert index.urls_of(freshness_redis, ["page:1"])[0] == {"http://testserver/async/?b=1&a=2"}
+
+
+@pytest.mark.django_db
+def test_a_streamed_page_that_was_invalidated_meanwhile_purges_itself(freshness_redis: redis.Redis) -> None:
+    answer = Client().get("/stream/")
+    sequence.advance(freshness_redis, ["page:1"])
+    assert b"".join(answer.streaming_content) == b"version 1"  # type: ignore[attr-defined]
+    event = Event.objects.get()
+    assert (event.source, event.targets) == ("streaming", {"urls": ["http://testserver/stream/"]})
+
+
+@pytest.mark.django_db
+def test_a_streamed_page_that_is_still_current_does_not(freshness_redis: redis.Redis) -> None:
+    answer = Client().get("/stream/")
+    assert answer["Cache-Control"] == PUBLIC
+    assert b"".join(answer.streaming_content) == b"version 1"  # type: ignore[attr-defined]
+    assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_for_an_async_stream(freshness_redis: redis.Redis) -> None:
+    async def visit() -> bytes:
+        answer = await AsyncClient().get("/stream-async/")
+        sequence.advance(freshness_redis, ["page:1"])
+        return b"".join([part async for part in answer.streaming_content])  # type: ignore[attr-defined]
+
+    assert asyncio.run(visit()) == b"version 1"
+    assert Event.objects.get().source == "streaming"
+
+
+def test_a_page_with_too_many_tags_for_the_cache_is_not_stored(declare: Declare) -> None:
+    varnish = {**NGINX, "PROVIDER": "invalidation.providers.varnish.Varnish"}
+    declare({"varnish": varnish})
+    state.tags = tuple(f"a-rather-long-tag:{number}" for number in range(1000))
+    answer = get()
+    assert answer["Cache-Control"] == "no-store"
+    assert "xkey" not in answer

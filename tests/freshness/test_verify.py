@@ -1,0 +1,260 @@
+"""Verification: nodes are asked for what was purged; what is stale is purged again, and reported when it stays so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+import redis
+from django.core.management import CommandError, call_command
+from structlog.testing import capture_logs
+
+import invalidation
+from invalidation.exceptions import TransientError
+from invalidation.freshness import index
+from invalidation.models import Batch, Event, Verification
+from invalidation.pipeline import drain, rebound, status, verify
+from invalidation.providers.base import Probe
+from invalidation.signals import event_recorded, stale_twice, verified
+from tests.freshness.conftest import NAIVE, Behind, Declare, let_pass
+from tests.freshness.pages import state
+from tests.freshness.test_in_flight import race
+from tests.pipeline.chain import Chain, Node, Queue
+
+SITE = "http://testserver"
+INNER, LEFT, RIGHT = "http://inner", "http://left", "http://right"
+
+pytestmark = pytest.mark.django_db
+
+
+class Asked(Chain):
+    """A chain whose nodes answer with a sequence that the test sets."""
+
+    supports_fetch: ClassVar[bool] = True
+    sequences: ClassVar[dict[str, int | None]] = {}
+    asked: ClassVar[list[tuple[str, str]]] = []
+
+    def fetch(self, url: str) -> Probe:
+        self.asked.append((self.node, url.removeprefix(SITE)))
+        if self.node in self.sequences and self.sequences[self.node] == 0:
+            raise TransientError("frozen")
+        return Probe(200, self.sequences.get(self.node), "HIT")
+
+
+@pytest.fixture(autouse=True)
+def _chain(declare: Declare) -> None:
+    provider = "tests.freshness.test_verify.Asked"
+    declare(
+        {
+            "outer": {"PROVIDER": provider, "FILLS_FROM": ["inner"], "NODES": [LEFT, RIGHT]},
+            "inner": {"PROVIDER": provider, "NODES": [INNER]},
+        }
+    )
+    Chain.nodes.clear()
+    Chain.nodes.update({name: Node() for name in (INNER, LEFT, RIGHT)})
+    Asked.sequences.clear()
+    Asked.asked.clear()
+
+
+def purge(queue: Queue, **targets: Any) -> Batch:
+    """Purged and rebounded."""
+    Event.objects.create(source="code", targets={name: list(values) for name, values in targets.items()})
+    batch = Batch.objects.get(pk=drain.drain().batches[-1])
+    queue.run()
+    let_pass(timedelta(minutes=1))
+    rebound.rebound("default")
+    queue.run()
+    batch.refresh_from_db()
+    return batch
+
+
+def test_each_url_is_asked_for_through_every_node_from_the_inside_out(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    assert verify.verify("default").requests == 3
+    assert Asked.asked == [(INNER, "/a/"), (LEFT, "/a/"), (RIGHT, "/a/")]
+    rows = batch.verifications.order_by("id")
+    assert [(row.node, row.status_code, row.cache_status, row.stale) for row in rows] == [
+        (node, 200, "HIT", False) for node in (INNER, LEFT, RIGHT)
+    ]
+
+
+def test_a_batch_is_verified_once_and_its_rebound_is_not(queue: Queue) -> None:
+    purge(queue, urls=["/a/"])
+    assert verify.verify("default").batches == 1
+    assert verify.verify("default").batches == 0
+
+
+def test_nothing_is_verified_before_the_rebound_is_over(queue: Queue) -> None:
+    Event.objects.create(source="code", targets={"urls": ["/a/"]})
+    drain.drain()
+    queue.run()
+    assert verify.verify("default").batches == 0
+
+
+def test_without_rebound_the_purge_itself_is_verified(queue: Queue, settings: Any, declare: Declare) -> None:
+    tiers = settings.INVALIDATION["TIERS"]
+    declare({name: {**tier, "REBOUND_SECONDS": 0} for name, tier in tiers.items()})
+    Event.objects.create(source="code", targets={"urls": ["/a/"]})
+    drain.drain()
+    queue.run()
+    assert verify.verify("default").batches == 1
+
+
+def test_the_tag_index_names_urls_where_the_batch_names_none(queue: Queue, freshness_redis: redis.Redis) -> None:
+    pipeline = freshness_redis.pipeline()
+    for number in range(9):
+        index.register(pipeline, f"{SITE}/{number}/", ["a"], 60)
+    pipeline.execute()
+    batch = purge(queue, tags=["a"])
+    assert len(set(verify.sample(batch, 3))) == 3
+    assert len(set(verify.sample(purge(queue, prefixes=["/1"]), 3))) == 1
+    assert len(set(verify.sample(batch, 100))) == 9
+
+
+@pytest.mark.parametrize(("rendered", "stale"), [(1, True), (None, False), (2**60, False)])
+def test_what_was_rendered_before_the_batch_is_stale_and_what_says_nothing_is_not(
+    rendered: int | None, stale: bool, queue: Queue
+) -> None:
+    batch = purge(queue, urls=["/a/"])
+    Asked.sequences[LEFT] = rendered
+    verify.verify("default")
+    assert batch.verifications.get(node=LEFT).stale is stale
+
+
+def test_a_stale_page_is_purged_again_by_its_url_and_its_tags(queue: Queue, freshness_redis: redis.Redis) -> None:
+    pipeline = freshness_redis.pipeline()
+    index.register(pipeline, f"{SITE}/a/", ["a"], 60)
+    pipeline.execute()
+    purge(queue, urls=["/a/", "/b/"], tags=["a", "b"])
+    Asked.sequences[LEFT] = 1
+    assert verify.verify("default").stale == 2
+    events = Event.objects.filter(source="verify").order_by("id")
+    assert sorted((event.targets for event in events), key=str) == [
+        {"tags": ["a"], "urls": [f"{SITE}/a/"]},
+        {"urls": [f"{SITE}/b/"]},
+    ]
+
+
+def test_a_page_that_is_stale_twice_is_reported_and_not_purged_a_third_time(queue: Queue) -> None:
+    told: list[Verification] = []
+
+    def receive(*, verification: Verification, **_: Any) -> None:
+        told.append(verification)
+
+    stale_twice.connect(receive)
+    Asked.sequences[LEFT] = 1
+    purge(queue, urls=["/a/"])
+    verify.verify("default")
+    assert told == []
+    drain.drain()
+    queue.run()
+    let_pass(timedelta(minutes=1))
+    rebound.rebound("default")
+    queue.run()
+    with capture_logs() as logs:
+        verify.verify("default")
+    stale_twice.disconnect(receive)
+    assert [row.url for row in told] == [f"{SITE}/a/"]
+    assert [(line["event"], line["log_level"]) for line in logs] == [("stale_twice", "error")]
+    assert Event.objects.filter(source="verify").count() == 1
+
+
+def test_a_node_that_does_not_answer_is_asked_once_and_called_neither_fresh_nor_stale(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/", "/b/"])
+    Asked.sequences[LEFT] = 0
+    verify.verify("default")
+    row = batch.verifications.get(node=LEFT)
+    assert (row.status_code, row.stale, row.error) == (None, False, "frozen")
+    assert batch.verifications.filter(node=RIGHT).count() == 2
+
+
+def test_the_budget_bounds_the_requests_and_what_is_beyond_it_is_left_out_for_good(
+    queue: Queue, settings: Any, declare: Declare
+) -> None:
+    declare(settings.INVALIDATION["TIERS"], VERIFY_REQUESTS_PER_MINUTE=3)
+    older, newer = purge(queue, urls=["/a/"]), purge(queue, urls=["/b/"])
+    done = verify.verify("default")
+    assert (done.batches, done.left_out) == (1, 1)
+    assert newer.verifications.count() == 3
+    assert not older.verifications.exists()
+    assert verify.verify("default").left_out == 0
+
+
+def test_receivers_are_told(queue: Queue) -> None:
+    told: list[int] = []
+
+    def receive(*, verifications: list[Verification], **_: Any) -> None:
+        told.append(len(verifications))
+
+    verified.connect(receive)
+    purge(queue, urls=["/a/"])
+    verify.verify("default")
+    verified.disconnect(receive)
+    assert told == [3]
+
+
+def test_the_status_document_shows_the_proof(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    Asked.sequences[INNER] = batch.sequence
+    verify.verify("default")
+    proof = status.document(batch.events.get())["verifications"][0]
+    assert (proof["node"], proof["url"], proof["stale"]) == (INNER, f"{SITE}/a/", False)
+    assert proof["sequence"] == batch.sequence
+
+
+@pytest.mark.parametrize("kind", ["varnish", "nginx"])
+def test_a_copy_that_slipped_in_during_the_purge_is_found_on_a_real_cache_and_gone_after(
+    kind: str, behind: Behind, queue: Queue
+) -> None:
+    cached = behind(kind, middleware=NAIVE)
+    batch = race(cached, queue, {"urls": ["/page/"]}).batch
+    assert batch
+    rows = verify.check("default", batch, [f"{cached.site}/page/"])
+    assert [(row.cache_status, row.stale) for row in rows] == [("HIT", True)]
+    drain.drain()
+    queue.run()
+    again = verify.check("default", batch, [f"{cached.site}/page/"])
+    assert [(row.cache_status, row.stale) for row in again] == [("MISS", False)]
+    assert cached.get() == "version 2"
+
+
+@pytest.mark.parametrize("kind", ["varnish", "nginx"])
+def test_verification_warms_the_page(kind: str, behind: Behind, queue: Queue) -> None:
+    cached = behind(kind)
+    event = invalidation.invalidate(urls=["/page/"])
+    drain.drain()
+    queue.run()
+    event.refresh_from_db()
+    assert event.batch
+    for expected in ("MISS", "HIT"):
+        (row,) = verify.check("default", event.batch, [f"{cached.site}/page/"])
+        assert (row.cache_status, row.stale) == (expected, False)
+        assert (row.sequence or 0) >= (event.batch.sequence or 0) > 0
+    state.version = 2
+    assert cached.get() == "version 1", "the visitor gets the warm copy"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_purge_with_verify_fails_when_a_node_serves_an_old_copy(
+    queue: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(**_: Any) -> None:
+        drain.drain()
+        queue.run()
+
+    event_recorded.connect(work)
+    try:
+        Asked.sequences[RIGHT] = 1
+        with pytest.raises(CommandError, match="before the purge"):
+            call_command("purge", "--url", "/a/", "--wait", "5", "--verify")
+        assert "HIT" in capsys.readouterr().out
+        Asked.sequences[RIGHT] = None
+        call_command("purge", "--url", "/a/?fresh", "--wait", "5", "--verify")
+    finally:
+        event_recorded.disconnect(work)
+
+
+def test_verify_needs_wait() -> None:
+    with pytest.raises(CommandError, match="--wait"):
+        call_command("purge", "--url", "/a/", "--verify")
