@@ -50,12 +50,8 @@ class Product:
         reply: Reply = getattr(chosen, verb)(*items, **named)
         if not reply.accepted:
             return reply
-        return wait_for(lambda: _ended(chosen, reply.external_id), 5, "the job's end")
-
-
-def _ended(provider: Provider, job: str) -> Reply | None:
-    reply = provider.poll(job)
-    return None if reply.accepted else reply
+        wait_for(lambda: not chosen.poll(reply.external_id).accepted, 5, "the job's end")
+        return reply
 
 
 def _cloudflare() -> Product:
