@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from invalidation import conf
+from invalidation.exceptions import DeliveryError
 from invalidation.pipeline import graph
 from invalidation.pipeline.coalesce import coalesce
-from invalidation.pipeline.plan import Step, concerns
+from invalidation.pipeline.plan import Plan, Step, concerns
 from invalidation.pipeline.resolve import plan_targets
 from invalidation.providers.registry import provider_class
 from invalidation.values import Targets
@@ -32,6 +33,14 @@ def preview(targets: Targets, tiers: Collection[str] | None = None) -> list[Plan
     for name in graph.order(declared):
         if (tiers and name not in tiers) or not concerns(merged, provider_class(declared[name].provider)):
             continue
-        plan = plan_targets(merged, name)
+        plan = _planned(merged, name)
         rows += [PlannedTier(name, node, plan.steps, plan.decisions) for node in declared[name].nodes]
     return rows
+
+
+def _planned(targets: Targets, tier: str) -> Plan:
+    """The plan, or why there can't be one now; a worker would try again."""
+    try:
+        return plan_targets(targets, tier)
+    except DeliveryError as error:
+        return Plan(decisions=(f"can't be planned now: {error}",))

@@ -21,7 +21,7 @@ def planned(batch: Batch, tier: str) -> Plan:
     """Plan what `batch` means for `tier`, as things stand now.
 
     Raises:
-        TransientError: the tag index is needed and its Redis is away.
+        DeliveryError: the tag index is needed and its Redis is away, or the product must be asked what it can do.
     """
     settings = conf.settings()
     product = _product(tier)
@@ -41,7 +41,9 @@ def plan_targets(targets: Targets, tier: str) -> Plan:
 
 def _product(tier: str) -> Provider:
     """All nodes of a tier share their options, hence their abilities."""
-    return provider(tier, conf.settings().tiers[tier].nodes[0])
+    product = provider(tier, conf.settings().tiers[tier].nodes[0])
+    product.learn()
+    return product
 
 
 def _tagged(targets: Targets) -> frozenset[str]:
