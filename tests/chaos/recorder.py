@@ -1,0 +1,79 @@
+"""A stand-in for one node of a tier: answers every purge with the proof of its product, after writing it down."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: What the product says of itself, and what it was purged of when it counts.
+ANSWER = "HTTP/1.1 200 Purged\r\nX-Purged-By: {marker}\r\nX-Purge-Count: 1\r\nContent-Length: 0\r\n\r\n"
+
+
+def purged(method: str, target: str, headers: Mapping[str, str]) -> Iterator[str]:
+    """The tags or the URL that a request purges, marked with what they are; nothing for any other request."""
+    if method == "PURGE" and "xkey-purge" in headers:
+        yield from (f"tag {tag}" for tag in headers["xkey-purge"].split())
+    elif method == "PURGE":
+        yield f"url {headers['x-forwarded-proto']}://{headers['host']}{target}"
+
+
+class Recorder:
+    """One node, its log appended to a file with one system call per request."""
+
+    def __init__(self, marker: str, log: Path) -> None:
+        self.answer = ANSWER.format(marker=marker).encode()
+        self._file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection until it ends."""
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                self._record(head)
+                writer.write(self.answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def _record(self, head: str) -> None:
+        received_at = time.time()
+        request, *lines = head.strip().split("\r\n")
+        method, target, _version = request.split(" ", 2)
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        lines = [f"{received_at:.6f} {what}\n" for what in purged(method, target, headers)]
+        os.write(self._file, "".join(lines).encode())
+
+
+@dataclass(slots=True)
+class Record:
+    """What one node was asked to purge: of each tag and URL how often, and when last."""
+
+    times: dict[str, int] = field(default_factory=dict)
+    last_at: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, log: Path) -> Record:
+        """From the file that a recorder wrote."""
+        record = cls()
+        with log.open() as lines:
+            for line in lines:
+                at, what = line.rstrip("\n").split(" ", 1)
+                record.times[what] = record.times.get(what, 0) + 1
+                record.last_at[what] = max(record.last_at.get(what, 0.0), float(at))
+        return record
+
+
+async def main(port: int, marker: str, log: Path) -> None:
+    """Listen until killed."""
+    recorder = Recorder(marker, log)
+    server = await asyncio.start_server(recorder.serve, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))

@@ -1,0 +1,43 @@
+"""The fault injection in short: every promise holds while everything is killed, frozen and emptied."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.chaos.faults import KILLS, faults
+from tests.chaos.world import ROOT
+
+SERVERS = ("redis", "postgres", "web", "beat", "varnish", "nginx", "worker-threads", "worker-processes")
+
+
+def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.chaos", "--frozen-seconds", "3", "--frozen-times", "1", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_same_seed_gives_the_same_faults() -> None:
+    assert list(faults(7, 600, SERVERS)) == list(faults(7, 600, SERVERS))
+    assert list(faults(7, 600, SERVERS)) != list(faults(8, 600, SERVERS))
+
+
+def test_ten_minutes_hold_more_than_two_hundred_kills() -> None:
+    everything = [*SERVERS, "writer-1", "writer-2", "writer-3", "shield-1", "shield-2", "edge-1"]
+    assert sum(fault.act in KILLS for fault in faults(1, 600, everything)) > 220
+
+
+@pytest.mark.timeout(420)
+def test_no_committed_change_is_lost_and_nothing_rolled_back_is_purged() -> None:
+    run = chaos("--seconds", "20", "--writes-per-second", "30")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "every promise held" in run.stdout
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_the_naive_emitter_loses_changes() -> None:
+    run = chaos("--seconds", "60", "--emitter", "naive")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "purges of committed changes lost" in run.stdout
