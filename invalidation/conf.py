@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
@@ -28,6 +29,26 @@ class Tier:
 
     rebound_seconds: float | None = None
     """When to purge it again; None for the longest render plus the replica lag, 0 for never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRule:
+    """Headers for the responses of some views, where a view sets none itself."""
+
+    paths: tuple[str, ...] = ()
+    """Regular expressions for the path, such as `^/blog/`."""
+
+    views: tuple[str, ...] = ()
+    """Route names, such as `blog:post`."""
+
+    cache_control: str = ""
+    cdn_cache_control: str = ""
+    surrogate_control: str = ""
+    stale_while_revalidate: int | None = None
+    """Seconds for which a cache may show an expired copy while it fetches a new one."""
+
+    stale_if_error: int | None = None
+    """Seconds for which a cache may show an expired copy while the origin fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +160,12 @@ class Settings:
     verify_interval_seconds: float = 2.0
     """How often beat looks for batches to verify."""
 
+    policy: tuple[PolicyRule, ...] = ()
+    """Rules of CachePolicyMiddleware, the first that matches counts: `PATHS` or `VIEWS`, and the headers they get."""
+
+    release: str = ""
+    """Name of the deployed code; part of every ETag of `conditional`, because a new template makes a new page."""
+
     canary_interval_seconds: float = 300.0
     """How often beat puts a canary through every tier; 0 for only when asked."""
 
@@ -181,6 +208,24 @@ def _site(site: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
+def _rule(declared: Mapping[str, Any]) -> PolicyRule:
+    """One entry of POLICY."""
+    known = {rule.name.upper(): rule.name for rule in fields(PolicyRule)}
+    if unknown := set(declared) - set(known):
+        raise ImproperlyConfigured(f"INVALIDATION['POLICY'] has unknown names {sorted(unknown)}; use {sorted(known)}.")
+    if not declared.get("PATHS") and not declared.get("VIEWS"):
+        raise ImproperlyConfigured("Each rule of INVALIDATION['POLICY'] needs 'PATHS' or 'VIEWS', a list.")
+    values: dict[str, Any] = {
+        known[name]: tuple(value) if isinstance(value, list) else value for name, value in declared.items()
+    }
+    try:
+        for path in values.get("paths", ()):
+            re.compile(path)
+    except re.error as error:
+        raise ImproperlyConfigured(f"INVALIDATION['POLICY'] holds a path that is no pattern: {error}") from error
+    return PolicyRule(**values)
+
+
 def parse(declared: Mapping[str, Any]) -> Settings:
     """Turn the dictionary of the settings module into Settings.
 
@@ -197,6 +242,7 @@ def parse(declared: Mapping[str, Any]) -> Settings:
             raise ImproperlyConfigured(f"INVALIDATION[{name.upper()!r}] takes a number, not {value!r}.")
     values["tiers"] = {name: _tier(name, tier) for name, tier in values.get("tiers", {}).items()}
     values["sites"] = tuple(map(_site, values.get("sites", ())))
+    values["policy"] = tuple(map(_rule, values.get("policy", ())))
     values["databases"] = tuple(values.get("databases", ("default",)))
     return Settings(**values)
 

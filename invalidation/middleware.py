@@ -1,4 +1,4 @@
-"""Middleware: tags, sequence and the in-flight guard on every response that a shared cache may store."""
+"""Middleware: the policy of lifetimes; tags, sequence and the in-flight guard on what a shared cache may store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest, HttpResponseBase
 
 from invalidation import context
-from invalidation.http import canary, guard
+from invalidation.http import canary, guard, policy
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -43,4 +43,29 @@ class CacheTagMiddleware:
         with context.serving(request):
             response: HttpResponseBase = canary.respond(request) or await self.get_response(request)
         await sync_to_async(guard.end)(request, response, since)
+        return response
+
+
+class CachePolicyMiddleware:
+    """Place it directly inside CacheTagMiddleware, outside whatever may set a cookie or turn a 200 into a 304."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response: Any = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The response, or under ASGI its coroutine."""
+        if iscoroutinefunction(self):
+            return self._respond(request)
+        response: HttpResponseBase = self.get_response(request)
+        policy.apply(request, response)
+        return response
+
+    async def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase = await self.get_response(request)
+        await sync_to_async(policy.apply)(request, response)
         return response

@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, models
+from django.db import models
 
 from invalidation.caching import dependencies, fingerprint, tagged, transactions
 from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
@@ -49,8 +49,7 @@ def _cached(
     key: str | None = None,
     tags: Iterable[str],
 ) -> Any:
-    connection = connections[queryset.db]
-    if queryset.query.select_for_update or transactions.is_dirty(connection):
+    if queryset.query.select_for_update or transactions.any_dirty():
         return ask()
     try:
         sql, params = fingerprint.statement(queryset)
@@ -59,9 +58,6 @@ def _cached(
     named = tuple(tags)
     every = dependencies.tags_of(dependencies.models_read(queryset, sql), named=bool(named)).union(named)
     key = key or fingerprint.key_of(queryset, kind, sql, params)
-    if not transactions.sees_commits(connection):
-        value = tagged.get(key, tagged.ABSENT, tags=every)
-        return ask() if value is tagged.ABSENT else value
     return tagged.get_or_set(key, ask, timeout, tags=every)
 
 

@@ -112,7 +112,17 @@ class TaggedCache:
         if transactions.any_dirty():
             return compute()
         value = self._look(key, tagged).value(tagged)
-        return self._computed(key, compute, timeout, tagged) if value is ABSENT else value
+        if value is not ABSENT:
+            return value  # type: ignore[no-any-return]
+        return self._computed(key, compute, timeout, tagged) if transactions.all_see_commits() else compute()
+
+    def look(self, key: str, *, tags: Tags) -> tuple[Any, Stamps]:
+        """The value or ABSENT, and the stamps for a new one. One round trip where every tag has a version."""
+        tagged = names(tags)
+        if transactions.any_dirty():
+            return ABSENT, {}
+        seen = self._look(key, tagged)
+        return seen.value(tagged), self._created(tagged, seen.versions)
 
     def set(
         self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, *, tags: Tags = (), stamps: Stamps | None = None

@@ -10,6 +10,7 @@ get_many = default.get_many
 get_or_set = default.get_or_set
 set = default.set  # noqa: A001 (the name that Django's caches give it)
 stamps = default.stamps
+look = default.look
 invalidate = default.invalidate
 aget = default.aget
 aget_many = default.aget_many
@@ -29,6 +30,7 @@ __all__ = [
     "get_many",
     "get_or_set",
     "invalidate",
+    "look",
     "set",
     "stamps",
 ]

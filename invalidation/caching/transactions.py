@@ -78,6 +78,11 @@ def any_dirty() -> bool:
     return any(is_dirty(connection) for connection in connections.all(initialized_only=True))
 
 
+def all_see_commits() -> bool:
+    """Is what this thread reads from any database now as new as every invalidation that came before?"""
+    return all(sees_commits(connection) for connection in connections.all(initialized_only=True))
+
+
 def sees_commits(connection: BaseDatabaseWrapper) -> bool:
     """Is what a query reads now as new as every invalidation that came before?
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
-from django.core.cache.utils import make_template_fragment_key
 from django.urls import reverse
 
 import invalidation
 from project.blog.models import Author, Category, Post, Tag
 from project.blog.queries import summary_key
-
-SIDEBAR_KEYS = [make_template_fragment_key("sidebar")]
 
 
 @invalidation.register(Post)
@@ -41,7 +38,7 @@ class PostRules(invalidation.Rules):
         ]
 
     def keys(self, post: Post) -> list[str]:
-        """The summary that the page and the API share."""
+        """The summary that the page and the API share: its tag makes it stale, its key frees the memory at once."""
         return [summary_key(post)]
 
 
@@ -51,20 +48,12 @@ class CategoryRules(invalidation.Rules):
 
     track = ["slug"]
 
-    def keys(self, category: Category) -> list[str]:
-        """The sidebar."""
-        return SIDEBAR_KEYS
-
 
 @invalidation.register(Tag)
 class TagRules(invalidation.Rules):
     """A tag: named on its posts and in the sidebar of every page, which carry its tags."""
 
     track = ["slug"]
-
-    def keys(self, tag: Tag) -> list[str]:
-        """The sidebar."""
-        return SIDEBAR_KEYS
 
 
 @invalidation.register(Author)

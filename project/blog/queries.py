@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.core.cache import cache
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model
 
 import invalidation
+from invalidation.caching import CachedQuerySet, tagged
 from project.blog.models import Post
 
 WORDS_PER_MINUTE = 220
@@ -24,9 +24,9 @@ class Summary:
     reading_minutes: int
 
 
-def published() -> QuerySet[Post]:
+def published() -> CachedQuerySet[Post]:
     """Posts that the public sees, newest first, with everything that a list shows of them."""
-    posts: QuerySet[Post] = Post.objects.filter(status=Post.Status.PUBLISHED)
+    posts: CachedQuerySet[Post] = Post.objects.filter(status=Post.Status.PUBLISHED)
     return posts.select_related("category", "author").prefetch_related("tags")
 
 
@@ -42,7 +42,7 @@ def summary(post: Post) -> Summary:
         minutes = max(1, round(len(post.body.split()) / WORDS_PER_MINUTE))
         return asdict(Summary(post.title, post.excerpt, minutes))
 
-    return Summary(**cache.get_or_set(summary_key(post), made) or made())
+    return Summary(**tagged.get_or_set(summary_key(post), made, tags=[tag_of(post)]))
 
 
 def count_view(post: Post) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from project.settings import environment, logs, stores
+from project.settings.policy import POLICY
 from project.settings.tiers import tiers
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -36,6 +37,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Outside everything that may still add a cookie or a Vary, so that it judges the response that leaves.
     "invalidation.middleware.CacheTagMiddleware",
+    "invalidation.middleware.CachePolicyMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -85,6 +87,8 @@ INVALIDATION: dict[str, Any] = {
     ),
     "SITES": SITE_URLS,
     "REDIS_URL": FRESHNESS_REDIS_URL,
+    "POLICY": POLICY,
+    "RELEASE": environment.text("RELEASE"),
 }
 
 LOGIN_URL = "admin:login"

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from deploy.local.processes import wait_for
 from deploy.local.redis import Redis
+from invalidation.caching import tagged
 from project.blog.queries import summary_key
 from project.redis import PAUSE_SECONDS
 from project.settings import stores
@@ -38,7 +39,7 @@ def seconds_of(client: Client, path: str) -> float:
 
 def test_a_post_keeps_its_summary_in_redis(client: Client, blog: Blog, redis: Redis) -> None:
     client.get("/blog/night-trains/")
-    assert cache.get(summary_key(blog.published))["title"] == "Night trains"
+    assert tagged.get(summary_key(blog.published))["title"] == "Night trains"
 
 
 def test_a_frozen_redis_delays_one_page_and_no_further_one(
@@ -59,7 +60,7 @@ def test_redis_is_used_again_soon_after_it_returns(client: Client, blog: Blog, r
 
     def kept() -> object:
         client.get("/blog/night-trains/")
-        return cache.get(summary_key(blog.published))
+        return tagged.get(summary_key(blog.published))
 
     wait_for(kept, PAUSE_SECONDS + 3, "a value in Redis")
 
