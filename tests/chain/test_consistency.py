@@ -1,4 +1,4 @@
-"""Under load nothing is stale once its purge is complete; without guard, order and rebound the checker sees that it is."""
+"""Under load nothing is stale once its purge is complete; a naive purge leaves pages stale, and the checker sees it."""
 
 from __future__ import annotations
 

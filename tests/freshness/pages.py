@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -49,9 +49,10 @@ class State:
 
 
 state = State()
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 
-def _answered(response: HttpResponseBase) -> Any:
+def _answered(response: Response) -> Response:
     for name, value in state.headers.items():
         response.headers[name] = value
     return response

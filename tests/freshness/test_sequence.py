@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import redis
@@ -21,7 +22,8 @@ def _declared(declare: Declare) -> None:
 
 
 def verdict(client: redis.Redis, since: int, *tags: str, url: str = URL) -> Verdict:
-    return sequence.verdict(client.mget(sequence.watched_keys(tags, url)), since)
+    stamps: Any = client.mget(sequence.watched_keys(tags, url))
+    return sequence.verdict(stamps, since)
 
 
 def test_each_number_is_larger_than_the_one_before(freshness_redis: redis.Redis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ class Asked(Chain):
     sequences: ClassVar[dict[str, int | None]] = {}
     asked: ClassVar[list[tuple[str, str]]] = []
 
-    def fetch(self, url: str) -> Probe:
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
         self.asked.append((self.node, url.removeprefix(SITE)))
         if self.node in self.sequences and self.sequences[self.node] == 0:
             raise TransientError("frozen")
