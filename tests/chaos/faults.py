@@ -33,7 +33,7 @@ class Kind:
     seconds: tuple[float, float] = (0.3, 1.5)
 
 
-WRITERS = ("writer-1", "writer-2", "writer-3")
+WRITERS = ("writer-1", "writer-2", "writer-3", "writer-4", "writer-5")
 WORKERS = ("worker-threads", "worker-processes")
 STAND_INS = ("shield-1", "shield-2", "edge-1")
 
