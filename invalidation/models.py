@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db import models, router, transaction
 from django.utils import timezone
+from django.utils.functional import cached_property
 
-from invalidation.values import Lane
+from invalidation.values import Lane, Targets
 
 
 class EventStatus(models.TextChoices):
@@ -95,13 +96,16 @@ class Batch(models.Model):
                 name="invalidation_batch_rebound",
                 condition=models.Q(rebound_at__isnull=False, rebounded_at__isnull=True),
             ),
-            models.Index(
-                fields=["id"], name="invalidation_batch_verify", condition=models.Q(verified_at__isnull=True)
-            ),
+            models.Index(fields=["id"], name="invalidation_batch_verify", condition=models.Q(verified_at__isnull=True)),
         )
 
     def __str__(self) -> str:
         return f"batch {self.pk}"
+
+    @cached_property
+    def merged(self) -> Targets:
+        """`targets` as a value; thousands of them are validated once, not for every delivery that is announced."""
+        return Targets.from_document(self.targets)
 
 
 class Event(models.Model):

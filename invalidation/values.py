@@ -17,6 +17,8 @@ TAG_PATTERN = re.compile(r"[a-z0-9_.:-]{1,128}")
 #: "Specifying the objects to invalidate").
 MAX_URL_CHARACTERS = 4000
 #: Bytes that would end a request line or a header early.
+#: Most URLs are plain paths, and a backlog holds many; only the others are taken apart.
+PLAIN_PATH_PATTERN = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9_.~%/?=&+,-]{0,1000})?")
 CONTROL_PATTERN = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -67,6 +69,8 @@ def checked_tag(tag: str) -> str:
 
 def checked_url(url: str) -> str:
     """Return `url`: an absolute http(s) URL, or a path that stands for every configured site."""
+    if PLAIN_PATH_PATTERN.fullmatch(url):
+        return url
     parts = urlsplit(url)
     absolute = parts.scheme in ("http", "https") and parts.netloc
     if not absolute and (not url.startswith("/") or url.startswith("//")):
@@ -152,6 +156,8 @@ class Targets:
 def union(targets: Iterable[Targets]) -> Targets:
     """All of them as one, in time linear in their number."""
     every = tuple(targets)
+    if len(every) == 1:
+        return every[0]
     return Targets(
         frozenset().union(*(one.tags for one in every)),
         frozenset().union(*(one.urls for one in every)),

@@ -131,7 +131,7 @@ def _described(delivery: Delivery) -> dict[str, Any]:
         "tier": delivery.tier,
         "node": delivery.node,
         "delivery_pass": delivery.delivery_pass,
-        "purges": summary(Targets.from_document(batch.targets)),
+        "purges": summary(batch.merged),
     }
 
 

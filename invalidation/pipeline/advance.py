@@ -20,7 +20,9 @@ def hand_out(database: str, batch: Batch) -> None:
 
     Two workers that end inner deliveries at the same time may both announce an outer one: the lease admits one.
     """
-    rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk).select_related("batch"))
+    rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk).defer("steps", "decisions", "reply"))
+    for row in rows:
+        row.batch = batch
     ready = startable(rows)
     if ready:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=ready, wait_seconds=0.0)

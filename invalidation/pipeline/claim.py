@@ -88,7 +88,7 @@ def _take(database: str, events: Sequence[Event], batch: Batch) -> None:
 def deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delivery]:
     """One unsaved delivery per node of every tier that the batch concerns, innermost tiers first."""
     tiers = conf.settings().tiers
-    targets = Targets.from_document(batch.targets)
+    targets = batch.merged
     wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
     return [
         Delivery(batch=batch, tier=name, node=node, delivery_pass=delivery_pass)

@@ -25,7 +25,7 @@ def planned(batch: Batch, tier: str) -> Plan:
     """
     settings = conf.settings()
     product = _product(tier)
-    targets = Targets.from_document(batch.targets)
+    targets = batch.merged
     tagged = _tagged(targets) if wants_tagged(targets, product, batch.widening) else frozenset()
     wider, decisions = widen(targets, product, batch.widening, sites=settings.sites, tagged=tagged)
     found = plan_targets(wider, tier)

@@ -9,7 +9,6 @@ from invalidation.freshness import sequence
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch
 from invalidation.pipeline import sites
-from invalidation.values import Targets
 
 logger = structlog.get_logger(__name__)
 
@@ -30,6 +29,6 @@ def stamp(database: str, batch: Batch) -> None:
 
 def _names(batch: Batch) -> list[str]:
     """Tags and absolute URLs; a response can't ask for every prefix of its URL, so a prefix counts as everything."""
-    targets = Targets.from_document(batch.targets)
+    targets = batch.merged
     names = [*targets.tags, *sites.expand_known(targets.urls, conf.settings().sites)]
     return [*names, sequence.EVERYTHING] if targets.everything or targets.prefixes else names
