@@ -58,7 +58,7 @@ def as_instances(rules: Rules, rows: Sequence[Model], using: str) -> list[Model]
     found = [seen for row in rows if (seen := seen_as(rules.model, row)) is not None]
     if len(found) < len(rows):
         found += _children(rules.model, rows, using)
-    if rules.related and found:
+    if rules.related and len(found) > 1:
         prefetch_related_objects(found, *rules.related)
     return found
 

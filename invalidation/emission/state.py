@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Self
+from uuid import UUID
 
 from django.db import connections
 from django.db.models import Field, FileField, ForeignKey, Model
@@ -16,6 +19,9 @@ from invalidation.pipeline.hooks import on_commit
 
 #: Attribute of an instance that holds its remembered states.
 STATES = "_invalidation_states"
+
+#: Types whose values nobody can change in place.
+PLAIN = frozenset({str, int, bool, type(None), float, Decimal, datetime, date, time, timedelta, UUID})
 
 State = dict[str, Any]
 
@@ -87,7 +93,7 @@ def attribute_names(model: type[Model], names: Iterable[str]) -> frozenset[str]:
 def _kept(value: Any) -> Any:
     """The value, detached from what may change it in place (JSON, arrays, files)."""
     if isinstance(value, dict | list | set | bytearray):
-        return copy.deepcopy(value)
+        return copy.deepcopy(value) if value else type(value)()
     return value.name if isinstance(value, FieldFile) else value
 
 
@@ -102,9 +108,17 @@ def has_expressions(instance: Model) -> bool:
 
 
 def _read(instance: Model) -> State:
-    """The loaded columns; deferred ones and expressions are absent."""
-    names, values = _columns(type(instance)), instance.__dict__
-    return {name: _kept(value) for name, value in values.items() if name in names and not _is_expression(value)}
+    """The loaded columns; deferred ones and expressions are absent. Runs for every instance that is loaded."""
+    state: State = {}
+    values = instance.__dict__
+    for name in _columns(type(instance)):
+        if name in values:
+            value = values[name]
+            if type(value) in PLAIN:
+                state[name] = value
+            elif not _is_expression(value):
+                state[name] = _kept(value)
+    return state
 
 
 def remember(instance: Model, row: Model | None = None) -> None:
@@ -221,13 +235,6 @@ def changed(instance: Model, now: Model) -> set[str]:
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or bool(one == other)
-
-
-def previous(instance: Model, now: Model) -> Iterator[Model]:
-    """The instance as it was before the write under way; nothing if it was the same or isn't known."""
-    known, after = newest(instance), now.__dict__
-    if any(name not in after or not _same(after[name], value) for name, value in known.items()):
-        yield as_it_was(now, known)
 
 
 def as_it_was(instance: Model, state: State) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -27,5 +28,6 @@ def on_commit(connection: BaseDatabaseWrapper, hook: Callable[[], None]) -> None
     """
     connection.on_commit(hook)
     if connection.in_atomic_block and connection.savepoint_state:
-        _savepoints, function, robust = connection.run_on_commit[-1]
-        connection.run_on_commit[-1] = (SavepointsSoFar(connection.savepoint_state), function, robust)
+        entries: list[Any] = connection.run_on_commit
+        _savepoints, function, robust = entries[-1]
+        entries[-1] = (SavepointsSoFar(connection.savepoint_state), function, robust)

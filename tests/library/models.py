@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
@@ -96,7 +96,7 @@ class Document(models.Model):
 
     slug = models.SlugField()
 
-    objects: ClassVar[models.Manager[Document]] = InvalidatingManager()
+    objects: ClassVar[models.Manager[Any]] = InvalidatingManager()
 
     def get_absolute_url(self) -> str:
         return f"/documents/{self.slug}/"
