@@ -79,7 +79,12 @@ def test_cloudflares_client_understands_the_refusals(cloudflare: Product, cloudf
 
 def test_cloudflares_client_keeps_cache_rules(cloudflare: Product, cloudflare_client: CloudflareClient) -> None:
     phases, zone = cloudflare_client.rulesets.phases, cloudflare_vendor.ZONE_ID
-    rule: Any = {"action": "set_cache_settings", "expression": "true", "action_parameters": {"cache": True}, "ref": "mine"}
+    rule: Any = {
+        "action": "set_cache_settings",
+        "expression": "true",
+        "action_parameters": {"cache": True},
+        "ref": "mine",
+    }
     phases.update("http_request_cache_settings", zone_id=zone, rules=[rule])
     found = phases.get("http_request_cache_settings", zone_id=zone)
     assert [held.ref for held in found.rules] == ["mine"]

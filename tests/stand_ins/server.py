@@ -115,28 +115,29 @@ class _Handler(BaseHTTPRequestHandler):
         """The stand-ins keep a log of their own."""
 
 
+class _HTTPServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Server:
     """Serves an application on a port of 127.0.0.1; context manager."""
 
     def __init__(self, application: Application, port: int) -> None:
         self.port = port
-        handler = type("Handler", (_Handler,), {"application": application})
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler, bind_and_activate=False)
-        self._http.daemon_threads = True
-        self._http.request_queue_size = 128
-        self._http.allow_reuse_address = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._handler = type("Handler", (_Handler,), {"application": application})
+        self._http: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        self._http.server_bind()
-        self._http.server_activate()
-        self._thread.start()
+        self._http = _HTTPServer(("127.0.0.1", self.port), self._handler)
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        if self._http:
+            self._http.shutdown()
+            self._http.server_close()

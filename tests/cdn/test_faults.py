@@ -1,0 +1,52 @@
+"""Each injectable fault on each CDN ends in the right status, and nothing is lost."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from pytest_django import Settings
+
+from invalidation.models import Event
+from invalidation.pipeline import deliver
+from tests.cdn import faults
+from tests.cdn.faults import PRODUCTS, TROUBLES, Trouble
+from tests.cdn.pipeline import SITE, declare, purge, run_to_its_end
+from tests.cdn.products import PRODUCTS as MADE
+
+CELLS = [(name, trouble) for name in PRODUCTS for trouble in TROUBLES if trouble.only in ("", name)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("name", "trouble"), CELLS, ids=lambda value: getattr(value, "words", value))
+def test_a_fault_ends_in_the_right_status_with_nothing_lost(name: str, trouble: Trouble, settings: Settings) -> None:
+    product = MADE[name]()
+    product.options |= {"TIMEOUT_SECONDS": 0.5} | ({"TAGS": True} if name == "cloudfront" else {})
+    declare(settings, product)
+    with product.vendor as vendor:
+        vendor.copies.store(f"{SITE}/a/", "blog.post")
+        delivery = purge(tags=["blog.post"])
+        vendor.fail(trouble.kind, trouble.times, **trouble.details)
+        path = run_to_its_end(delivery)
+        assert tuple(path) == trouble.expected(name), delivery.error
+        purged = path[-1] == "purged"
+        assert (f"{SITE}/a/" in vendor.copies) is not purged
+        assert Event.objects.get().status == ("done" if purged else "dead")
+        assert purged or delivery.error
+
+
+def test_the_documentation_shows_the_fault_matrix() -> None:
+    assert faults.PAGE.read_text() == faults.page(), "run: python -m tests.cdn.faults"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pause_that_a_vendor_asks_for_is_kept(settings: Settings) -> None:
+    product = MADE["cloudflare"]()
+    declare(settings, product, BACKOFF_BASE_SECONDS=0.001)
+    with product.vendor as vendor:
+        delivery = purge(tags=["blog.post"])
+        vendor.fail("throttled", seconds=30)
+        deliver.deliver("default", delivery.pk)
+        delivery.refresh_from_db()
+        assert 25 < delivery.available_at.timestamp() - time.time() <= 30
+        assert delivery.attempts == 0
