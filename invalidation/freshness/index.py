@@ -60,8 +60,8 @@ return 1
 def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: int) -> None:
     """Queue the command that records a response which caches may keep for `shared_seconds`; its answer is 0 or 1.
 
-    0: the index is full, so that nobody could find the copies again. The script travels with each call: its 1.5 kB
-    cost less than the round trip by which a pipeline asks whether Redis knows its hash.
+    0: the index is full, so that nobody could find the copies again. The script travels with each call: its kilobyte
+    costs less than the round trip by which a pipeline asks whether Redis knows its hash.
     """
     settings = conf.settings()
     lifetime = max(settings.index_ttl_seconds, shared_seconds) + round(settings.longest_render_seconds)
