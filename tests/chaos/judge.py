@@ -132,7 +132,7 @@ def dead_letters() -> dict[tuple[str, str], frozenset[str]]:
     for event in dead:
         marks = {tag.partition(":")[2] for tag in event.targets.get("tags", ()) if tag.startswith("change:")}
         tokens.setdefault(event.batch_id, set()).update(marks)
-    for delivery in Delivery.objects.filter(status__in=DEAD_LETTERS, batch_id__in=tokens):
+    for delivery in Delivery.objects.filter(status__in=DEAD_LETTERS, batch_id__in=list(filter(None, tokens))):
         found.setdefault((delivery.tier, delivery.node), set()).update(tokens[delivery.batch_id])
     return {place: frozenset(marks) for place, marks in found.items()}
 

@@ -14,6 +14,8 @@ class Label(models.Model):
 
     name = models.CharField(max_length=20)
 
+    objects: ClassVar[models.Manager[Label]] = models.Manager()
+
     class Meta:
         app_label = "chaos"
 
@@ -52,6 +54,8 @@ class Change(models.Model):
     urls = models.JSONField(default=list)
     written_at = models.FloatField()
     """Seconds since 1970, just before the commit."""
+
+    objects: ClassVar[models.Manager[Change]] = models.Manager()
 
     class Meta:
         app_label = "chaos"

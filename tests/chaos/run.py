@@ -144,7 +144,7 @@ def _under_way(world: World) -> str:
 def _messages(world: World) -> int:
     """On the queue, or taken and not acknowledged: all that a baseline without an outbox can wait for."""
     client = redis.Redis(port=world.place.redis.port, socket_timeout=2)
-    return int(client.llen("invalidation.events")) + int(client.hlen("unacked"))  # type: ignore[arg-type]
+    return int(client.llen("invalidation.events")) + int(client.hlen("unacked"))
 
 
 def _changes() -> Counter[str]:
@@ -173,7 +173,7 @@ def _shown(node: str, path: str) -> str:
 
 
 def _rows() -> dict[str, int]:
-    counts = {}
+    counts: dict[str, int] = {}
     for model in (Event, Delivery):
         found = model.objects.values_list("status").annotate(Count("pk")).order_by("status")
         counts |= {f"{model._meta.verbose_name_plural} {status}": number for status, number in found}

@@ -95,7 +95,7 @@ class Strikes:
     def _freeze(self, fault: Fault) -> None:
         service = self.world.services[fault.victim]
         service.freeze()
-        self._later(fault, lambda: service.running and service.thaw())
+        self._later(fault, service.thaw)
 
     def _restart(self, fault: Fault) -> None:
         self.world.services[fault.victim].stop()
