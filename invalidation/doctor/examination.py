@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
@@ -63,7 +63,7 @@ def _tiers() -> Iterator[Finding]:
     for site in conf.settings().sites:
         behind = order.really_behind(patients, site)
         for one in patients:
-            for finding in _node(one, site, behind):
+            for finding in _node(one, site, order.inside(one, patients, behind)):
                 found.setdefault((finding.fault, finding.tier, finding.node), finding)
         sound = {one.tier for one in patients} - {finding.tier for finding in found.values()}
         for finding in order.wrong(conf.settings().tiers, behind, sound):
@@ -71,6 +71,6 @@ def _tiers() -> Iterator[Finding]:
     yield from found.values()
 
 
-def _node(one: Provider, site: str, behind: order.Behind) -> Iterator[Finding]:
-    with forgetting(Patient(one, site, tuple(behind[one]))) as patient:
+def _node(one: Provider, site: str, behind: Iterable[Provider]) -> Iterator[Finding]:
+    with forgetting(Patient(one, site, tuple(behind))) as patient:
         yield from node.examined(patient)

@@ -25,6 +25,13 @@ def really_behind(providers: Sequence[Provider], site: str) -> Behind:
     return {provider: sorted(holders, key=depth.__getitem__) for provider, holders in found.items()}
 
 
+def inside(provider: Provider, providers: Sequence[Provider], behind: Behind) -> Sequence[Provider]:
+    """The nodes really behind this one, before them those that are declared to be: a faulty one may not have shown."""
+    declared = graph.inner(conf.settings().tiers, provider.tier)
+    seen = behind[provider]
+    return [*(other for other in providers if other.tier in declared and other not in seen), *seen]
+
+
 def _holders(provider: Provider, providers: Sequence[Provider], site: str) -> list[Provider]:
     with suppress(DeliveryError), forgetting(Patient(provider, site)) as patient:
         url = patient.url(patient.canary())

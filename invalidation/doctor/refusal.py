@@ -12,13 +12,13 @@ from invalidation.exceptions import DeliveryError, TransientError, Unproven
 from invalidation.http.canary import REACHED
 
 #: How the shipped configurations word their refusals.
-WRONG_SECRET, WRONG_ADDRESS = "The secret is missing or wrong", "This address may not purge"
+REASONS = {"The secret is missing or wrong": Fault.SECRET, "This address may not purge": Fault.ADDRESS}
 REFUSALS = ("401", "403")
 
 
 def diagnosed(patient: Patient, url: str, held: Reading, error: DeliveryError) -> Finding:
     """The fault behind the error of a purge by URL."""
-    fault = _by_reply(error.reply)
+    fault = _by_reply(error.reply, type(patient.provider).__name__.lower())
     if fault is None and isinstance(error, Unproven):
         fault = Fault.PURGE_FORWARDED if _still(patient, url, held) else Fault.NO_MARKER
     if fault is None and _broke_off(error):
@@ -31,14 +31,16 @@ def found(patient: Patient, fault: Fault, detail: str = "") -> Finding:
     return Finding(fault, patient.provider.tier, patient.provider.node, detail)
 
 
-def _by_reply(reply: str) -> Fault | None:
+def _by_reply(reply: str, product: str) -> Fault | None:
+    """What the answer's own words tell; a refusal in the name of another product came from behind this one."""
     if REACHED in reply:
         return Fault.PURGE_FORWARDED
     if not reply.startswith(REFUSALS):
         return None
-    if WRONG_ADDRESS in reply:
-        return Fault.ADDRESS
-    return Fault.SECRET if WRONG_SECRET in reply else Fault.REFUSED
+    worded = next((fault for words, fault in REASONS.items() if words in reply), None)
+    if worded and f"{product}: " not in reply:
+        return Fault.PURGE_FORWARDED
+    return worded or Fault.REFUSED
 
 
 def _still(patient: Patient, url: str, held: Reading) -> bool:

@@ -43,7 +43,7 @@ class KeyWithDecodedPath(BrokenNginx):
 
 class KeyWithoutScheme(BrokenVarnish):
     changes = {
-        "hash_data(req.http.X-Forwarded-Proto);": 'if (req.method != "PURGE") { hash_data(req.http.X-Forwarded-Proto); }'
+        "hash_data(req.http.X-Forwarded-Proto);": 'if (req.method == "GET") { hash_data(req.http.X-Forwarded-Proto); }'
     }
 
 
@@ -120,7 +120,10 @@ class OpenVarnish(BrokenVarnish):
 class VarnishWithoutReasons(BrokenVarnish):
     """A site of somebody's own, which refuses without a word."""
 
-    changes = {"This address may not purge.": "Forbidden", "The secret is missing or wrong.": "Forbidden"}
+    changes = {
+        "varnish: This address may not purge.": "Forbidden",
+        "varnish: The secret is missing or wrong.": "Forbidden",
+    }
 
 
 class ForgetfulNginx(BrokenNginx):
