@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from tests.stand_ins.cloudflare_rules import Rulesets
 from tests.stand_ins.copies import Copy, tagged
-from tests.stand_ins.edge import Edge
+from tests.stand_ins.edge import GZIP, Edge
 from tests.stand_ins.limits import Bucket, Window
 from tests.stand_ins.server import Request, Response
 from tests.stand_ins.vendor import Vendor, parser, serve
@@ -149,7 +149,8 @@ def _doomed(verb: str, items: Sequence[Any]) -> Callable[[Copy], bool]:
     """Which copies a selector means. Prefixes and hosts mean both schemes; a URL's host is compared without case."""
     if verb == "files":
         wanted = {_file(item) for item in items}
-        return lambda copy: (copy.url, copy.variant) in wanted
+        # Encodings are copies of the same variant.
+        return lambda copy: (copy.url, copy.variant.removeprefix(GZIP)) in wanted
     if verb == "tags":
         return tagged(items)
     if verb == "hosts":

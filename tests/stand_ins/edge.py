@@ -20,6 +20,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", 
 CONCEALED = {"cache-tag", "cloudflare-cdn-cache-control"}
 STORED_STATUSES = {200, 203, 204, 300, 301, 308, 404, 410}
 TIMEOUT_SECONDS = 30
+GZIP = "gzip"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _url(request: Request) -> str:
 
 
 def _encoding(request: Request) -> str:
-    return "gzip" if "gzip" in request.headers.get("accept-encoding", "") else ""
+    return GZIP if GZIP in request.headers.get("accept-encoding", "") else ""
 
 
 def _tags(response: Response) -> list[str]:
