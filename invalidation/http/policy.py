@@ -107,10 +107,12 @@ def _vary(response: HttpResponseBase) -> list[str]:
 
 def _tidy_vary(request: HttpRequest, response: HttpResponseBase) -> None:
     """Each name once; a public page that varies by cookies is one that caches can hardly use."""
-    names = list({name.lower(): name for name in reversed(_vary(response))}.values())[::-1]
+    names: dict[str, str] = {}
+    for name in _vary(response):
+        names.setdefault(name.lower(), name)
     if names:
-        response.headers["Vary"] = ", ".join(names)
-    if "cookie" in map(str.lower, names) and cacheable.storable(request, response):
+        response.headers["Vary"] = ", ".join(names.values())
+    if "cookie" in names and cacheable.storable(request, response):
         route = request.resolver_match.view_name if request.resolver_match else request.path
         _warn_of_cookies(route)
 
