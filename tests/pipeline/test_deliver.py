@@ -88,11 +88,11 @@ def test_a_late_success_further_in_repeats_the_tiers_outside(purge: Purge, queue
 
 def test_a_tier_that_still_waits_is_not_repeated(purge: Purge, queue: Queue) -> None:
     Chain.nodes[LEFT].trouble = Chain.nodes[EDGE].trouble = fails(DOWN)
-    purge("/a/")
+    batch = purge("/a/")
     queue.run()
     Chain.nodes[LEFT].trouble = Chain.nodes[EDGE].trouble = None
-    sweep_later()
-    queue.run()
+    an_hour_later()
+    assert deliver.deliver("default", on(LEFT, batch).pk) is not None
     assert not Delivery.objects.filter(delivery_pass=Pass.REPEAT).exists()
 
 
