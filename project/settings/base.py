@@ -84,6 +84,9 @@ INVALIDATION: dict[str, Any] = {
         varnish=environment.words("VARNISH_NODES"),
         nginx=environment.words("NGINX_NODES"),
         secret=environment.text("PURGE_SECRET"),
+        cloudflare={
+            name: environment.text(f"CLOUDFLARE_{name}") for name in ("ZONE_ID", "API_TOKEN", "PLAN", "API_URL")
+        },
     ),
     "SITES": SITE_URLS,
     "REDIS_URL": FRESHNESS_REDIS_URL,
