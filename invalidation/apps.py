@@ -13,7 +13,7 @@ class InvalidationConfig(AppConfig):
 
     def ready(self) -> None:
         """Discover rules, then listen."""
-        from invalidation import checks  # noqa: F401 (registers the system checks)
+        from invalidation import checks, checks_deployment  # noqa: F401 (register the system checks)
         from invalidation.caching import transactions
         from invalidation.emission import receivers
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from invalidation.admin.base import ReadOnlyAdmin, duration, link
+from invalidation.admin.doctor import DoctorView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Delivery, Event
@@ -56,6 +57,7 @@ class EventAdmin(ReadOnlyAdmin):
         return [
             path("purge/", wrap(PurgeView(self)), name="invalidation_event_purge"),
             path("overview/", wrap(self.overview_view), name="invalidation_event_overview"),
+            path("doctor/", wrap(DoctorView(self)), name="invalidation_event_doctor"),
             *super().get_urls(),
         ]
 

@@ -1,0 +1,68 @@
+"""What `manage.py check --deploy` finds without asking anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+VARNISH = "invalidation.providers.varnish.Varnish"
+NGINX = "invalidation.providers.nginx.Nginx"
+SECRET = "a-secret-of-the-tests"
+
+
+def tier(provider: str, *fills_from: str, node: str = "http://127.0.0.1:1", **options: Any) -> dict[str, Any]:
+    return {
+        "PROVIDER": provider,
+        "NODES": [node],
+        "FILLS_FROM": list(fills_from),
+        "OPTIONS": {"SECRET": SECRET, **options},
+    }
+
+
+def found(settings: Settings, sites: tuple[str, ...] = ("https://example.com",), **tiers: Any) -> set[str]:
+    settings.INVALIDATION = {"TIERS": tiers, "SITES": list(sites), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    ids = {str(message.id) for message in run_checks(tags=["invalidation"], include_deployment_checks=True)}
+    return ids - {"invalidation.W002", "invalidation.W003"}
+
+
+def test_a_good_configuration_is_passed(settings: Settings) -> None:
+    assert found(settings, varnish=tier(VARNISH)) == set()
+
+
+def test_f23_a_soft_purge_of_an_inner_tier_is_refused(settings: Settings) -> None:
+    outer = tier(NGINX, "varnish", node="http://127.0.0.1:2")
+    assert found(settings, varnish=tier(VARNISH, SOFT=True), nginx=outer) == {"invalidation.E004"}
+
+
+def test_f23_a_soft_purge_of_the_outermost_tier_is_allowed(settings: Settings) -> None:
+    inner = tier(NGINX, node="http://127.0.0.1:2")
+    assert found(settings, nginx=inner, varnish=tier(VARNISH, "nginx", SOFT=True)) == set()
+
+
+def test_two_tiers_with_one_node_are_refused(settings: Settings) -> None:
+    assert found(settings, varnish=tier(VARNISH), nginx=tier(NGINX, "varnish")) == {"invalidation.E005"}
+
+
+def test_a_site_without_the_middleware_is_refused(settings: Settings) -> None:
+    settings.MIDDLEWARE = []
+    assert found(settings, varnish=tier(VARNISH)) == {"invalidation.E006"}
+
+
+def test_a_middleware_inside_the_sessions_is_named(settings: Settings) -> None:
+    settings.MIDDLEWARE = [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "invalidation.middleware.CacheTagMiddleware",
+    ]
+    assert found(settings, varnish=tier(VARNISH)) == {"invalidation.W004"}
+
+
+def test_a_short_secret_is_named(settings: Settings) -> None:
+    assert found(settings, varnish=tier(VARNISH, SECRET="short")) == {"invalidation.W005"}
+
+
+@pytest.mark.parametrize("site", ["http://example.com", "http://127.0.0.1:8000"])
+def test_a_site_without_https_is_named(settings: Settings, site: str) -> None:
+    assert found(settings, (site,), varnish=tier(VARNISH)) == {"invalidation.W006"}
