@@ -89,8 +89,8 @@ def test_a_deep_backlog_is_widened_reported_and_forgotten(
     store(120)
     assert backlog.levels() == {"bulk": "everything"}
     takedown = dirty("/illegal/", lane="takedown")
-    drain.drain()
-    queue.run()
+    while drain.drain().events:  # a turn ends early on a busy machine
+        queue.run()
     found = list(Batch.objects.filter(lane="bulk").order_by("id").values_list("widening", "event_count"))
     assert found[:2] == [("everything", 20), ("everything", 20)][: len(found[:2])]
     assert [widening for widening, _ in found] == sorted(
