@@ -65,9 +65,10 @@ def verify(database: str) -> Verified:
 
 
 def _due(database: str) -> QuerySet[Batch]:
+    """Both passes are over: a slow purge may outlast the rebound, and until then old copies are no news."""
     over = Q(rebounded_at__isnull=False) & (Q(rebound=None) | ~Q(rebound__status=BatchStatus.RUNNING))
-    never = Q(rebound_at=None) & ~Q(status=BatchStatus.RUNNING)
-    return Batch.objects.using(database).filter(over | never, verified_at=None)
+    never = Q(rebound_at=None)
+    return Batch.objects.using(database).filter(over | never, verified_at=None).exclude(status=BatchStatus.RUNNING)
 
 
 def _budget(database: str) -> int:

@@ -93,6 +93,12 @@ def test_nothing_is_verified_before_the_rebound_is_over(queue: Queue) -> None:
     assert verify.verify("default").batches == 0
 
 
+def test_nothing_is_verified_while_a_purge_outlasts_its_rebound(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    Batch.objects.filter(pk=batch.pk).update(status="running")
+    assert verify.verify("default").batches == 0
+
+
 def test_without_rebound_the_purge_itself_is_verified(queue: Queue, settings: Any, declare: Declare) -> None:
     tiers = settings.INVALIDATION["TIERS"]
     declare({name: {**tier, "REBOUND_SECONDS": 0} for name, tier in tiers.items()})

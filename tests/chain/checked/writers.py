@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -9,16 +10,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Count
 from structlog.contextvars import bound_contextvars
 
-from deploy.local.processes import wait_for
-from invalidation.models import Batch, Event, EventStatus
+from deploy.local.processes import ServiceFailed, wait_for
+from invalidation.models import Batch, Delivery, Event, EventStatus
 from project.blog.models import Post
 from tests.chain.checked.judge import Write
 
 #: Longest pause of an editor between two saves.
 PAUSE_SECONDS = 0.2
-SETTLE_SECONDS = 120
+SETTLE_SECONDS = 300
 
 
 def number_posts(count: int) -> dict[int, str]:
@@ -68,10 +70,29 @@ class Editors:
 
 
 def settle() -> None:
-    """Wait until every purge and every rebound is over."""
+    """Wait until every purge and every rebound is over; a failure tells what was still open."""
+    try:
+        _settled()
+    except ServiceFailed as failure:
+        failure.add_note(json.dumps(open_work(), indent=2, default=str))
+        raise
+
+
+def _settled() -> None:
     wait_for(lambda: not _open().exists(), SETTLE_SECONDS, "every purge to end")
     due = Batch.objects.filter(rebound_at__isnull=False, rebounded_at=None)
     wait_for(lambda: not due.exists() and not _running().exists(), SETTLE_SECONDS, "every rebound to end")
+
+
+def open_work() -> dict[str, Any]:
+    """What is not final yet, and what holds it up."""
+    deliveries = Delivery.objects.filter(batch__in=_running()).exclude(status="purged")
+    shown = deliveries.order_by("id").values("tier", "delivery_pass", "status", "attempts", "available_at", "error")
+    return {
+        "events": list(Event.objects.values_list("status").annotate(Count("id"))),
+        "deliveries": list(Delivery.objects.values_list("tier", "delivery_pass", "status").annotate(Count("id"))),
+        "oldest": list(shown[:10]),
+    }
 
 
 def _open() -> Any:
