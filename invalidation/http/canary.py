@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.core import signing
@@ -21,7 +22,7 @@ COPY_SECONDS = 60
 REACHED = "The application received"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Canary:
     """One page that never was before; its path carries everything that the application needs to render it."""
 
@@ -33,9 +34,9 @@ class Canary:
 
     nonce: str = field(default_factory=lambda: secrets.token_hex(6))
 
-    @property
+    @cached_property
     def path(self) -> str:
-        """Where the application answers it."""
+        """Where the application answers it; signed once, because another second gives another signature."""
         return f"{PATH}{signing.dumps(asdict(self), salt=SALT)}/"
 
     def tag(self, number: int) -> str:

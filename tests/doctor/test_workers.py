@@ -13,6 +13,9 @@ import pytest
 from deploy.local import Redis, Service, wait_for
 from tests.workers.site import ROOT, Site
 
+#: Half a dozen processes start here, one after the other.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
