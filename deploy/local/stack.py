@@ -20,12 +20,15 @@ from deploy.local import nginx, varnish
 from deploy.local.nginx import Nginx
 from deploy.local.processes import Service, ServiceFailed, free_port, wait_for
 from deploy.local.redis import Redis
-from deploy.local.templates import Value
+from deploy.local.templates import TAG_HEADERS, Value
 from deploy.local.varnish import Varnish
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 COMMAND_SECONDS = 120
+#: What the program that plays Cloudflare answers to.
+EDGE_ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
+EDGE_API_TOKEN = "cloudflare-token-of-the-tests"  # noqa: S105 (it opens nothing but a program on this machine)
 #: Processes that must not start before the tables and the static files are there.
 NEED_THE_DATABASE = ("web", "beat")
 #: What these write once they are ready; the others answer a request.
@@ -46,6 +49,10 @@ class Ports:
     nginx: int = field(default_factory=partial(_port, "NGINX_PORT"))
     flower: int = field(default_factory=partial(_port, "FLOWER_PORT"))
     redis: int = field(default_factory=partial(_port, "REDIS_PORT"))
+    edge: int = field(default_factory=lambda: int(os.environ.get("EDGE_PORT") or 0))
+    """Of the program that plays the CDN; 0 for none."""
+
+    edge_api: int = field(default_factory=free_port)
 
 
 def _installed(binary: Callable[[], str]) -> bool:
@@ -102,19 +109,40 @@ class Stack:
         self.redis = Redis(self.state_folder, port=self.ports.redis)
         self.varnish = self._varnish() if _installed(varnish.binary) else None
         self.nginx = self._nginx(nginx_options) if _installed(nginx.binary) else None
+        self.edge = self._edge() if self.ports.edge and self.nginx else None
         self.processes = self._processes()
         self._running = ExitStack()
 
     def _varnish(self) -> Varnish:
-        public_port = self.ports.nginx if _installed(nginx.binary) else self.ports.varnish
+        proxy_port = self.ports.nginx if _installed(nginx.binary) else self.ports.varnish
+        public_port = self.ports.edge or proxy_port
         backends = [f"127.0.0.1:{self.ports.web}"]
-        return Varnish(self.state_folder, backends, self.secret, port=self.ports.varnish, public_port=public_port)
+        return Varnish(
+            self.state_folder,
+            backends,
+            self.secret,
+            port=self.ports.varnish,
+            public_port=public_port,
+            options=self._hidden(),
+        )
 
     def _nginx(self, options: dict[str, Value] | None) -> Nginx:
         upstream = self.ports.varnish if self.varnish else self.ports.web
         # Any other name would be stored where no purge looks for it.
-        named: dict[str, Value] = {"server_names": "127.0.0.1", **(options or {})}
+        named: dict[str, Value] = {"server_names": "127.0.0.1", **self._hidden(), **(options or {})}
         return Nginx(self.state_folder, [f"127.0.0.1:{upstream}"], self.secret, port=self.ports.nginx, options=named)
+
+    def _hidden(self) -> dict[str, Value]:
+        """Tags are for the caches: what an edge further out reads is left for it to take away."""
+        return {"hidden_headers": [name for name in TAG_HEADERS if name != "Cache-Tag"]} if self.ports.edge else {}
+
+    def _edge(self) -> Service:
+        """The program that plays Cloudflare: its API, and an edge before Nginx."""
+        options = {"--port": self.ports.edge_api, "--edge-port": self.ports.edge, "--plan": "pro"}
+        command = [sys.executable, "-m", "tests.stand_ins.cloudflare", "--origin", _address(self.ports.nginx)]
+        command += [word for name, value in options.items() for word in (name, str(value))]
+        ready = partial(_answers, f"{_address(self.ports.edge_api)}/__control/log")
+        return Service("edge", self.state_folder, command, ready=ready, working_folder=ROOT)
 
     def _processes(self) -> dict[str, Service]:
         """One service for each line of the Procfile."""
@@ -146,6 +174,10 @@ class Stack:
             "SITE_URLS": self.site_url,
             "VARNISH_NODES": self.varnish.url if self.varnish else "",
             "NGINX_NODES": self.nginx.url if self.nginx else "",
+            "CLOUDFLARE_ZONE_ID": EDGE_ZONE_ID if self.edge else "",
+            "CLOUDFLARE_API_TOKEN": EDGE_API_TOKEN,
+            "CLOUDFLARE_PLAN": "pro",
+            "CLOUDFLARE_API_URL": _address(self.ports.edge_api),
             "PURGE_SECRET": self.secret,
             "ADMIN_USERNAME": self.username,
             "ADMIN_PASSWORD": self.password,
@@ -172,6 +204,8 @@ class Stack:
     @property
     def site_url(self) -> str:
         """The site as visitors see it: the outermost tier, whose address is the site's own name."""
+        if self.edge:
+            return _address(self.ports.edge)
         outermost = self.nginx or self.varnish
         return outermost.url if outermost else self.web_url
 
@@ -193,7 +227,7 @@ class Stack:
     @property
     def services(self) -> list[Service]:
         """Everything that runs, in the order of starting."""
-        tiers = [tier for tier in (self.varnish, self.nginx) if tier]
+        tiers: list[Service] = [tier for tier in (self.varnish, self.nginx, self.edge) if tier]
         return [self.redis, *self.processes.values(), *tiers]
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
