@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from deploy.local.guardian import Guardian
+from deploy.local.interrupts import held_back
 
 #: Below Linux' ephemeral range (32768 and up): no outgoing connection can take the port of a stopped server.
 PORTS = range(10_000, 32_000)
@@ -146,7 +147,8 @@ class Service:
         """Start without waiting; for several services at once."""
         self.state_folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
-        with self.log.open("ab") as log:
+        # A process that is interrupted between the birth of a server and its registration would leave it behind.
+        with held_back(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
                 stdin=subprocess.DEVNULL,
@@ -156,8 +158,8 @@ class Service:
                 cwd=self.working_folder,
                 start_new_session=True,
             )
-        _guardian.watch(self._process.pid)
-        _running.add(self)
+            _guardian.watch(self._process.pid)
+            _running.add(self)
         return self
 
     def wait_until_ready(self, seconds: float = 60) -> Self:

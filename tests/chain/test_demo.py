@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -39,14 +41,13 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Command lines of living processes that were started with a state folder below `folder`."""
+    """Command lines of living processes whose arguments or environment name the folder."""
     found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(folder).encode() in (process / "cmdline").read_bytes():
-                found.append((process / "cmdline").read_text())
-        except OSError:
-            continue
+    for process in set(Path("/proc").glob("[0-9]*")) - {Path(f"/proc/{os.getpid()}")}:
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if str(folder).encode() in command + (process / "environ").read_bytes():
+                found.append(command.replace(b"\0", b" ").decode())
     return found
 
 
