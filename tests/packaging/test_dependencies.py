@@ -26,16 +26,16 @@ def names(requirements: Iterable[str]) -> set[str]:
 
 
 def imported(folder: str) -> set[str]:
-    """Names of the distributions that a folder's modules import."""
+    """Names of the distributions that a folder's modules import; a benchmark fetches the rivals it compares."""
     modules = set()
-    for path in (ROOT / folder).rglob("*.py"):
+    for path in set((ROOT / folder).rglob("*.py")) - set((ROOT / "tests/benchmarks").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
     known = packages_distributions()
-    return names(known[module][0] for module in modules - OWN - sys.stdlib_module_names)
+    return names(known.get(module, [module])[0] for module in modules - OWN - sys.stdlib_module_names)
 
 
 @pytest.mark.parametrize("folder", ["invalidation", "workers"])
