@@ -20,7 +20,7 @@ from invalidation import conf, context
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
 from invalidation.values import Lane, Targets
-from workers.queues import EVENTS, tier_queue
+from workers.queues import EVENTS, PRIORITIES, tier_queue
 from workers.setup import VISIBILITY_SECONDS
 
 logger = structlog.get_logger(__name__)
@@ -30,8 +30,6 @@ MAX_NAMED = 20
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout is delivered again and again (kombu #337).
 MAX_COUNTDOWN_SECONDS = VISIBILITY_SECONDS / 2
-#: Redis' broker keeps a list per priority and serves 0 first, so that a takedown overtakes what already waits.
-PRIORITIES = {Lane.TAKEDOWN: 0, Lane.EDITORIAL: 3, Lane.BULK: 6}
 #: An examination that waited for longer is of no use to who asked for it.
 EXAMINATION_SECONDS = 60
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from kombu import Exchange, Queue
 
 from invalidation import conf
+from invalidation.values import Lane
 
 EXCHANGE = Exchange("invalidation", type="direct")
 EVENTS = "invalidation.events"
+#: Redis' broker keeps a list per priority and serves 0 first, so that a takedown overtakes what already waits.
+PRIORITIES = {Lane.TAKEDOWN: 0, Lane.EDITORIAL: 3, Lane.BULK: 6}
 
 
 def tier_queue(tier: str) -> str:

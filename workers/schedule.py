@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from invalidation.conf import Settings
+from invalidation.values import Lane
+from workers.queues import PRIORITIES
 
 HOUR_SECONDS = 3600
 #: Least time that a run may wait in a busy queue: with less, those of every second might all be dropped.
@@ -12,7 +14,11 @@ EXPIRY_SECONDS = 10.0
 
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Entries for `beat_schedule`; a run that waited for too long is dropped, because later ones serve."""
+    """Entries for `beat_schedule`; a run that waited for too long is dropped, because later ones serve.
+
+    Without a priority they would overtake everything else, and runs that take longer than their interval would leave
+    no worker to the deliveries.
+    """
     intervals = {
         "sweep": settings.sweep_interval_seconds,
         "rebound": settings.rebound_interval_seconds,
@@ -35,5 +41,5 @@ def _entry(name: str, seconds: float, **arguments: str) -> dict[str, Any]:
         "task": task,
         "schedule": seconds,
         "kwargs": arguments,
-        "options": {"expires": max(seconds, EXPIRY_SECONDS)},
+        "options": {"expires": max(seconds, EXPIRY_SECONDS), "priority": PRIORITIES[Lane.EDITORIAL]},
     }

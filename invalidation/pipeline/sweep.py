@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import DateTimeField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from invalidation import conf
@@ -15,10 +16,12 @@ from invalidation.pipeline.stamp import stamp
 from invalidation.pipeline.transitions import FINAL, WAITING
 from invalidation.signals import deliveries_ready, tell
 
-#: Deliveries and batches looked after per sweep; the rest is found by the next one.
-LIMIT = 1000
-#: An announcement of the sweep gets this many times the usual time to arrive, or a full queue would only grow.
+#: Deliveries and batches looked after per sweep, so that it takes about a second; the rest is found by the next one.
+LIMIT = 200
+#: An announcement of the sweep gets this many times the usual time to arrive, and each further one as long as the
+#: delivery has waited by then: a queue that is served slowly would otherwise grow by the sweep's own announcements.
 PATIENCE = 3
+LONGEST_PATIENCE = timedelta(minutes=5)
 
 
 def sweep(database: str) -> dict[str, int]:
@@ -53,9 +56,14 @@ def _idle_batches(database: str, now: datetime, idle_at: datetime) -> int:
 
 
 def _unattended(database: str, now: datetime) -> QuerySet[Delivery]:
-    """Those that no earlier sweep has just announced."""
+    """Those whose last announcement by a sweep has had the time to arrive."""
     patience = timedelta(seconds=PATIENCE * conf.settings().sweep_after_seconds)
-    return Delivery.objects.using(database).filter(Q(swept_at=None) | Q(swept_at__lt=now - patience))
+    due_at = Greatest("available_at", Coalesce("started_at", "available_at"))
+    rows = Delivery.objects.using(database).alias(
+        waited=F("swept_at") - due_at, since=Value(now, output_field=DateTimeField()) - F("swept_at")
+    )
+    patient = Q(since__gt=patience) & (Q(since__gte=F("waited")) | Q(since__gt=LONGEST_PATIENCE))
+    return rows.filter(Q(swept_at=None) | patient)
 
 
 def _looked_after(rows: QuerySet[Delivery], now: datetime) -> list[Delivery]:
