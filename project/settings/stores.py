@@ -23,7 +23,7 @@ def database(url: str) -> dict[str, Any]:
     declared: dict[str, Any] = dict(dj_database_url.parse(url))
     if declared["ENGINE"] == "django.db.backends.sqlite3":
         declared.setdefault("OPTIONS", {}).update(SQLITE_OPTIONS)
-        return declared
+    # Opening one takes longer than a whole delivery, even for SQLite: Django registers dozens of functions.
     return declared | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 

@@ -148,7 +148,7 @@ def post(db: None) -> Post:
     """A draft: not public, yet copies of an earlier state may be cached."""
     author = User.objects.create_user("ada")
     category = Category.objects.create(name="News", slug="news")
-    post = Post.objects.create(title="First", slug="first", body="…", category=category, author=author)
+    post: Post = Post.objects.create(title="First", slug="first", body="…", category=category, author=author)
     Event.objects.all().delete()
     return post
 
