@@ -112,8 +112,8 @@ def conditional(*, tags: Tags, vary: Iterable[str] = (), alias: str = "default")
     """Decorate a view whose public content depends on `tags` and on nothing else that changes.
 
     `tags` may be wider than the tags that the page carries, which stay as they are: those of the models, where the
-    object isn't known without a query. They may be a function of the view's arguments. `vary` names request headers that select a variant. Visitors
-    with a session or credentials get what the view gives, without validators.
+    object isn't known without a query. They may be a function of the view's arguments. `vary` names request headers
+    that select a variant. Visitors with a session or credentials get what the view gives, without validators.
     """
     condition = Conditional(tags, vary, alias)
 

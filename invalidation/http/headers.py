@@ -1,26 +1,68 @@
-"""Tag headers: each configured product reads its own name and separator, and keeps only so many bytes."""
+"""Tag headers: each configured product reads its own name and separator, and keeps only so much."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 from django.core.signals import setting_changed
 from django.http import HttpResponseBase
 
 from invalidation import conf
+from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
+
+#: RFC 9875: a structured list of strings. What every implementation keeps: 32 groups of 32 characters.
+GROUPS = "cache-groups"
+GROUPS_PER_RESPONSE, GROUP_CHARACTERS = 32, 32
+
+
+@dataclass(frozen=True, slots=True)
+class TagHeader:
+    """One header, within the limits of every product that reads it."""
+
+    name: str
+    separator: str
+    max_bytes: int
+    max_tags: int
+
+    def value(self, tags: Sequence[str]) -> str:
+        """The header's value; the tag alphabet needs no escaping."""
+        if self.name.lower() == GROUPS:
+            return ", ".join(f'"{tag}"' for tag in tags)
+        return self.separator.join(tags)
+
+    def fits(self, tags: Sequence[str]) -> bool:
+        """Does every product that reads it keep all of them?"""
+        if self.name.lower() == GROUPS and any(len(tag) > GROUP_CHARACTERS for tag in tags):
+            return False
+        return len(tags) <= self.max_tags and len(self.value(tags)) <= self.max_bytes
 
 
 @cache
-def formats() -> dict[str, tuple[str, int]]:
-    """Header name to separator and limit in bytes, for every configured tier that reads one."""
+def formats() -> tuple[TagHeader, ...]:
+    """The headers that some configured tier reads."""
     products = [provider(tier.name, tier.nodes[0]) for tier in conf.settings().tiers.values()]
-    return {
-        product.tag_header: (product.tag_separator, product.max_tag_header_bytes)
-        for product in products
-        if product.tag_header
-    }
+    reading = sorted((product for product in products if product.tag_header), key=_name)
+    return tuple(_combined(list(group)) for _, group in groupby(reading, key=_name))
+
+
+def _name(product: Provider) -> str:
+    return product.tag_header.lower()
+
+
+def _combined(products: Sequence[Provider]) -> TagHeader:
+    """Cloudflare and CloudFront read the same header, and keep different amounts of it."""
+    first = products[0]
+    most = min(product.max_tags_per_response for product in products)
+    return TagHeader(
+        first.tag_header,
+        first.tag_separator,
+        min(product.max_tag_header_bytes for product in products),
+        min(most, GROUPS_PER_RESPONSE) if _name(first) == GROUPS else most,
+    )
 
 
 def set_tag_headers(response: HttpResponseBase, tags: Iterable[str]) -> bool:
@@ -29,12 +71,10 @@ def set_tag_headers(response: HttpResponseBase, tags: Iterable[str]) -> bool:
     A product silently drops what is over its limit, and with it the page's way to be purged.
     """
     ordered = sorted(tags)
-    headers = {name: (separator.join(ordered), limit) for name, (separator, limit) in formats().items()}
-    if any(len(value) > limit for value, limit in headers.values()):
+    if not all(header.fits(ordered) for header in formats()):
         return False
-    for name, (value, _) in headers.items():
-        if value:
-            response.headers[name] = value
+    for header in formats() if ordered else ():
+        response.headers[header.name] = header.value(ordered)
     return True
 
 

@@ -97,6 +97,9 @@ class Provider(abc.ABC):
     max_tag_header_bytes: int = 7_500
     """Longest header that it keeps whole; a page with more is not cached at all."""
 
+    max_tags_per_response: int = 10_000
+    """Most tags that it keeps of one page; a page with more is not cached at all."""
+
     max_urls_per_call: int = 1
     """Largest list `purge_urls` may be handed."""
 

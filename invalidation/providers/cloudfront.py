@@ -36,8 +36,9 @@ class CloudFront(Provider):
     supports_everything = True
     tag_header = "Cache-Tag"
     tag_separator = ","
-    max_tag_header_bytes = 5_000
-    """Fifty tags are kept of a page ("Invalidate by tag"); at a hundred bytes each this is never more."""
+    max_tag_header_bytes = 12_850
+    max_tags_per_response = 50
+    """Fifty tags of at most 256 characters are kept of a page ("Invalidate by tag")."""
 
     max_urls_per_call = 150
     """What the account may send a second, so that one call never exceeds it (quotas, 2026)."""
