@@ -11,7 +11,7 @@ from django.db import OperationalError, connections
 
 from invalidation import conf
 from invalidation.models import Batch, Event, EventStatus
-from invalidation.pipeline import advance
+from invalidation.pipeline import advance, crowd
 from invalidation.pipeline.claim import Contended, claim
 from invalidation.pipeline.stamp import stamp
 from invalidation.signals import event_recorded, tell
@@ -63,7 +63,10 @@ def lanes(batches: int, lowest_every: int) -> Sequence[str]:
 
 
 def drain(database: str = "default", *, limit_batches: int = 1000) -> Drained:
-    """Claim and hand out until the outbox of `database` is empty, or the turn is over."""
+    """Claim and hand out until the outbox of `database` is empty, or the turn is over.
+
+    While workers can't keep up only takedowns are claimed, until the other events are old enough for the sweep.
+    """
     settings = conf.settings()
     started = time.monotonic()
     time.sleep(linger_seconds(started - pace.last_drained_at, settings.linger_milliseconds / 1000))
@@ -94,7 +97,7 @@ def _claim(database: str) -> Batch | None:
     """Claim, giving way to a drain that claims the same events at the same time."""
     for _ in range(CLAIM_TRIES):
         try:
-            batch = claim(database, lanes(pace.batches, conf.settings().lowest_lane_every))
+            batch = claim(database, _lanes(database))
         except Contended:
             pass
         except OperationalError as error:
@@ -105,6 +108,12 @@ def _claim(database: str) -> Batch | None:
             return batch
         time.sleep(random.uniform(0, CLAIM_PAUSE_SECONDS))  # noqa: S311
     raise OperationalError(f"Events in {database!r} are contended; the sweep will drain them.")
+
+
+def _lanes(database: str) -> Sequence[str]:
+    if crowd.holds(database):
+        return (Lane.TAKEDOWN,)
+    return lanes(pace.batches, conf.settings().lowest_lane_every)
 
 
 def _is_contention(database: str, error: OperationalError) -> bool:

@@ -38,10 +38,10 @@ WORKERS = ("worker-threads", "worker-processes")
 STAND_INS = ("shield-1", "shield-2", "edge-1")
 
 KINDS = (
-    Kind(Act.KILL, WRITERS, 22),
-    Kind(Act.KILL_CHILD, ("web",), 14),
+    Kind(Act.KILL, WRITERS, 24),
+    Kind(Act.KILL_CHILD, ("web",), 16),
     Kind(Act.KILL, ("web",), 3),
-    Kind(Act.KILL, WORKERS, 12),
+    Kind(Act.KILL, WORKERS, 8),
     Kind(Act.KILL_CHILD, ("worker-processes",), 8),
     Kind(Act.FREEZE, WORKERS, 2, (1.0, 6.0)),
     Kind(Act.KILL, ("beat",), 5),

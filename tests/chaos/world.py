@@ -21,7 +21,7 @@ from tests.chaos.place import DATABASE, Place
 
 ROOT = Path(__file__).resolve().parents[2]
 CELERY = ["-m", "celery", "-A", "project"]
-WORKER = [*CELERY, "worker", "--loglevel", "WARNING"]
+WORKER = [*CELERY, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
 #: As systemd's RestartSec.
 RESTART_SECONDS = 0.5
 START_SECONDS = 60
