@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 
 VIRTUAL_ENVIRONMENT=.venv
 STAMP=$VIRTUAL_ENVIRONMENT/requirements.sha256
-DEBIAN_PACKAGES="redis-server nginx libnginx-mod-http-cache-purge varnish varnish-modules postgresql"
-SERVICES="redis-server nginx varnish varnishncsa postgresql"
+DEBIAN_PACKAGES="redis-server nginx libnginx-mod-http-cache-purge varnish varnish-modules memcached postgresql"
+SERVICES="redis-server nginx varnish varnishncsa memcached postgresql"
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'setup: %s\n' "$*"; }
