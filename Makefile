@@ -18,7 +18,7 @@ up: setup ## the same stack in the foreground; ctrl-C stops it
 
 test: setup ## the whole suite on real servers
 	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(ARGS)
-	@test -n "$(ARGS)" || $(PYTHON) -m deploy.local.postgres $(PYTHON) -m pytest -m databases
+	@test -n "$(ARGS)" || $(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases
 
 lint: setup ## ruff, mypy, import-linter
 	@$(PYTHON) -m ruff check .

@@ -62,15 +62,13 @@ def check_tables(*, databases: Sequence[str] | None = None, **_: Any) -> list[Ch
 
 
 def _blind_tables(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
-    watched = installed(connection)
-    for model in registry.registered():
-        if not model._meta.proxy and model._meta.db_table not in watched:
-            yield checks.Info(
-                f"Raw SQL on {model._meta.db_table} ({connection.alias}) invalidates nothing.",
-                hint="Install invalidation.triggers.InstallTrigger (PostgreSQL), or call invalidation.invalidate().",
-                obj=model,
-                id="invalidation.I001",
-            )
+    tables = {model._meta.db_table for model in registry.registered() if not model._meta.proxy}
+    if blind := tables - installed(connection):
+        yield checks.Info(
+            f"Raw SQL on these tables of {connection.alias!r} invalidates nothing: {', '.join(sorted(blind))}.",
+            hint="Install invalidation.triggers.InstallTrigger (PostgreSQL), or call invalidation.invalidate().",
+            id="invalidation.I001",
+        )
 
 
 def _blind_managers() -> Iterator[CheckMessage]:

@@ -6,8 +6,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,13 +100,3 @@ class Postgres(Service):
         """Does it accept connections?"""
         access = ["--host=127.0.0.1", f"--port={self.port}", f"--username={self.user}", "--dbname=postgres", "--quiet"]
         return subprocess.run([binary("pg_isready"), *access], check=False).returncode == 0
-
-
-def run_with(command: Sequence[str]) -> int:
-    """Run `command` with DATABASE_URL naming a cluster that lives as long as it does; its exit code."""
-    with tempfile.TemporaryDirectory() as folder, Postgres(Path(folder)) as server:
-        return subprocess.run(command, check=False, env={**os.environ, "DATABASE_URL": server.url()}).returncode
-
-
-if __name__ == "__main__":  # python -m deploy.local.postgres pytest -m databases
-    sys.exit(run_with(sys.argv[1:]))

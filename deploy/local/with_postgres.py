@@ -1,0 +1,22 @@
+"""Runs a command with DATABASE_URL naming a PostgreSQL cluster of its own: `python -m … pytest -m databases`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.postgres import Postgres
+
+
+def run(command: Sequence[str]) -> int:
+    """The command's exit code; the cluster lives as long as it does."""
+    with tempfile.TemporaryDirectory() as folder, Postgres(Path(folder)) as server:
+        return subprocess.run(command, check=False, env={**os.environ, "DATABASE_URL": server.url()}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
