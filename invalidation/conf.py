@@ -169,6 +169,12 @@ class Settings:
     canary_interval_seconds: float = 300.0
     """How often beat puts a canary through every tier; 0 for only when asked."""
 
+    monitor_varnish: tuple[str, ...] = ()
+    """Varnish instances on this machine, as varnishd's -n names them, whose counters `cache_monitor` reads."""
+
+    monitor_nginx: tuple[str, ...] = ()
+    """Addresses that answer with Nginx' stub_status, which `cache_monitor` reads."""
+
     def rebound_delay_seconds(self, names: Iterable[str]) -> float:
         """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all."""
         default = self.longest_render_seconds + self.replica_lag_seconds
@@ -243,6 +249,8 @@ def parse(declared: Mapping[str, Any]) -> Settings:
     values["tiers"] = {name: _tier(name, tier) for name, tier in values.get("tiers", {}).items()}
     values["sites"] = tuple(map(_site, values.get("sites", ())))
     values["policy"] = tuple(map(_rule, values.get("policy", ())))
+    for name in ("monitor_varnish", "monitor_nginx"):
+        values[name] = tuple(values.get(name, ()))
     values["databases"] = tuple(values.get("databases", ("default",)))
     return Settings(**values)
 

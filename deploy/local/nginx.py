@@ -22,6 +22,7 @@ UNUSED = [
     "tls_certificate",
     "tls_key",
     "hsts_seconds",
+    "status_path",
 ]
 
 

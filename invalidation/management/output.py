@@ -23,6 +23,8 @@ COLOURS = {
     "rejected": "red",
     "failed": "yellow",
     "deferred": "yellow",
+    "healthy": "green",
+    "unhealthy": "red",
 }
 
 

@@ -1,0 +1,35 @@
+"""Reads how the sequence and the tag index stand."""
+
+from __future__ import annotations
+
+import redis
+
+from invalidation import conf
+from invalidation.freshness import index, sequence
+from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.monitor.report import Freshness
+
+
+def freshness() -> Freshness:
+    """The state of the freshness Redis; not configured is no problem."""
+    server = patient_client()
+    if server is None:
+        return Freshness(is_configured=False)
+    try:
+        return _read(server)
+    except UNAVAILABLE as error:
+        return Freshness(is_configured=True, problems=[f"does not answer: {type(error).__name__}"])
+
+
+def _read(server: redis.Redis) -> Freshness:
+    pipeline = server.pipeline(transaction=False)
+    pipeline.get(sequence.SEQUENCE_KEY)
+    pipeline.zcard(index.ALL_KEY)
+    pipeline.info("memory")
+    newest, urls, memory = pipeline.execute()
+    policy, limit = str(memory["maxmemory_policy"]), conf.settings().index_max_urls
+    problems = [f"evicts ({policy}): stamps may be lost"] if memory["maxmemory"] and policy != "noeviction" else []
+    if urls >= limit:
+        problems.append("the tag index is full: new pages are kept for a short time only")
+    age = None if newest is None else max(0.0, (sequence.by_clock() - int(newest)) / 1_000_000)
+    return Freshness(True, newest and int(newest), age, urls, limit, policy, problems)

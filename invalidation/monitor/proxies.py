@@ -1,0 +1,62 @@
+"""Reads the counters of Varnish (varnishstat) and Nginx (stub_status), where the settings name them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from invalidation.monitor.report import Proxy
+
+TIMEOUT_SECONDS = 5.0
+#: https://nginx.org/en/docs/http/ngx_http_stub_status_module.html
+STATUS = re.compile(r"Active connections: (\d+)\s+server accepts handled requests\s+\d+ \d+ (\d+)")
+
+
+def varnish(instance: str) -> Proxy:
+    """`instance` is what varnishd was given as -n; empty for its default."""
+    try:
+        counters = _varnish_counters(instance)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        return Proxy("varnish", instance, problems=[f"varnishstat tells nothing: {type(error).__name__}"])
+    return Proxy(
+        "varnish",
+        instance,
+        requests=counters.get("MAIN.client_req"),
+        hits=counters.get("MAIN.cache_hit"),
+        misses=counters.get("MAIN.cache_miss"),
+        connections=counters.get("MAIN.sess_conn"),
+        entries=counters.get("MAIN.n_object"),
+        evictions=counters.get("MAIN.n_lru_nuked"),
+        problems=[] if "MAIN.uptime" in counters else ["its child process does not run"],
+    )
+
+
+def _varnish_counters(instance: str) -> Mapping[str, int]:
+    program = shutil.which("varnishstat") or "/usr/bin/varnishstat"
+    where = ["-n", instance] if instance else []
+    answer = subprocess.run(
+        [program, *where, "-j", "-t", "1"], capture_output=True, check=True, timeout=TIMEOUT_SECONDS, text=True
+    )
+    document: dict[str, Any] = json.loads(answer.stdout)
+    # Varnish 6.5 moved the counters below a name of their own.
+    counters = document.get("counters", document)
+    return {name: int(one["value"]) for name, one in counters.items() if isinstance(one, dict)}
+
+
+def nginx(url: str) -> Proxy:
+    """`url` answers with stub_status, which knows requests and connections but nothing of the cache."""
+    try:
+        with requests.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False) as answer:
+            found = STATUS.search(answer.text) if answer.ok else None
+    except requests.RequestException as error:
+        return Proxy("nginx", url, problems=[f"does not answer: {type(error).__name__}"])
+    if found is None:
+        return Proxy("nginx", url, problems=["answers, but not with stub_status"])
+    connections, answered = map(int, found.groups())
+    return Proxy("nginx", url, requests=answered, connections=connections)
