@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS"}
+TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS", "SITES"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class Tier:
 
     rebound_seconds: float | None = None
     """When to purge it again; None for the longest render plus the replica lag, 0 for never."""
+
+    sites: tuple[str, ...] = ()
+    """Those of the sites that it serves, so that it is purged for no other; empty for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,27 @@ class Settings:
 
     backlog_everything_depth: int = 500_000
     """Pending events of a lane above which products that can be emptied are emptied."""
+
+    plan_calls_limit: int = 20_000
+    """Most calls to one node for one batch; a longer plan is widened to tags, prefixes, everything; 0 for any."""
+
+    plan_price_limit_usd: float = 25.0
+    """Most US dollars that one batch may cost at one node; a dearer plan is widened in the same way; 0 for any."""
+
+    wide_share: float = 0.25
+    """A purge by hand of more than this share of the known URLs is asked to be confirmed; 1 for never."""
+
+    wide_urls: int = 1_000
+    """The same applies only above so many URLs."""
+
+    language_prefixes: tuple[str, ...] = ()
+    """First folders such as `de`: a path stands for the page in each of these languages, and for the one without."""
+
+    trailing_slash_twins: bool = False
+    """Does a path stand for the one with and the one without a slash at its end?"""
+
+    query_variants: tuple[str, ...] = ()
+    """Query strings such as `print=1`: a path without a query stands for itself with each of these too."""
 
     linger_milliseconds: int = 20
     """How long a drain waits for more when events arrive fast."""
@@ -169,6 +193,10 @@ class Settings:
     canary_interval_seconds: float = 300.0
     """How often beat puts a canary through every tier; 0 for only when asked."""
 
+    def sites_of(self, tier: str) -> tuple[str, ...]:
+        """The sites that the tier serves."""
+        return self.tiers[tier].sites or self.sites
+
     monitor_varnish: tuple[str, ...] = ()
     """Varnish instances on this machine, as varnishd's -n names them, whose counters `cache_monitor` reads."""
 
@@ -201,7 +229,15 @@ def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
         nodes=nodes,
         options=dict(declared.get("OPTIONS", {})),
         rebound_seconds=rebound,
+        sites=tuple(map(_site, _texts(f"TIERS'][{name!r}]['SITES", declared.get("SITES", ())))),
     )
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    """A list of strings; a lone string would be taken for its letters."""
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value for value in values):
+        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a list of strings, not {values!r}.")
+    return tuple(values)
 
 
 def _site(site: str) -> str:
@@ -252,7 +288,13 @@ def parse(declared: Mapping[str, Any]) -> Settings:
     for name in ("monitor_varnish", "monitor_nginx"):
         values[name] = tuple(values.get(name, ()))
     values["databases"] = tuple(values.get("databases", ("default",)))
-    return Settings(**values)
+    for name in ("language_prefixes", "query_variants"):
+        values[name] = _texts(name.upper(), values.get(name, ()))
+    settings = Settings(**values)
+    for tier in settings.tiers.values():
+        if foreign := sorted(set(tier.sites) - set(settings.sites)):
+            raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{tier.name!r}]['SITES'] names {foreign}, SITES doesn't.")
+    return settings
 
 
 @cache

@@ -63,12 +63,17 @@ def show_plan(stream: OutputWrapper, plan: Iterable[PlannedTier], style: str) ->
     if style == "json":
         print_json(stream, {"dry_run": True, "tiers": documents})
         return
-    columns = ("tier", "node", "calls", "decisions")
-    rows = [[*list(document.values())[:3], "\n".join(document["decisions"])] for document in documents]
+    columns = ("tier", "node", "calls", "price at most", "decisions")
+    rows = [[*_calls(document), "\n".join(document["decisions"])] for document in documents]
     print_table(stream, "Plan (dry run: nothing is purged)", columns, rows)
+
+
+def _calls(document: Mapping[str, Any]) -> Sequence[Any]:
+    price = f"${document['price_usd']:.3f}" if document["price_usd"] else ""
+    return document["tier"], document["node"], document["calls"], price
 
 
 def plan_document(planned: PlannedTier) -> dict[str, Any]:
     """JSON form of the plan for one tier node."""
-    steps = list(planned.steps)
-    return {"tier": planned.tier, "node": planned.node, "calls": len(steps), "decisions": list(planned.decisions)}
+    named = {"tier": planned.tier, "node": planned.node, "calls": len(planned.steps)}
+    return named | {"price_usd": round(planned.price_usd, 3), "decisions": list(planned.decisions)}

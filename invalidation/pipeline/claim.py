@@ -13,6 +13,7 @@ from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
 from invalidation.pipeline import backlog, graph
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.plan import concerns
+from invalidation.pipeline.variants import Variants, spread
 from invalidation.providers.registry import provider_class
 from invalidation.values import Lane, Targets
 
@@ -52,7 +53,7 @@ def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> 
     batch = Batch.objects.using(database).create(
         lane=events[0].lane,
         tiers=events[0].tiers,
-        targets=coalesce(fitting).document(),
+        targets=batched(fitting).document(),
         event_count=len(events),
         backlog=waiting.depth,
         widening=waiting.widening,
@@ -64,6 +65,14 @@ def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> 
         batch.rebound_at = batch.created_at + timedelta(seconds=delay_seconds)
         batch.save(update_fields=["rebound_at"])
     return batch
+
+
+def batched(many: Sequence[Targets]) -> Targets:
+    """Their targets as one batch has them: merged, and with the declared variants of their URLs."""
+    settings = conf.settings()
+    declared = Variants(settings.language_prefixes, settings.trailing_slash_twins, settings.query_variants)
+    merged = coalesce(many)
+    return coalesce([spread(merged, declared)]) if declared else merged
 
 
 def _fitting(many: Sequence[Targets]) -> list[Targets]:

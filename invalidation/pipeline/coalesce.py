@@ -16,10 +16,14 @@ def coalesce(many: Iterable[Targets]) -> Targets:
     merged = _union(list(many))
     if merged.everything:
         return Targets(keys=merged.keys, everything=True)
-    prefixes = _outermost(merged.prefixes)
+    prefixes = outermost(merged.prefixes)
+    return Targets(merged.tags, uncovered(merged.urls, prefixes), prefixes, merged.keys)
+
+
+def uncovered(urls: frozenset[str], prefixes: frozenset[str]) -> frozenset[str]:
+    """The URLs that lie below none of the prefixes."""
     below = tuple(prefixes)
-    urls = frozenset(url for url in merged.urls if not url.startswith(below))
-    return Targets(merged.tags, urls, prefixes, merged.keys)
+    return frozenset(url for url in urls if not url.startswith(below)) if below else urls
 
 
 def _union(many: Sequence[Targets]) -> Targets:
@@ -33,8 +37,8 @@ def _union(many: Sequence[Targets]) -> Targets:
     )
 
 
-def _outermost(prefixes: frozenset[str]) -> frozenset[str]:
-    """In sorted order a covering prefix stands directly before what it covers."""
+def outermost(prefixes: frozenset[str]) -> frozenset[str]:
+    """Those that lie below no other: in sorted order a covering prefix stands directly before what it covers."""
     kept: list[str] = []
     for prefix in sorted(prefixes):
         if not kept or not prefix.startswith(kept[-1]):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from invalidation.exceptions import InvalidTarget
+from invalidation.pipeline.coalesce import outermost, uncovered
 from invalidation.pipeline.sites import expand
 from invalidation.providers.base import Provider
 from invalidation.values import CacheKey, Targets
@@ -48,6 +50,25 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     decisions: tuple[str, ...] = field(default=())
+    price_usd: float = 0.0
+    """What the vendor may charge for it at most, in US dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one plan may take at one node."""
+
+    calls: float = inf
+    price_usd: float = inf
+
+    def allow(self, plan: Plan) -> bool:
+        """Does the plan stay within both?"""
+        return len(plan.steps) <= self.calls and plan.price_usd <= self.price_usd
+
+
+def price_usd(steps: Iterable[Step], provider: Product) -> float:
+    """Most that these calls cost; emptying counts as one item."""
+    return provider.price_per_item_usd * sum(len(step.items) or 1 for step in steps)
 
 
 def concerns(targets: Targets, provider: Product) -> bool:
@@ -71,22 +92,30 @@ def unresolved(targets: Targets, provider: Product) -> Targets:
 def plan(targets: Targets, provider: Product, sites: Sequence[str], resolution: Resolution) -> Plan:
     """The fewest calls that remove every copy of `targets` which this product may hold.
 
-    `resolution` answers `unresolved(targets, provider)`.
+    `sites` are those that the tier serves; `resolution` answers `unresolved(targets, provider)`.
     """
-    if targets.everything and provider.supports_everything:
-        return Plan((Step("purge_everything"), *_chunks("purge_keys", _keys(targets, provider), _by_count(1000))))
     urls, foreign = _expanded(targets.urls, sites)
     prefixes, foreign_prefixes = _expanded(targets.prefixes, sites)
-    steps: list[Step] = []
+    if targets.everything and provider.supports_everything:
+        steps = [Step("purge_everything"), *_chunks("purge_keys", _keys(targets, provider), _by_count(1000))]
+        return Plan(tuple(steps), price_usd=price_usd(steps, provider))
+    steps = list(_steps(targets, urls | resolution.urls, prefixes, provider))
+    decisions = tuple(_decisions(resolution, foreign | foreign_prefixes))
+    return Plan(tuple(steps), decisions, price_usd(steps, provider))
+
+
+def _steps(targets: Targets, urls: frozenset[str], prefixes: frozenset[str], provider: Product) -> Iterator[Step]:
+    """Tags, keys, prefixes, then the URLs that no prefix covers."""
     if provider.supports_tags or not provider.holds_responses:
         fits = _by_size(provider.max_tags_per_call, provider.max_tag_bytes_per_call)
-        steps += _chunks("purge_tags", sorted(targets.tags), fits)
-    steps += _chunks("purge_keys", _keys(targets, provider), _by_count(provider.max_keys_per_call))
+        yield from _chunks("purge_tags", sorted(targets.tags), fits)
+    yield from _chunks("purge_keys", _keys(targets, provider), _by_count(provider.max_keys_per_call))
     if provider.holds_responses:
         if provider.supports_prefixes:
-            steps += _chunks("purge_prefixes", sorted(prefixes), _by_count(provider.max_prefixes_per_call))
-        steps += _chunks("purge_urls", sorted(urls | resolution.urls), _by_count(provider.max_urls_per_call))
-    return Plan(tuple(steps), tuple(_decisions(resolution, foreign | foreign_prefixes)))
+            prefixes = outermost(prefixes)
+            urls = uncovered(urls, prefixes)
+            yield from _chunks("purge_prefixes", sorted(prefixes), _by_count(provider.max_prefixes_per_call))
+        yield from _chunks("purge_urls", sorted(urls), _by_count(provider.max_urls_per_call))
 
 
 def _keys(targets: Targets, provider: Product) -> list[CacheKey]:
@@ -107,7 +136,7 @@ def _expanded(urls: Iterable[str], sites: Sequence[str]) -> tuple[frozenset[str]
 
 def _decisions(resolution: Resolution, foreign: frozenset[str]) -> Iterator[str]:
     if foreign:
-        yield f"left out {len(foreign)} URLs on no configured site, such as {min(foreign)}"
+        yield f"left out {len(foreign)} URLs on no site of this tier, such as {min(foreign)}"
     yield from resolution.decisions
 
 

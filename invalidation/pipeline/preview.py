@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from invalidation import conf
 from invalidation.exceptions import DeliveryError
 from invalidation.pipeline import graph
-from invalidation.pipeline.coalesce import coalesce
+from invalidation.pipeline.claim import batched
 from invalidation.pipeline.plan import Plan, Step, concerns
 from invalidation.pipeline.resolve import plan_targets
 from invalidation.providers.registry import provider_class
@@ -23,18 +23,20 @@ class PlannedTier:
     node: str
     steps: tuple[Step, ...]
     decisions: tuple[str, ...]
+    price_usd: float
+    """Most that they cost."""
 
 
 def preview(targets: Targets, tiers: Collection[str] | None = None) -> list[PlannedTier]:
     """Plan without recording anything, innermost tiers first; `tiers` None means all."""
     declared = conf.settings().tiers
-    merged = coalesce([targets])
+    merged = batched([targets])
     rows: list[PlannedTier] = []
     for name in graph.order(declared):
         if (tiers and name not in tiers) or not concerns(merged, provider_class(declared[name].provider)):
             continue
         plan = _planned(merged, name)
-        rows += [PlannedTier(name, node, plan.steps, plan.decisions) for node in declared[name].nodes]
+        rows += [PlannedTier(name, node, plan.steps, plan.decisions, plan.price_usd) for node in declared[name].nodes]
     return rows
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import inf
 
 from invalidation import conf
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
-from invalidation.models import Batch
+from invalidation.models import Batch, Widening
 from invalidation.pipeline import sites
-from invalidation.pipeline.plan import Plan, Resolution, plan, unresolved
+from invalidation.pipeline.escalate import escalate, with_urls
+from invalidation.pipeline.plan import Limits, Plan, Resolution, plan, unresolved
 from invalidation.pipeline.widen import wants_tagged, widen
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
@@ -23,20 +26,22 @@ def planned(batch: Batch, tier: str) -> Plan:
     Raises:
         DeliveryError: the tag index is needed and its Redis is away, or the product must be asked what it can do.
     """
-    settings = conf.settings()
-    product = _product(tier)
-    targets = batch.merged
-    tagged = _tagged(targets) if wants_tagged(targets, product, batch.widening) else frozenset()
-    wider, decisions = widen(targets, product, batch.widening, sites=settings.sites, tagged=tagged)
-    found = plan_targets(wider, tier)
-    return Plan(found.steps, decisions + found.decisions)
+    return plan_targets(batch.merged, tier, batch.widening)
 
 
-def plan_targets(targets: Targets, tier: str) -> Plan:
+def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE) -> Plan:
     """The same for targets that are not a batch yet."""
     settings = conf.settings()
-    product = _product(tier)
-    return plan(targets, product, settings.sites, resolution(unresolved(targets, product)))
+    product, served = _product(tier), settings.sites_of(tier)
+    tagged = _tagged(targets) if wants_tagged(targets, product, widening) else frozenset()
+    wider, decisions = widen(targets, product, widening, sites=served, tagged=tagged)
+    found = resolution(unresolved(wider, product), served)
+    exact = plan(wider, product, served, found)
+    limits = Limits(settings.plan_calls_limit or inf, settings.plan_price_limit_usd or inf)
+    if not limits.allow(exact):
+        tagged = _tagged(wider) if wants_tagged(wider, product, Widening.TAGS) else frozenset()
+        exact = escalate(exact, with_urls(wider, found, product), product, served, tagged=tagged, limits=limits)
+    return replace(exact, decisions=(*decisions, *exact.decisions))
 
 
 def _product(tier: str) -> Provider:
@@ -55,10 +60,11 @@ def _tagged(targets: Targets) -> frozenset[str]:
         return frozenset()
 
 
-def resolution(wanted: Targets) -> Resolution:
+def resolution(wanted: Targets, served: Sequence[str]) -> Resolution:
     """URLs that the tag index knows for what a product can't do by itself.
 
-    A tag with more URLs than the index keeps is widened to all URLs: better a miss too many than a stale copy.
+    Only those on the sites that are `served`: no other host is ever sent a purge. A tag with more URLs than the index
+    keeps is widened to all URLs: better a miss too many than a stale copy.
     """
     if not wanted:
         return Resolution()
@@ -67,19 +73,17 @@ def resolution(wanted: Targets) -> Resolution:
         return Resolution(
             decisions=("without INVALIDATION['REDIS_URL'] no index names URLs: only those given are purged",)
         )
-    prefixes = sites.expand_known(wanted.prefixes, conf.settings().sites)
+    prefixes = sites.expand_known(wanted.prefixes, served)
     try:
         tagged, overflowing = index.urls_of(server, wanted.tags)
         below = index.urls_below(server, [""] if wanted.everything or overflowing else prefixes)
     except UNAVAILABLE as error:
         raise TransientError("The tag index can't be read: its Redis is away.", reply=repr(error)) from error
-    return Resolution(_on_sites(tagged | below), tuple(_widened(overflowing, len(below))))
+    return Resolution(_on_sites(tagged | below, served), tuple(_widened(overflowing, len(below))))
 
 
-def _on_sites(urls: set[str]) -> frozenset[str]:
-    """No other host is ever sent a purge."""
-    known = conf.settings().sites
-    return frozenset(url for url in urls if sites.origin(url) in known)
+def _on_sites(urls: set[str], served: Sequence[str]) -> frozenset[str]:
+    return frozenset(url for url in urls if sites.origin(url) in served)
 
 
 def _widened(overflowing: Sequence[str], urls: int) -> Iterator[str]:

@@ -105,7 +105,7 @@ def check(database: str, batch: Batch, urls: Collection[str]) -> list[Verificati
         if states.get(f"{tier} {node}".strip()) == "open":
             continue
         for url in urls:
-            if (tier, node) not in missing:
+            if (tier, node) not in missing and sites.origin(url) in conf.settings().sites_of(tier):
                 rows.append(_asked(batch, tier, node, url))
                 missing |= {(tier, node)} if rows[-1].error else set()
     stale = {row.url: row for row in rows if row.stale}

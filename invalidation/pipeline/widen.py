@@ -1,4 +1,4 @@
-"""Widening: in a deep backlog fewer and wider calls are made, where the product can make them by itself. Pure."""
+"""Widening: fewer and wider calls, where the backlog or a limit asks for them and the product can make them. Pure."""
 
 from __future__ import annotations
 
@@ -35,29 +35,32 @@ def widen(
     *,
     sites: Sequence[str] = (),
     tagged: Collection[str] = (),
+    why: str = "backlog",
 ) -> tuple[Targets, tuple[str, ...]]:
     """Targets that cover `targets`, and what was decided.
 
-    `tagged` are absolute URLs that are known to carry one of the tags. Application caches are never widened: their
-    keys go a thousand a call, and an emptied cache is a stampede.
+    `tagged` are absolute URLs that are known to carry one of the tags; `why` begins each decision. Application caches
+    are never widened: their keys go a thousand a call, and an emptied cache is a stampede.
     """
     if not provider.holds_responses or targets.everything:
         return targets, ()
     if allows(widening, Widening.EVERYTHING) and provider.supports_everything:
-        return Targets(everything=True), (f"backlog: {len(targets)} targets widened to everything",)
+        return Targets(everything=True), (f"{why}: {len(targets)} targets widened to everything",)
     decisions: list[str] = []
     if wants_tagged(targets, provider, widening):
-        targets = _left_to_tags(targets, sites, tagged, decisions)
+        targets = _left_to_tags(targets, sites, tagged, decisions, why)
     if allows(widening, Widening.PREFIXES) and provider.supports_prefixes:
-        targets = _folders(targets, decisions)
+        targets = _folders(targets, decisions, why)
     return targets, tuple(decisions)
 
 
-def _left_to_tags(targets: Targets, sites: Sequence[str], tagged: Collection[str], decisions: list[str]) -> Targets:
+def _left_to_tags(
+    targets: Targets, sites: Sequence[str], tagged: Collection[str], decisions: list[str], why: str
+) -> Targets:
     """Without the URLs that a tag purges anyway."""
     urls = frozenset(url for url in targets.urls if not _known(url, sites, tagged))
     if left := len(targets.urls) - len(urls):
-        decisions.append(f"backlog: {left} URLs left to their tags")
+        decisions.append(f"{why}: {left} URLs left to their tags")
     return Targets(targets.tags, urls, targets.prefixes, targets.keys)
 
 
@@ -69,13 +72,13 @@ def _known(url: str, sites: Sequence[str], tagged: Collection[str]) -> bool:
         return False
 
 
-def _folders(targets: Targets, decisions: list[str]) -> Targets:
+def _folders(targets: Targets, decisions: list[str], why: str) -> Targets:
     counted = Counter(map(folder, targets.urls))
     wide = {prefix for prefix, urls in counted.items() if prefix and urls >= FOLDER_URLS}
     if not wide:
         return targets
     urls = frozenset(url for url in targets.urls if folder(url) not in wide)
-    decisions.append(f"backlog: {len(targets.urls) - len(urls)} URLs widened to {len(wide)} prefixes")
+    decisions.append(f"{why}: {len(targets.urls) - len(urls)} URLs widened to {len(wide)} prefixes")
     return Targets(targets.tags, urls, targets.prefixes | wide, targets.keys)
 
 

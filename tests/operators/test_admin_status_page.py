@@ -77,8 +77,8 @@ def test_the_chain_from_cause_to_outcome_is_shown(sign_in: SignIn, event_with: M
 
 def test_what_the_planner_decided_is_shown(sign_in: SignIn, event_with: MakeEvent) -> None:
     event = event_with("done", "done", "purged")
-    Delivery.objects.update(decisions=["left out 2 URLs on no configured site"])
-    assert "left out 2 URLs on no configured site" in page(sign_in("view_event"), event)
+    Delivery.objects.update(decisions=["left out 2 URLs on no site of this tier"])
+    assert "left out 2 URLs on no site of this tier" in page(sign_in("view_event"), event)
 
 
 def test_reloading_can_be_stopped_and_resumed(sign_in: SignIn, pending_event: Event) -> None:

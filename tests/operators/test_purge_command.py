@@ -144,7 +144,7 @@ def test_a_dry_run_shows_each_tier_node_and_stores_nothing() -> None:
     plan = json.loads(purge("--url", "/blog/", "--dry-run", "--format", "json"))
     assert plan["dry_run"] is True
     assert [tier["tier"] for tier in plan["tiers"]] == ["cache", "inner", "outer"]
-    assert {tuple(tier) for tier in plan["tiers"]} == {("tier", "node", "calls", "decisions")}
+    assert {tuple(tier) for tier in plan["tiers"]} == {("tier", "node", "calls", "price_usd", "decisions")}
     assert not Event.objects.exists()
 
 

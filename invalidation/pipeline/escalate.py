@@ -1,0 +1,65 @@
+"""Escalation: a plan above its limits goes from URLs to tags, to prefixes, to everything, and says so. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from invalidation.models import Widening
+from invalidation.pipeline.plan import Limits, Plan, Product, Resolution, plan
+from invalidation.pipeline.widen import widen
+from invalidation.values import Targets
+
+
+def with_urls(targets: Targets, resolution: Resolution, provider: Product) -> Targets:
+    """`targets` in kinds that the product can purge by itself: what it can't is replaced by the URLs that are known.
+
+    `resolution` answers `plan.unresolved(targets, provider)`.
+    """
+    return Targets(
+        tags=targets.tags if provider.supports_tags or not provider.holds_responses else frozenset(),
+        urls=targets.urls | resolution.urls,
+        prefixes=targets.prefixes if provider.supports_prefixes else frozenset(),
+        keys=targets.keys,
+        everything=targets.everything and provider.supports_everything,
+    )
+
+
+def escalate(
+    exact: Plan,
+    targets: Targets,
+    provider: Product,
+    sites: Sequence[str],
+    *,
+    tagged: Collection[str],
+    limits: Limits,
+) -> Plan:
+    """The narrowest plan within the limits; where there is none, the one that is least above them.
+
+    `targets` are those of the plan `exact`, as `with_urls` gives them; `tagged` are URLs that carry one of their tags.
+    """
+    why = _why(exact, limits)
+    best = exact
+    for level in (Widening.TAGS, Widening.PREFIXES, Widening.EVERYTHING):
+        wider, decisions = widen(targets, provider, level, sites=sites, tagged=tagged, why=why)
+        found = plan(wider, provider, sites, Resolution())
+        if decisions and _size(found, limits) < _size(best, limits):
+            best = replace(found, decisions=(*exact.decisions, *decisions))
+        if limits.allow(best):
+            return best
+    return replace(best, decisions=(*best.decisions, f"{why}, and {_amount(best)} is the least that this product can"))
+
+
+def _size(plan: Plan, limits: Limits) -> tuple[float, int]:
+    """How near to the limits, or how far above; then the number of calls."""
+    return max(len(plan.steps) / limits.calls, plan.price_usd / limits.price_usd), len(plan.steps)
+
+
+def _why(plan: Plan, limits: Limits) -> str:
+    if len(plan.steps) > limits.calls:
+        return f"{len(plan.steps)} calls are above the limit of {limits.calls:g}"
+    return f"${plan.price_usd:.2f} is above the limit of ${limits.price_usd:.2f}"
+
+
+def _amount(plan: Plan) -> str:
+    return f"{len(plan.steps)} calls for ${plan.price_usd:.2f}" if plan.price_usd else f"{len(plan.steps)} calls"
