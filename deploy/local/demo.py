@@ -47,7 +47,7 @@ def main() -> int:
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="django-invalidation-") as folder:
         try:
-            return _demonstrate(console, Stack(Path(folder), nginx_options=BREAKS.get(broken, {})))
+            return _demonstrate(console, Stack(Path(folder), nginx_options=BREAKS.get(broken, {}), with_edge=True))
         except (ServiceFailed, FormRefusedError, requests.RequestException) as failure:
             console.print(f"[bold red]Did not hold:[/] {failure}")
             return 1
@@ -57,9 +57,11 @@ def main() -> int:
 
 def _demonstrate(console: Console, stack: Stack) -> int:
     started = time.monotonic()
-    console.print("Starting Redis, the site, worker, beat, Flower and the proxies on free ports …")
+    console.print("Starting Redis, the site, worker, beat, Flower, the proxies and an edge on free ports …")
     for tier in stack.missing:
         console.print(f"[yellow]Left out: {tier} is not installed, and installing it takes root.[/]")
+    if stack.edge:
+        console.print("The tier cloudflare is a program on this machine that plays Cloudflare: its edge and its API.")
     with stack:
         console.print(f"Everything answers after {time.monotonic() - started:.1f} s. The site: {stack.site_url}")
         rows = _story(console, stack)

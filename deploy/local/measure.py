@@ -43,6 +43,8 @@ def tiers_of(stack: Stack, step: Step) -> Iterator[Tier]:
         yield HttpTier("varnish", stack.varnish.url, "X-Cache", stack.site_url, step.pages)
     if stack.nginx:
         yield HttpTier("nginx", stack.nginx.url, "X-Cache-Status", stack.site_url, step.pages)
+    if stack.edge_url:
+        yield HttpTier("cloudflare", stack.edge_url, "CF-Cache-Status", stack.site_url, step.pages)
 
 
 def watch(tier: Tier) -> datetime:
@@ -68,6 +70,8 @@ def run(stack: Stack, step: Step) -> list[Row]:
     tiers = list(tiers_of(stack, step))
     for tier in tiers:
         wait_for(tier.warm, WARM_SECONDS, f"{tier.name} to serve the old copy from its store")
+    # The second pass of an earlier step may have emptied one meanwhile.
+    wait_for(lambda: all(tier.warm() for tier in tiers), WARM_SECONDS, "every tier to serve the old copy at once")
     step.behind()
     if healed := [tier.name for tier in tiers if not tier.warm()]:
         raise ServiceFailed(f"{healed} lost the old copy before anything was purged.")

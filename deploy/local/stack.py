@@ -94,14 +94,20 @@ class Stack:
     """The system; a context manager that starts it and ends it, however the block is left.
 
     Tiers whose programs are not installed are left out and named in `missing`. `nginx_options` go to Nginx,
-    where `{"purge_location": ""}` breaks it on purpose.
+    where `{"purge_location": ""}` breaks it on purpose. The program that plays the CDN is there `with_edge`, or
+    where EDGE_PORT names its port.
     """
 
     def __init__(
-        self, state_folder: Path, *, database_url: str = "", nginx_options: dict[str, Value] | None = None
+        self,
+        state_folder: Path,
+        *,
+        database_url: str = "",
+        nginx_options: dict[str, Value] | None = None,
+        with_edge: bool = False,
     ) -> None:
         self.state_folder = Path(state_folder).resolve()
-        self.ports = Ports()
+        self.ports = Ports(edge=_port("EDGE_PORT")) if with_edge and _installed(nginx.binary) else Ports()
         self.database_url = database_url or f"sqlite:///{self.state_folder / 'blog.sqlite3'}"
         self.username = os.environ.get("ADMIN_USERNAME") or "admin"
         self.password = os.environ.get("ADMIN_PASSWORD") or secrets.token_urlsafe(12)
@@ -204,10 +210,13 @@ class Stack:
     @property
     def site_url(self) -> str:
         """The site as visitors see it: the outermost tier, whose address is the site's own name."""
-        if self.edge:
-            return _address(self.ports.edge)
         outermost = self.nginx or self.varnish
-        return outermost.url if outermost else self.web_url
+        return self.edge_url or (outermost.url if outermost else self.web_url)
+
+    @property
+    def edge_url(self) -> str:
+        """The edge of the program that plays Cloudflare; "" where it is left out."""
+        return _address(self.ports.edge) if self.edge else ""
 
     @property
     def admin_url(self) -> str:

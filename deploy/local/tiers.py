@@ -68,7 +68,7 @@ class Tier(abc.ABC):
 
 
 class HttpTier(Tier):
-    """Varnish or Nginx at `url`, asked by the site's own name; `header` says whether it answered from its store."""
+    """A cache of pages at `url`, asked by the site's own name; `header` says whether it answered from its store."""
 
     proof_of_stale = "HIT"
 

@@ -45,6 +45,11 @@ def _addresses(stack: Stack) -> str:
         f"site    {stack.site_url}",
         f"admin   {stack.admin_url}   {login}",
         f"Flower  {stack.flower_url}   the same name and password",
+        *(
+            [f"edge    {stack.edge_url}   plays Cloudflare, before {stack.nginx.url}"]
+            if stack.nginx and stack.edge
+            else []
+        ),
         f"state   {stack.state_folder}",
         *(f"[yellow]left out: {tier} is not installed, and installing it takes root[/]" for tier in stack.missing),
         "ctrl-C stops everything",

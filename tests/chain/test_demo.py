@@ -56,7 +56,7 @@ def test_the_demo_holds(demo_folder: Path) -> None:
     result = demo()
     assert result.returncode == 0, result.stdout + result.stderr
     assert [change for change in CHANGES if change not in result.stdout] == []
-    assert result.stdout.count("median from commit to fresh") == len(("cache", "varnish", "nginx"))
+    assert result.stdout.count("median from commit to fresh") == len(("cache", "varnish", "nginx", "cloudflare"))
     assert not processes_of(demo_folder)
     assert not list(demo_folder.iterdir())
 

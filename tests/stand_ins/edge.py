@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Self
 
 import requests
@@ -47,6 +48,8 @@ class Edge:
         self.copies = copies
         self._session = requests.Session()
         self._session.trust_env = False
+        # Cookies are the visitors' own: a jar would hand one visitor's session to all others.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=64))
         self._server = Server(self, port or free_port())
         self._running = ExitStack()
