@@ -17,6 +17,7 @@ from invalidation.admin.summary import targets_summary
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
 from invalidation.pipeline.preview import preview
+from invalidation.pipeline.reach import needs_confirmation
 
 if TYPE_CHECKING:
     from invalidation.admin.events import EventAdmin
@@ -36,7 +37,8 @@ class PurgeView:
             raise PermissionDenied
         form = self._form(request)
         if "confirm" in request.POST and form.is_valid():
-            return self._purge(request, form)
+            unasked = "confirm_wide" not in request.POST and needs_confirmation(form.targets())
+            return self._preview(request, form) if unasked else self._purge(request, form)
         if "preview" in request.POST and form.is_valid():
             return self._preview(request, form)
         return self._page(request, "purge_form", form)
@@ -55,7 +57,8 @@ class PurgeView:
             form.add_error(None, str(error))
             return self._page(request, "purge_form", form)
         rows = [{"planned": planned, "calls": len(list(planned.steps))} for planned in plan]
-        return self._page(request, "purge_preview", form, rows=rows, targets=form.targets().document())
+        asked = {"targets": form.targets().document(), "wide": needs_confirmation(form.targets())}
+        return self._page(request, "purge_preview", form, rows=rows, **asked)
 
     def _purge(self, request: HttpRequest, form: PurgeForm) -> HttpResponse:
         """Event and audit entry in one transaction; announced when it commits."""

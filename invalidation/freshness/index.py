@@ -115,6 +115,18 @@ def sample(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str],
     return set().union(*pipeline.execute())
 
 
+def counts(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str]) -> tuple[list[int], int]:
+    """How many URLs carry each tag or start with each absolute prefix, and how many are known at all."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.zcard(SORTED_KEY)
+    for tag in sorted(tags):
+        pipeline.zcard(TAG_KEY + tag)
+    for prefix in sorted(prefixes):
+        pipeline.zlexcount(SORTED_KEY, f"[{prefix}" if prefix else "-", _end(prefix))
+    known, *found = pipeline.execute()
+    return found, known
+
+
 def tags_of(client: redis.Redis, url: str, candidates: Iterable[str]) -> set[str]:
     """Those of the candidates that `url` was rendered with."""
     tags: Sequence[str] = sorted(candidates)

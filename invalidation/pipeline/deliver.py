@@ -88,7 +88,7 @@ def _run(delivery: Delivery) -> Outcome:
     if delivery.steps is None:
         plan = planned(delivery.batch, delivery.tier)
         delivery.steps = [step.document() for step in plan.steps]
-        delivery.decisions = list(plan.decisions)
+        delivery.decisions = list(dict.fromkeys([*delivery.decisions, *plan.decisions]))
         if node.costs_money:
             lease.keep_progress(delivery)  # whoever takes over must make the same call, not a similar one
     if not delivery.steps:

@@ -7,8 +7,10 @@ import structlog
 from invalidation import conf
 from invalidation.freshness import sequence
 from invalidation.freshness.state import UNAVAILABLE, patient_client
-from invalidation.models import Batch
+from invalidation.models import Batch, Delivery
 from invalidation.pipeline import sites
+from invalidation.pipeline.reach import Reach, needs_confirmation
+from invalidation.providers.registry import provider_class
 
 logger = structlog.get_logger(__name__)
 
@@ -25,6 +27,17 @@ def stamp(database: str, batch: Batch) -> None:
         logger.warning("stamping_failed", batch=batch.pk, error=repr(error))
         batch.sequence = sequence.by_clock()
     Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
+    if not batch.widening and (wide := needs_confirmation(batch.merged)):
+        _record(database, batch, wide)
+
+
+def _record(database: str, batch: Batch, wide: Reach) -> None:
+    """Nobody can be asked any more; but somebody may ask later."""
+    logger.warning("wide_purge", batch=batch.pk, urls=wide.urls, known=wide.known)
+    tiers = conf.settings().tiers
+    names = [name for name, tier in tiers.items() if provider_class(tier.provider).holds_responses]
+    concerned = Delivery.objects.using(database).filter(batch=batch, tier__in=names)
+    concerned.update(decisions=[f"wide: reaches {wide}"])
 
 
 def _names(batch: Batch) -> list[str]:

@@ -16,7 +16,8 @@ from invalidation.management.documents import show_event, show_plan
 from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
 from invalidation.pipeline import status, verify
-from invalidation.pipeline.preview import PlannedTier, preview
+from invalidation.pipeline.preview import preview
+from invalidation.pipeline.reach import needs_confirmation
 from invalidation.values import Lane, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
@@ -61,6 +62,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--verify", action="store_true", help="With --wait: ask every node for the pages, and fail if one is stale."
         )
+        parser.add_argument(
+            "--confirm-wide", action="store_true", help="Yes, purge a large share of all known URLs (WIDE_SHARE)."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Show the plan; purge nothing.")
         add_format(parser)
 
@@ -69,9 +73,12 @@ class Command(BaseCommand):
         if options["verify"] and options["wait"] is None:
             raise CommandError("--verify looks at the end of a purge; add --wait SECONDS.", returncode=USAGE)
         try:
+            targets = asked(options)
             if options["dry_run"]:
-                show_plan(self.stdout, asked_plan(options), options["format"])
+                show_plan(self.stdout, preview(targets, options["tiers"]), options["format"])
                 return
+            if not options["confirm_wide"] and (wide := needs_confirmation(targets)):
+                raise CommandError(f"This reaches {wide}; add --confirm-wide if that is meant.", returncode=USAGE)
             event = enqueue(options)
         except InvalidTarget as error:
             raise CommandError(str(error), returncode=USAGE) from error
@@ -100,11 +107,11 @@ def prove(event: Event, database: str) -> int:
     return sum(row.stale or bool(row.error) for row in rows)
 
 
-def asked_plan(options: dict[str, Any]) -> list[PlannedTier]:
-    """What the command line asks for, as calls per tier node."""
+def asked(options: dict[str, Any]) -> Targets:
+    """What the command line asks for, checked as `invalidate` checks it."""
     targets = Targets.of(everything=options["everything"], **{name: options[name] for name in KINDS.values()})
     check(targets, options["tiers"])
-    return preview(targets, options["tiers"])
+    return targets
 
 
 def enqueue(options: dict[str, Any]) -> Event:
