@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 from django.contrib.auth.models import User
@@ -20,10 +19,8 @@ def test_the_same_number_gives_the_same_posts() -> None:
 
 
 @pytest.mark.django_db
-def test_a_few_hundred_posts_are_made_within_seconds_and_without_an_event() -> None:
-    started_at = time.monotonic()
+def test_a_few_hundred_posts_are_made_without_an_event() -> None:
     call_command("seed_blog", posts=300, verbosity=0)
-    assert time.monotonic() - started_at < 3
     assert (Post.objects.count(), Category.objects.count(), Tag.objects.count(), User.objects.count()) == (
         300,
         6,

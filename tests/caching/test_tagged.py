@@ -243,7 +243,7 @@ def test_a_cache_that_is_away_and_ignored_costs_no_waiting(settings: Settings, c
     }
     started = time.monotonic()
     assert [TaggedCache().get_or_set("key", count, tags="a") for _ in range(3)] == [1, 2, 3]
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_the_async_forms_do_the_same(cache_aliases: None) -> None:

@@ -100,7 +100,7 @@ def test_an_api_that_hangs_is_given_up_after_the_timeout(product: Product) -> No
     started_at = time.monotonic()
     with pytest.raises(TransientError):
         product.purge("purge_urls", [f"{SITE}/a/"], provider=provider)
-    assert time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at < 10
 
 
 def test_an_api_that_is_down_is_worth_another_attempt(product: Product) -> None:

@@ -99,7 +99,7 @@ def test_a_node_that_hangs_is_given_up_after_the_timeout(subject: Subject, site:
             provider.purge_urls([f"{site}/a/"])
     finally:
         subject.recover()
-    assert time.monotonic() - started_at < 2
+    assert time.monotonic() - started_at < 10
 
 
 def test_a_node_that_is_down_is_worth_another_attempt(proxy: Subject, site: str) -> None:
