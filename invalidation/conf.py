@@ -13,6 +13,11 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+#: Settings that are lists of strings.
+TEXTS = (
+    *("language_prefixes", "query_variants", "monitor_varnish", "monitor_nginx", "critical_urls"),
+    *("deploy_tags", "deploy_urls", "deploy_prefixes", "deploy_patterns"),
+)
 TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS", "SITES"}
 
 
@@ -203,6 +208,21 @@ class Settings:
     monitor_nginx: tuple[str, ...] = ()
     """Addresses that answer with Nginx' stub_status, which `cache_monitor` reads."""
 
+    critical_urls: tuple[str, ...] = ()
+    """Paths or URLs that `warm_cache` fills first, and that `cache_deploy` verifies at every node."""
+
+    deploy_tags: tuple[str, ...] = ()
+    """Tags that `cache_deploy` purges: those of pages that a new release renders differently."""
+
+    deploy_urls: tuple[str, ...] = ()
+    """Paths or URLs that it purges."""
+
+    deploy_prefixes: tuple[str, ...] = ()
+    """Paths or URLs below which it purges everything, `/` for whole sites."""
+
+    deploy_patterns: tuple[str, ...] = ()
+    """Keys of the default cache that it removes, with `*`, `?` and `[…]`."""
+
     def rebound_delay_seconds(self, names: Iterable[str]) -> float:
         """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all."""
         default = self.longest_render_seconds + self.replica_lag_seconds
@@ -285,10 +305,8 @@ def parse(declared: Mapping[str, Any]) -> Settings:
     values["tiers"] = {name: _tier(name, tier) for name, tier in values.get("tiers", {}).items()}
     values["sites"] = tuple(map(_site, values.get("sites", ())))
     values["policy"] = tuple(map(_rule, values.get("policy", ())))
-    for name in ("monitor_varnish", "monitor_nginx"):
-        values[name] = tuple(values.get(name, ()))
     values["databases"] = tuple(values.get("databases", ("default",)))
-    for name in ("language_prefixes", "query_variants"):
+    for name in TEXTS:
         values[name] = _texts(name.upper(), values.get(name, ()))
     settings = Settings(**values)
     for tier in settings.tiers.values():

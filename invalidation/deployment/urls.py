@@ -1,0 +1,87 @@
+"""Which pages a deployment cares for: those of the settings, of the sitemap, of the tag index."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import requests
+
+from invalidation import conf
+from invalidation.deployment.nodes import nodes
+from invalidation.exceptions import InvalidationError
+from invalidation.freshness import index
+from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.pipeline import sites
+from invalidation.providers.http import Location
+
+#: Of an element that holds an address, in any version of the format; a sitemap index holds further sitemaps.
+LOCATION = "{*}loc"
+MAX_SITEMAPS = 50
+TIMEOUT_SECONDS = 30.0
+
+
+class NoSitemap(InvalidationError):
+    """The sitemap can't be read; the message says why."""
+
+
+def critical() -> list[str]:
+    """Absolute URLs of CRITICAL_URLS, in their order, on every site.
+
+    Raises:
+        InvalidTarget: one is on no configured site.
+    """
+    settings = conf.settings()
+    return list(dict.fromkeys(url for one in settings.critical_urls for url in sites.expand(one, settings.sites)))
+
+
+def indexed(limit: int) -> list[str]:
+    """URLs that the tag index knows, at most `limit`; none where its Redis is away."""
+    server = patient_client()
+    try:
+        return sorted(index.urls_below(server, [""]))[:limit] if server else []
+    except UNAVAILABLE:
+        return []
+
+
+def in_sitemap(url: str) -> list[str]:
+    """Pages that the sitemap at an absolute URL lists, and its further sitemaps; asked at the outermost node.
+
+    Raises:
+        NoSitemap: one of them can't be read.
+    """
+    waiting, seen, found = [url], set[str](), dict[str, None]()
+    while waiting and len(seen) < MAX_SITEMAPS:
+        sitemap = waiting.pop()
+        if sitemap not in seen:
+            seen.add(sitemap)
+            pages, further = listed(_text(sitemap))
+            found.update(dict.fromkeys(pages))
+            waiting += further
+    return list(found)
+
+
+def _text(url: str) -> str:
+    location, asked = Location.of(url), nodes()
+    address = asked[-1].node + location.target if asked else url
+    try:
+        with requests.get(address, headers=location.headers, timeout=TIMEOUT_SECONDS, allow_redirects=False) as answer:
+            answer.raise_for_status()
+            return answer.text
+    except requests.RequestException as error:
+        raise NoSitemap(f"{url}: {type(error).__name__}") from error
+
+
+def listed(text: str) -> tuple[list[str], list[str]]:
+    """Pages and further sitemaps that a sitemap lists; only those of configured sites.
+
+    Raises:
+        NoSitemap: it is not XML.
+    """
+    try:
+        root = ET.fromstring(text)  # noqa: S314 (the sitemap is the site's own)
+    except ET.ParseError as error:
+        raise NoSitemap(f"it is no XML: {error}") from error
+    found = [(location.text or "").strip() for location in root.iterfind(f"*/{LOCATION}")]
+    known = conf.settings().sites
+    own = [url for url in found if url and sites.origin(url) in known]
+    return ([], own) if root.tag.endswith("sitemapindex") else (own, [])

@@ -1,0 +1,39 @@
+"""`manage.py cache_deploy`: one phase of deploying a release behind caches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from invalidation import conf, deployment
+from invalidation.exceptions import InvalidTarget
+from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json
+
+
+class Command(BaseCommand):
+    """Exit codes: 0 the phase held, 1 it did not and the report says why, 2 the settings can't be used."""
+
+    help = "Prepare (pre), carry out (deploy) or verify (post) the deployment of a release behind caches."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Phase, release, patience, format."""
+        parser.add_argument("--phase", choices=deployment.PHASES, required=True, help="Which phase.")
+        parser.add_argument("--release", help="Name of the release (default: INVALIDATION['RELEASE']).")
+        parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="For the purge (default: 60).")
+        add_format(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the phase, print its report."""
+        release = conf.settings().release if options["release"] is None else options["release"]
+        try:
+            outcome = deployment.run(options["phase"], release, options["wait"])
+        except InvalidTarget as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        document = outcome.document()
+        if options["format"] == "json":
+            print_json(self.stdout, document)
+        else:
+            print_fields(self.stdout, {**document, "problems": "\n".join(outcome.problems)})
+        if outcome.problems:
+            raise CommandError(f"Phase {outcome.phase} failed:\n" + "\n".join(outcome.problems), returncode=FAILED)

@@ -1,0 +1,199 @@
+"""cache_deploy and warm_cache on real caches (D3, F19)."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+import redis
+from django.core.cache import caches
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from deploy.local import Redis, free_port, wait_for
+from invalidation.deployment.phases import judged
+from invalidation.deployment.warm import Pace
+from invalidation.freshness import generation
+from invalidation.providers.base import Probe
+from tests.deployment import naive
+from tests.deployment.conftest import cache
+from tests.stand_ins.origin import CACHEABLE, Origin
+
+
+def run(command: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+    output, code = StringIO(), 0
+    try:
+        call_command(command, "--format", "json", *arguments, stdout=output)
+    except CommandError as error:
+        code = error.returncode
+    return code, json.loads(output.getvalue())
+
+
+def phase(name: str, release: str = "r1") -> tuple[int, dict[str, Any]]:
+    return run("cache_deploy", "--phase", name, "--release", release, "--wait", "20")
+
+
+def switched(started: generation.Generation) -> None:
+    wait_for(lambda: generation.active() == started.number, 5, "the generation to take effect")
+
+
+@pytest.mark.usefixtures("site")
+def test_f19_the_caches_read_the_generation(server: redis.Redis) -> None:
+    default = caches["default"]
+    default.set("key", "of the old release")
+    naive.bump(default)
+    assert default.get("key") == "of the old release"
+    switched(generation.bump(server, "r1"))
+    assert default.get("key") is None
+    default.set("key", "of the new release")
+    assert default.get("key") == "of the new release"
+
+
+@pytest.mark.usefixtures("site")
+def test_f19_two_deployments_at_once_draw_two_generations(server: redis.Redis) -> None:
+    default = caches["default"]
+    inner: list[int] = []
+    assert naive.bump(default, lambda: inner.append(naive.bump(default))) == inner[0]
+    assert generation.bump(server, "one").number != generation.bump(server, "other").number
+
+
+@pytest.mark.usefixtures("site")
+def test_the_same_release_keeps_its_generation(server: redis.Redis) -> None:
+    assert generation.bump(server, "r1") == generation.bump(server, "r1")
+    assert generation.bump(server, "").number + 1 == generation.bump(server, "").number
+
+
+def test_a_generation_takes_effect_at_its_moment_and_not_before() -> None:
+    announced = generation.Generation(7, 100.0)
+    assert (announced.active(99.9), announced.active(100.0)) == (6, 7)
+
+
+@pytest.mark.usefixtures("site")
+def test_keys_of_a_generation_can_be_listed_and_removed_by_pattern() -> None:
+    default: Any = caches["default"]
+    default.set("summary:1", "text")
+    default.set("other", "text")
+    assert list(default.iter_keys("summary:*")) == ["summary:1"]
+    assert default.delete_pattern("summary:*") == 1
+    assert default.get("other") == "text"
+
+
+@pytest.mark.usefixtures("site")
+def test_with_redis_away_a_generation_is_remembered_and_never_guessed(settings: Settings, redis_server: Redis) -> None:
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    settings.INVALIDATION = settings.INVALIDATION | {"REDIS_URL": away}
+    settings.CACHES = {"default": cache(redis_server.url(9))}
+    assert generation.active() is None
+    assert generation.cache_key("key", "deployed", 1) == "deployed:g?:1:key"
+
+
+@pytest.mark.usefixtures("site", "worker")
+def test_a_deployment_from_its_check_to_its_proof(origin: Origin, site: str) -> None:
+    code, report = phase("pre")
+    assert (code, report["problems"]) == (0, [])
+    for path in ("/", "/blog/"):
+        origin.change(path)
+        origin.pages[path].headers = {**CACHEABLE, "X-Cache-Sequence": "9999999999999999"}
+    code, report = phase("deploy")
+    assert (code, report["problems"], report["generation"]) == (0, [], 1)
+    assert report["purge"]["status"] == "done"
+    code, report = phase("post")
+    assert (code, report["problems"]) == (0, [])
+    assert [(page["tier"], page["cache_status"]) for page in report["pages"]] == [
+        *[("varnish", "HIT")] * 2,
+        *[("nginx", "HIT")] * 2,
+    ]
+    again, report = phase("deploy")
+    assert (again, report["generation"]) == (0, 1)
+    assert phase("post")[0] == 0
+
+
+@pytest.mark.usefixtures("site", "worker")
+def test_f19_a_page_from_before_the_deployment_fails_the_last_phase() -> None:
+    phase("deploy")
+    code, report = phase("post")
+    assert code == 1
+    assert "was rendered at 1, before the deployment" in report["problems"][0]
+
+
+@pytest.mark.usefixtures("site", "db")
+def test_f19_a_purge_that_nobody_carries_out_fails_the_phase() -> None:
+    code, report = run("cache_deploy", "--phase", "deploy", "--release", "r1", "--wait", "0.1")
+    assert code == 1
+    assert report["purge"]["status"] == "pending"
+
+
+@pytest.mark.usefixtures("site")
+def test_f19_a_broken_page_fails_the_first_phase(origin: Origin) -> None:
+    def broken() -> None:
+        raise RuntimeError
+
+    assert naive.run(broken) == 0
+    origin.pages["/blog/"].status = 500
+    code, report = phase("pre")
+    assert code == 1
+    assert any("/blog/: answered 500" in problem for problem in report["problems"])
+
+
+@pytest.mark.usefixtures("site")
+def test_the_last_phase_of_a_release_that_was_not_deployed_fails() -> None:
+    code, report = phase("post", "r2")
+    assert code == 1
+    assert "run --phase deploy" in report["problems"][0]
+
+
+def test_f19_a_page_that_takes_no_time_divides_by_nothing() -> None:
+    with pytest.raises(ZeroDivisionError):
+        naive.speedup(0.1, 0.0)
+    assert judged(Probe(200, 5, "HIT"), 5) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ({"status_code": 301}, "answered 301"),
+        ({"cache_status": "MISS"}, "no hit"),
+        ({"cache_status": ""}, "no word"),
+        ({"sequence": None}, "no sequence"),
+        ({"sequence": 4}, "before the deployment"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_named(answer: dict[str, Any], word: str) -> None:
+    good: dict[str, Any] = {"status_code": 200, "cache_status": "HIT", "sequence": 5}
+    [problem] = judged(Probe(**{**good, **answer}), 5)
+    assert word in problem
+
+
+def test_pages_of_the_sitemap_are_warm_in_every_tier(
+    site: str, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "".join(f"<url><loc>{url}</loc></url>" for url in (f"{site}/listed/", "http://elsewhere.test/"))
+    body = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</urlset>'
+    monkeypatch.setattr(origin, "body", lambda _page, _headers: body)
+    code, report = run("warm_cache")
+    assert (code, report["urls"], report["requests"], report["failures"]) == (0, 3, 6, [])
+    before = len(origin.seen("GET"))
+    assert run("warm_cache", "--critical-only")[1]["requests"] == 4
+    assert len(origin.seen("GET")) == before
+
+
+@pytest.mark.usefixtures("site")
+def test_a_sitemap_that_is_none_and_a_page_that_fails_end_in_an_exit_code(origin: Origin, settings: Settings) -> None:
+    code, report = run("warm_cache")
+    assert code == 1
+    assert "no XML" in report["problems"][0]
+    origin.pages["/broken/"].status = 503
+    settings.INVALIDATION = settings.INVALIDATION | {"CRITICAL_URLS": ["/broken/"]}
+    assert run("warm_cache", "--sitemap", "", "--critical-only")[0] == 1
+
+
+def test_a_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    pace = Pace(4)
+    for _ in range(3):
+        pace.wait()
+    assert waited == [0.0, 0.25, 0.5]
