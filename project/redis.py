@@ -6,12 +6,14 @@ import logging
 import time
 from typing import Any
 
+from prometheus_client import Counter
 from redis.backoff import NoBackoff
 from redis.connection import Connection, ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 PAUSE_SECONDS = 2.0
+MISSED = Counter("cache_calls_missed", "Calls of the Redis caches that failed or were left out during a pause.")
 
 
 class RedisPaused(RedisConnectionError):
@@ -39,12 +41,14 @@ class PausingPool(ConnectionPool):
             RedisConnectionError: Redis fails now.
         """
         if time.monotonic() < self.paused_until:
+            MISSED.inc()
             raise RedisPaused(RedisPaused.__doc__)
         return super().get_connection(*args, **options)
 
     def release(self, connection: Connection) -> None:  # type: ignore[override]  # redis-py's own types disagree
         """Take the connection back; redis-py has closed it if the command or the connecting failed."""
         if not connection.is_connected:
+            MISSED.inc()
             self.paused_until = time.monotonic() + PAUSE_SECONDS
         super().release(connection)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
 import requests
+from django.core.cache import cache
 
 TIMEOUT_SECONDS = 10
 
@@ -111,6 +113,7 @@ class RedisTier(Tier):
     def __init__(self, name: str, url: str, entry: Entry, application: HttpTier) -> None:
         self.name = name
         self.client = redis.Redis.from_url(url)
+        self._cache: Any = cache
         self.entry = entry
         self.application = application
         self.expires_at: object = None
@@ -134,4 +137,5 @@ class RedisTier(Tier):
             self.application.get(path)
 
     def _holds(self, text: str) -> bool:
-        return text.encode() in (self.client.get(self.entry.key) or b"")
+        stored = self.client.get(self.entry.key)
+        return stored is not None and text in str(self._cache.client.decode(stored))

@@ -1,0 +1,208 @@
+"""The production settings on real servers: a Redis with a replica, PostgreSQL (C1, C8; F14, F15, F16)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.core.cache import caches
+from django.core.files.storage import storages
+from pytest_django import Settings
+
+from deploy.local import Postgres, Redis, free_port, wait_for
+from project.redis import MISSED
+from project.settings import stores
+from tests.production.examine import REMOVED
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def replica_server(state_folder: Path, redis_server: Redis) -> Iterator[Redis]:
+    with Redis(state_folder, name="production-replica", replica_of=redis_server) as server:
+        wait_for(lambda: linked(server), 20, "the replica to follow its primary")
+        yield server
+
+
+def linked(server: Redis) -> bool:
+    with redis.Redis.from_url(server.url()) as client:
+        information: Any = client.info("replication")
+        return bool(information["master_link_status"] == "up")
+
+
+@pytest.fixture(scope="module")
+def environment(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: Redis, replica_server: Redis, postgres_server: Postgres
+) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "project.settings.production",
+        "SECRET_KEY": "production-tests-" + "aB3$" * 15,
+        "SITE_URLS": "https://testserver",
+        "STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
+        "DATABASE_URL": postgres_server.create_database("production"),
+        "REDIS_URL": redis_server.url(),
+        "CACHE_REDIS_URL": redis_server.url(12),
+        "CACHE_REPLICA_URLS": replica_server.url(12),
+        "STATIC_CDN_URL": "https://cdn.example",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def run(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def facts(environment: dict[str, str]) -> dict[str, Any]:
+    """What the site saw of itself."""
+    run(environment, "manage.py", "migrate", "--verbosity", "0")
+    run(environment, "manage.py", "collectstatic", "--no-input", "--verbosity", "0")
+    [line] = [line for line in run(environment, "-m", "tests.production.examine").splitlines() if "FACTS " in line]
+    document: dict[str, Any] = json.loads(line.partition("FACTS ")[2])
+    return document
+
+
+def test_the_site_serves_its_pages_over_https_alone(facts: dict[str, Any]) -> None:
+    home = facts["pages"]["home"]
+    assert (home["status"], facts["pages"]["plain"]) == (200, 301)
+    headers = {name.lower(): value for name, value in home["headers"].items()}
+    assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains; preload"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+
+
+def test_it_stands_on_a_pool_of_postgresql(facts: dict[str, Any]) -> None:
+    assert (facts["vendor"], facts["pool"]) == ("postgresql", 10)
+
+
+def test_f14_writes_go_to_the_primary_and_replicas_are_only_read(
+    facts: dict[str, Any], redis_server: Redis, replica_server: Redis
+) -> None:
+    [default] = [one for one in facts["report"]["caches"] if one["alias"] == "default"]
+    assert default["problems"] == []
+    assert [(server["name"], server["role"]) for server in default["servers"]] == [
+        (f"127.0.0.1:{redis_server.port}", "primary"),
+        (f"127.0.0.1:{replica_server.port}", "replica"),
+    ]
+
+
+def test_f14_a_sharding_client_writes_to_replicas(
+    settings: Settings, redis_server: Redis, replica_server: Redis
+) -> None:
+    locations = [redis_server.url(12), replica_server.url(12)]
+    naive = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": locations}
+    settings.CACHES = {
+        "default": naive | {"OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"}},
+        "ours": production(locations[0], [locations[1]])["default"],
+    }
+    with pytest.raises(Exception, match="read only replica"):
+        fill(caches["default"])
+    fill(caches["ours"])
+
+
+def fill(cache: Any) -> None:
+    for number in range(50):
+        assert cache.set(f"key {number}", number)
+
+
+def test_f14_model_instances_can_be_cached_and_texts_are_compressed(
+    facts: dict[str, Any], settings: Settings, redis_server: Redis
+) -> None:
+    assert facts["stored"]["user"] == 1
+    assert facts["stored"]["bytes"] < 1000
+    settings.CACHES = {"default": production(redis_server.url(12), [])["default"]}
+    caches["default"].set("user", User(username="ada"))
+    assert caches["default"].get("user").username == "ada"
+
+
+def test_f14_a_redis_that_is_away_is_counted(settings: Settings) -> None:
+    settings.CACHES = production(f"redis://127.0.0.1:{free_port()}/0", [])
+    before = MISSED._value.get()
+    assert caches["default"].get("key", "none") == "none"
+    assert caches["default"].get("key", "none") == "none"
+    assert MISSED._value.get() >= before + 2
+
+
+def production(primary: str, replicas: list[str]) -> dict[str, Any]:
+    return stores.caches(
+        stores.cache(primary), primary, replica_urls=replicas, sessions_url=primary, temporary_url=primary
+    )
+
+
+def test_f15_no_setting_is_one_that_django_has_dropped(facts: dict[str, Any], settings: Settings) -> None:
+    assert facts["removed"] == []
+    settings.STATICFILES_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    assert "Manifest" not in django_settings.STORAGES["staticfiles"]["BACKEND"]
+    source = "".join(path.read_text() for path in (ROOT / "project/settings").glob("*.py"))
+    assert [name for name in REMOVED if name in source] == []
+
+
+def test_static_files_have_hashed_names_under_the_cdn(facts: dict[str, Any]) -> None:
+    prefix, _, name = facts["static"].rpartition("/")
+    assert prefix == "https://cdn.example/static/admin/css"
+    assert len(name.split(".")) == 3
+    headers = {name.lower(): value for name, value in facts["static_headers"].items()}
+    assert "immutable" in headers["cache-control"]
+
+
+def test_f16_nobody_is_signed_out_by_a_cache_that_evicts(facts: dict[str, Any]) -> None:
+    assert facts["sessions"] == {"before": True, "after": True}
+
+
+@pytest.mark.django_db
+def test_f16_sessions_in_a_cache_alone_are_lost_with_it() -> None:
+    alone = import_module("django.contrib.sessions.backends.cache").SessionStore()
+    both = import_module("django.contrib.sessions.backends.cached_db").SessionStore()
+    for session in (alone, both):
+        session["user"] = "grace"
+        session.save()
+    caches["default"].clear()
+    assert type(alone)(alone.session_key).get("user") is None
+    assert type(both)(both.session_key).get("user") == "grace"
+
+
+def test_every_cache_of_the_site_is_healthy(facts: dict[str, Any]) -> None:
+    assert facts["report"]["problems"] == []
+    kinds = {one["alias"]: one["kind"] for one in facts["report"]["caches"]}
+    assert kinds == {"default": "redis", "sessions": "redis", "temporary": "redis", "local": "local"}
+
+
+def test_the_generation_is_in_the_keys_of_values_alone(facts: dict[str, Any]) -> None:
+    assert facts["stored"]["key"] == "blog:g0:1:text"
+    declared = production("redis://127.0.0.1:1/0", [])
+    assert [name for name, one in declared.items() if "KEY_FUNCTION" in one] == ["default"]
+
+
+def test_uploads_go_to_a_bucket_where_one_is_named() -> None:
+    declared = stores.media(bucket="uploads", region="eu-central-1", endpoint_url="", cdn_host="media.example")
+    storage: Any = storages.create_storage(declared)
+    assert storage.url("a/b.jpg") == "https://media.example/a/b.jpg"
+    assert "FileSystem" in stores.media(bucket="", region="", endpoint_url="", cdn_host="")["BACKEND"]
+
+
+def test_sqlite_has_no_pool() -> None:
+    declared = stores.database("sqlite:///x.sqlite3")
+    assert stores.pooled(declared, 10) == declared
+    assert stores.pooled(stores.database("postgresql://a:b@127.0.0.1/c"), 0)["CONN_MAX_AGE"] == 60
