@@ -30,13 +30,23 @@ class Duplicate(RejectedError):
     """CloudFront has taken this caller reference before."""
 
 
+class Secrets(tuple[str, ...]):
+    """What is taken out of the vendor's words. Error reports show variables, hence not as what it holds."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} secrets>"
+
+
 class Invalidations:
     """The invalidation jobs of one distribution, or of one of its tenants."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """`options` are the tier's, all of them present; nothing is connected yet (F7)."""
         self._options = options
-        self._secrets = (options["SECRET_ACCESS_KEY"], options["SESSION_TOKEN"], options["ACCESS_KEY_ID"])
+        named = (options[name] for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN", "ACCESS_KEY_ID"))
+        self._secrets = Secrets(filter(None, named))
         self._distribution = options["DISTRIBUTION_ID"]
         self._tenant = options["DISTRIBUTION_TENANT_ID"]
 
@@ -119,7 +129,7 @@ def connect(options: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def translated(secrets: Sequence[str | None]) -> Iterator[None]:
+def translated(secrets: Sequence[str]) -> Iterator[None]:
     """Turn botocore's errors into ours, `secrets` taken out of their words."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -136,7 +146,7 @@ def translated(secrets: Sequence[str | None]) -> Iterator[None]:
         raise Unproven(f"CloudFront's answer lacks {error}.") from None
 
 
-def failure(response: Mapping[str, Any], secrets: Sequence[str | None] = ()) -> DeliveryError:
+def failure(response: Mapping[str, Any], secrets: Sequence[str] = ()) -> DeliveryError:
     """What an error response means."""
     code, words = str(response["Error"].get("Code", "")), str(response["Error"].get("Message", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -150,8 +160,8 @@ def failure(response: Mapping[str, Any], secrets: Sequence[str | None] = ()) -> 
     return RejectedError(f"CloudFront refused: {code}.", reply=told)
 
 
-def _words(value: object, secrets: Sequence[str | None]) -> str:
+def _words(value: object, secrets: Sequence[str]) -> str:
     words = str(value)
-    for secret in filter(None, secrets):
+    for secret in secrets:
         words = words.replace(secret, CONCEALED)
     return shortened(words)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
 from invalidation.providers.base import Probe
@@ -119,8 +120,11 @@ class Node:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, ExactAdapter())
 
+    @sensitive_variables("headers")
     def send(self, method: str, target: str, headers: Mapping[str, str | bytes], body: bytes = b"") -> Answer:
         """Send one request, its target byte for byte.
+
+        Errors come without the library's frames: their variables hold our secret, and error reports show variables.
 
         Raises:
             TransientError: no connection, or no answer within the timeout.
@@ -137,10 +141,10 @@ class Node:
             )
             with response:
                 return Answer(response.status_code, response.headers, _beginning(response))
-        except requests.Timeout as error:
-            raise TransientError(f"{self.url} did not answer within {self.timeout_seconds:g} seconds.") from error
+        except requests.Timeout:
+            raise TransientError(f"{self.url} did not answer within {self.timeout_seconds:g} seconds.") from None
         except requests.RequestException as error:
-            raise TransientError(f"{self.url} can't be reached: {shortened(str(error))}") from error
+            raise TransientError(f"{self.url} can't be reached: {shortened(str(error))}") from None
 
 
 def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str] | None = None) -> Probe:

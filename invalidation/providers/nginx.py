@@ -47,8 +47,8 @@ class Nginx(Provider):
         return fetched(self._node, url, STATUS_HEADER, headers)
 
     def _purge(self, location: Location, variant: Mapping[str, str]) -> Answer:
-        headers: dict[str, str | bytes] = {**location.headers, **variant, "X-Purge-Secret": self._secret}
-        answer = self._node.send("PURGE", location.target, headers)
+        asked = {**location.headers, **variant}
+        answer = self._node.send("PURGE", location.target, {**asked, "X-Purge-Secret": self._secret})
         if answer.status in (PURGED, *NOT_CACHED) and answer.headers.get(MARKER_HEADER) == MARKER:
             return answer
         raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")
