@@ -88,9 +88,9 @@ def _purge(outcome: Outcome, wait_seconds: float) -> Event | None:
     reason = f"deployment of {outcome.release}" if outcome.release else "deployment"
     event = invalidation.invalidate(**targets, reason=reason, source="deployment", using=database)
     end = status.wait(event.uid, database, wait_seconds)
-    outcome.facts["purge"] = {"id": str(event.uid), "status": end}
+    outcome.facts["purge"] = {"id": str(event.uid), "status": end.value}
     if end != EventStatus.DONE:
-        outcome.problems.append(f"purge {event.uid} is {end} after {wait_seconds:g} s, not done")
+        outcome.problems.append(f"purge {event.uid} is {end.value} after {wait_seconds:g} s, not done")
     event.refresh_from_db(using=database)
     return event
 

@@ -111,6 +111,16 @@ def test_a_deployment_from_its_check_to_its_proof(origin: Origin, site: str) -> 
 
 
 @pytest.mark.usefixtures("site", "worker")
+def test_the_report_can_be_read_by_people() -> None:
+    output = StringIO()
+    call_command("cache_deploy", "--phase", "deploy", "--release", "r1", stdout=output)
+    with pytest.raises(CommandError, match="before the deployment"):
+        call_command("cache_deploy", "--phase", "post", "--release", "r1", stdout=output)
+    assert "2 pages, 4 requests" in output.getvalue()
+    assert "HIT" in output.getvalue()
+
+
+@pytest.mark.usefixtures("site", "worker")
 def test_f19_a_page_from_before_the_deployment_fails_the_last_phase() -> None:
     phase("deploy")
     code, report = phase("post")

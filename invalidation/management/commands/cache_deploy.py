@@ -8,7 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from invalidation import conf, deployment
 from invalidation.exceptions import InvalidTarget
-from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json
+from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json, print_table
+
+PAGES = ("tier", "node", "url", "status_code", "cache_status", "sequence", "milliseconds")
 
 
 class Command(BaseCommand):
@@ -34,6 +36,22 @@ class Command(BaseCommand):
         if options["format"] == "json":
             print_json(self.stdout, document)
         else:
-            print_fields(self.stdout, {**document, "problems": "\n".join(outcome.problems)})
+            self._show(outcome)
         if outcome.problems:
             raise CommandError(f"Phase {outcome.phase} failed:\n" + "\n".join(outcome.problems), returncode=FAILED)
+
+    def _show(self, outcome: deployment.Outcome) -> None:
+        """Facts one a line, pages in a table; what is wrong goes to standard error."""
+        facts = dict(outcome.facts)
+        pages, warmed, purge = facts.pop("pages", []), facts.pop("warmed", None), facts.pop("purge", None)
+        lines = {
+            "phase": outcome.phase,
+            "release": outcome.release,
+            "succeeded": "no" if outcome.problems else "yes",
+            **facts,
+            "purge": purge and f"{purge['id']} {purge['status']}",
+            "warmed": warmed and f"{warmed['urls']} pages, {warmed['requests']} requests, {warmed['seconds']} s",
+        }
+        print_fields(self.stdout, lines)
+        if pages:
+            print_table(self.stdout, "Pages", PAGES, ([page.get(name) for name in PAGES] for page in pages))
