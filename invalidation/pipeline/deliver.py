@@ -85,6 +85,7 @@ def attempt(held: lease.Lease) -> Outcome:
 def _run(delivery: Delivery) -> Outcome:
     """Plan, unless an earlier attempt has, and make calls under the node's breaker."""
     node = provider(delivery.tier, delivery.node)
+    node.learn()  # this process may be going on with another one's plan
     if delivery.steps is None:
         plan = planned(delivery.batch, delivery.tier)
         delivery.steps = [step.document() for step in plan.steps]

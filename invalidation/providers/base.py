@@ -145,7 +145,7 @@ class Provider(abc.ABC):
         return ()
 
     def learn(self) -> None:
-        """Narrow abilities and limits to what only the product itself can tell; asked before each plan.
+        """Narrow abilities and limits to what only the product itself can tell; asked before each attempt.
 
         Raises:
             DeliveryError: it must be asked, and can't be.
