@@ -38,7 +38,7 @@ def parsed(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same faults")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
     parser.add_argument("--emitter", choices=("outbox", "naive"), default="outbox", help="the product, or the baseline")
-    parser.add_argument("--writes-per-second", type=float, default=50)
+    parser.add_argument("--writes-per-second", type=float, default=65)
     parser.add_argument("--frozen-seconds", type=float, default=8, help="how long Redis is frozen alone afterwards")
     parser.add_argument("--frozen-times", type=int, default=3, help="and how often")
     parser.add_argument("--report", type=Path, help="Markdown file whose section of this run is written anew")
