@@ -52,5 +52,7 @@ def _caches(
     }
     settings.INVALIDATION = {"TIERS": {}, "REDIS_URL": redis_server.url(7)}
     memory.remember({})
-    for name in ("default", "plain", "memcached"):
+    for name in ("default", "plain"):
         caches[name].clear()
+    # Memcached counts what it was told to flush until somebody asks for it.
+    caches["memcached"].delete_many(["known", "one"])
