@@ -14,7 +14,9 @@ import pytest
 from deploy.local.processes import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = [sys.executable, "-m", "deploy.local.demo"]
+#: Whoever starts the tests in the background has them, and what they start, ignore ctrl-C (POSIX, "Lists").
+HEED_INTERRUPTS = ["env", "--default-signal=INT"]
+DEMO = [*HEED_INTERRUPTS, sys.executable, "-m", "deploy.local.demo"]
 CHANGES = (
     "publish",
     "edit",

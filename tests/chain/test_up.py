@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from deploy.local.processes import free_port, wait_for
-from tests.chain.test_demo import ROOT, processes_of
+from tests.chain.test_demo import HEED_INTERRUPTS, ROOT, processes_of
 
 LISTENERS = ("WEB_PORT", "VARNISH_PORT", "NGINX_PORT", "FLOWER_PORT", "REDIS_PORT")
 
@@ -26,7 +26,8 @@ def test_every_printed_address_answers_and_an_interrupt_ends_everything(
         monkeypatch.setenv(name, value)
     printed = tmp_path / "printed"
     with printed.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "deploy.local.up"], cwd=ROOT, stdout=output)
+        command = [*HEED_INTERRUPTS, sys.executable, "-m", "deploy.local.up"]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output)
     try:
         wait_for(lambda: "ctrl-C" in printed.read_text(), 90, "the addresses")
         addresses = re.findall(r"http://\S+", printed.read_text())[:3]
