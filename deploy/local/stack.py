@@ -98,6 +98,9 @@ class Stack:
     where EDGE_PORT names its port.
     """
 
+    #: Further options of the program that plays the CDN.
+    edge_limits: tuple[str, ...] = ("--plan", "pro")
+
     def __init__(
         self,
         state_folder: Path,
@@ -144,8 +147,9 @@ class Stack:
 
     def _edge(self) -> Service:
         """The program that plays Cloudflare: its API, and an edge before Nginx."""
-        options = {"--port": self.ports.edge_api, "--edge-port": self.ports.edge, "--plan": "pro"}
+        options = {"--port": self.ports.edge_api, "--edge-port": self.ports.edge}
         command = [sys.executable, "-m", "tests.stand_ins.cloudflare", "--origin", _address(self.ports.nginx)]
+        command += self.edge_limits
         command += [word for name, value in options.items() for word in (name, str(value))]
         ready = partial(_answers, f"{_address(self.ports.edge_api)}/__control/log")
         return Service("edge", self.state_folder, command, ready=ready, working_folder=ROOT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
@@ -45,15 +46,25 @@ class Cloudflare(Vendor):
     own_faults: ClassVar[frozenset[str]] = frozenset({"partial"})
 
     def __init__(
-        self, *, port: int = 0, plan: str = "pro", as_documented: bool = False, origin: str = "", edge_port: int = 0
+        self,
+        *,
+        port: int = 0,
+        plan: str = "pro",
+        as_documented: bool = False,
+        unlimited: bool = False,
+        origin: str = "",
+        edge_port: int = 0,
     ) -> None:
-        """`as_documented` takes 100 URLs a call below Enterprise, where 30 were seen enforced."""
+        """`as_documented` takes 100 URLs a call below Enterprise, where 30 were seen enforced.
+
+        `unlimited` counts no calls, which Cloudflare offers on no plan.
+        """
         super().__init__(port=port)
         refill, capacity, urls_per_second, documented, observed = PLANS[plan]
         self.max_files = documented if as_documented else observed
-        self.purges = Bucket(capacity, refill)
+        self.purges = Bucket(capacity, refill) if not unlimited else Bucket(sys.maxsize, sys.maxsize)
         self.files = Bucket(urls_per_second, urls_per_second)
-        self.calls = Window(1_200, 300)
+        self.calls = Window(1_200 if not unlimited else sys.maxsize, 300)
         self.rulesets = Rulesets()
         self.edge = Edge(origin, copies=self.copies, port=edge_port) if origin else None
 
@@ -177,6 +188,7 @@ def main() -> None:
     options = parser(Cloudflare)
     options.add_argument("--plan", choices=sorted(PLANS), default="pro")
     options.add_argument("--as-documented", action="store_true", help="100 URLs a call on every plan")
+    options.add_argument("--unlimited", action="store_true", help="as many calls as anybody likes")
     options.add_argument("--origin", default="", help="be an edge in front of this server")
     options.add_argument("--edge-port", type=int, default=0)
     chosen = options.parse_args()

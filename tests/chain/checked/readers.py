@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.chain.checked.judge import Read
 
 MENTION = re.compile(rb"(?:title|body)-(\d+)-v(\d+)")
-STATUS_HEADER, SEQUENCE_HEADER = "X-Cache-Status", "X-Cache-Sequence"
+STATUS_HEADER, SEQUENCE_HEADER = "CF-Cache-Status", "X-Cache-Sequence"
 
 
 @dataclass

@@ -10,12 +10,20 @@ from project.settings.production import INVALIDATION, MIDDLEWARE
 LONGEST_RENDER_SECONDS = 3.0
 
 MIDDLEWARE = [*MIDDLEWARE, "tests.chain.checked.middleware.SlowRender"]
-INVALIDATION = {**INVALIDATION, "LONGEST_RENDER_SECONDS": LONGEST_RENDER_SECONDS, "VERIFY_REQUESTS_PER_MINUTE": 600}
+tiers = dict(INVALIDATION["TIERS"])
+tiers["cloudflare"] = {**tiers["cloudflare"], "PROVIDER": "tests.chain.checked.provider.CloudflareWithoutQuota"}
+INVALIDATION = {
+    **INVALIDATION,
+    "TIERS": tiers,
+    "LONGEST_RENDER_SECONDS": LONGEST_RENDER_SECONDS,
+    "VERIFY_REQUESTS_PER_MINUTE": 600,
+}
 
 if environment.flag("NAIVE", default=False):
     guarded = MIDDLEWARE.index("invalidation.middleware.CacheTagMiddleware")
     MIDDLEWARE[guarded] = "tests.chain.checked.middleware.NaiveTags"
-    tiers = {name: {**tier, "REBOUND_SECONDS": 0} for name, tier in INVALIDATION["TIERS"].items()}
+    tiers = {name: {**tier, "REBOUND_SECONDS": 0} for name, tier in tiers.items()}
     # From the outside in: what a list of purge calls in no particular order amounts to.
-    tiers["nginx"]["FILLS_FROM"], tiers["varnish"]["FILLS_FROM"] = ["cache"], ["nginx"]
+    for first, second in (("cache", "cloudflare"), ("cloudflare", "nginx"), ("nginx", "varnish")):
+        tiers[second]["FILLS_FROM"] = [first]
     INVALIDATION = {**INVALIDATION, "TIERS": tiers, "VERIFY_URLS_PER_BATCH": 0}

@@ -9,11 +9,13 @@ from deploy.local.stack import Stack
 
 
 class CheckedStack(Stack):
-    """Nginx → Varnish → gunicorn; `naive` leaves out what keeps it fresh."""
+    """Edge → Nginx → Varnish → gunicorn; `naive` leaves out what keeps it fresh."""
+
+    edge_limits = ("--plan", "enterprise", "--unlimited")
 
     def __init__(self, state_folder: Path, *, database_url: str, naive: bool) -> None:
         self.naive = naive
-        super().__init__(state_folder, database_url=database_url)
+        super().__init__(state_folder, database_url=database_url, with_edge=True)
 
     @property
     def environment(self) -> dict[str, str]:
