@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ from kombu.pools import producers
 from invalidation import conf, context
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
-from invalidation.values import Lane, Targets
+from invalidation.values import CacheKey, Lane
 from workers.queues import EVENTS, PRIORITIES, tier_queue
 from workers.setup import VISIBILITY_SECONDS
 
@@ -129,14 +129,15 @@ def _described(delivery: Delivery) -> dict[str, Any]:
         "tier": delivery.tier,
         "node": delivery.node,
         "delivery_pass": delivery.delivery_pass,
-        "purges": summary(batch.merged),
+        "purges": summary(batch.targets),
     }
 
 
-def summary(targets: Targets, limit: int = 5) -> str:
-    """The first few targets, and how many more."""
-    if targets.everything:
+def summary(targets: Mapping[str, Any], limit: int = 5) -> str:
+    """The first few targets of the document that `Targets` stores, and how many more."""
+    if targets.get("everything"):
         return "everything"
-    names = [*sorted(targets.tags), *sorted(targets.prefixes), *sorted(targets.urls), *(k.key for k in targets.keys)]
+    keys = [CacheKey.of(key).key for key in targets.get("keys", ())]
+    names = [*targets.get("tags", ()), *targets.get("prefixes", ()), *targets.get("urls", ()), *keys]
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return " ".join(names[:limit]) + more

@@ -18,10 +18,11 @@ local now = clock[1] + clock[2] / 1000000
 local wait, balances = 0, {}
 for place = 1, #KEYS do
   local rate, burst, wanted = tonumber(ARGV[3 * place - 2]), tonumber(ARGV[3 * place - 1]), tonumber(ARGV[3 * place])
-  local saved = redis.call('HMGET', KEYS[place], 'tokens', 'at')
+  local saved = redis.call('HMGET', KEYS[place], 'tokens', 'at', 'paused_until')
   local tokens = math.min(burst, (tonumber(saved[1]) or burst) + math.max(0, now - (tonumber(saved[2]) or now)) * rate)
   local missing = math.min(wanted, burst) - tokens
-  if missing > 0.000001 then wait = math.max(wait, missing / rate) end
+  local paused = math.max(0, (tonumber(saved[3]) or now) - now)
+  if missing > 0.000001 or paused > 0 then wait = math.max(wait, paused + math.max(0, missing) / rate) end
   balances[place] = tokens - wanted
 end
 if wait == 0 then
@@ -32,6 +33,23 @@ if wait == 0 then
   end
 end
 return string.format('%.6f', wait)
+"""
+
+#: KEYS as above. ARGV as above, then the seconds for which nothing is given. At the end of them each bucket holds what
+#: was wanted, or less if it held less: the call that was refused may go, and the rest comes back at the usual rate.
+PAUSE = """
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+local seconds = tonumber(ARGV[#ARGV])
+for place = 1, #KEYS do
+  local rate, burst, wanted = tonumber(ARGV[3 * place - 2]), tonumber(ARGV[3 * place - 1]), tonumber(ARGV[3 * place])
+  local saved = redis.call('HMGET', KEYS[place], 'tokens', 'paused_until')
+  if (tonumber(saved[2]) or 0) < now + seconds then
+    local tokens, over = math.min(tonumber(saved[1]) or burst, wanted), string.format('%.6f', now + seconds)
+    redis.call('HSET', KEYS[place], 'tokens', tokens, 'at', over, 'paused_until', over)
+    redis.call('EXPIRE', KEYS[place], math.ceil(seconds + (burst - tokens) / rate) + 1)
+  end
+end
 """
 
 
@@ -47,6 +65,15 @@ class Draw:
 
 def take(client: redis.Redis, draws: Sequence[Draw]) -> float:
     """Take all that is wanted and return 0, or take nothing and return the seconds until it can be had."""
+    return float(client.eval(TAKE, len(draws), *_arguments(draws)))
+
+
+def pause(client: redis.Redis, draws: Sequence[Draw], seconds: float) -> None:
+    """Give nothing from these buckets for so long; a pause that is under way is never shortened."""
+    client.eval(PAUSE, len(draws), *_arguments(draws), seconds)
+
+
+def _arguments(draws: Sequence[Draw]) -> list[str | float]:
+    """Keys, then the numbers of each draw."""
     keys = [BUCKET_KEY + draw.bucket for draw in draws]
-    arguments = [number for draw in draws for number in (draw.tokens_per_second, draw.burst, draw.tokens)]
-    return float(client.eval(TAKE, len(keys), *keys, *arguments))
+    return [*keys, *(number for draw in draws for number in (draw.tokens_per_second, draw.burst, draw.tokens))]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 
+from invalidation import conf
 from invalidation.exceptions import Throttled
 from invalidation.freshness import bucket
 from invalidation.freshness.bucket import Draw
@@ -13,11 +17,14 @@ from invalidation.providers.base import Provider
 
 logger = structlog.get_logger(__name__)
 
+#: Share of a vendor's rate that is drawn: calls that leave at an even pace arrive at a less even one.
+DRAWN_SHARE = 0.985
+
 
 def draws(provider: Provider, step: Step) -> list[Draw]:
     """What one call takes from each bucket of the account."""
     wanted = [(rate, rate.cost(step.verb, len(step.items))) for rate in provider.rates()]
-    return [Draw(rate.bucket, rate.tokens_per_second, rate.burst, cost) for rate, cost in wanted if cost > 0]
+    return [Draw(rate.bucket, DRAWN_SHARE * rate.tokens_per_second, rate.burst, cost) for rate, cost in wanted if cost]
 
 
 def spend(provider: Provider, step: Step) -> None:
@@ -37,3 +44,28 @@ def spend(provider: Provider, step: Step) -> None:
         return
     if wait_seconds:
         raise Throttled("The account's own quota is used up for now.", retry_after_seconds=wait_seconds)
+
+
+@contextmanager
+def heeding(provider: Provider, step: Step) -> Iterator[None]:
+    """Run the call for `step`: a pause that the vendor asks for is kept by every worker of the account, not just one.
+
+    Its own delivery sees the vendor's words; the others find the bucket empty for as long.
+    """
+    try:
+        yield
+    except Throttled as refused:
+        _pause(provider, step, refused.retry_after_seconds or 0.0)
+        raise
+
+
+def _pause(provider: Provider, step: Step, asked_seconds: float) -> None:
+    paused, server = draws(provider, step), client()
+    if not asked_seconds or not paused or server is None:
+        return
+    seconds = min(asked_seconds, conf.settings().give_up_seconds)
+    try:
+        bucket.pause(server, paused, seconds)
+        logger.warning("account_paused", tier=provider.tier, seconds=seconds, buckets=[draw.bucket for draw in paused])
+    except UNAVAILABLE as error:
+        logger.warning("quota_unknown", tier=provider.tier, error=repr(error))

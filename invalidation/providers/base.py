@@ -121,6 +121,9 @@ class Provider(abc.ABC):
     poll_seconds: ClassVar[float] = 5.0
     """Pause between two questions after an accepted job."""
 
+    jobs_at_once: bool = False
+    """May further calls be made while the jobs of earlier ones run?"""
+
     needs_reference: ClassVar[bool] = False
     """Do its verbs take a `reference`, by which the vendor recognises a call that it was sent before?"""
 

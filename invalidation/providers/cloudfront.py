@@ -68,6 +68,7 @@ class CloudFront(Provider):
         if values["QUOTA"] == "concurrency":
             self.max_urls_per_call = self.max_tags_per_call = 3_000
             self.max_prefixes_per_call = 15
+        self.jobs_at_once = values["QUOTA"] == "rate"
         self.tag_header = values["TAG_HEADER"]
         self._learnt = False
         self._jobs = Invalidations(values)

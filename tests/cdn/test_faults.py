@@ -7,6 +7,7 @@ import time
 import pytest
 from pytest_django import Settings
 
+from deploy.local import Redis
 from invalidation.models import Event
 from invalidation.pipeline import deliver
 from tests.cdn import faults
@@ -50,3 +51,19 @@ def test_a_pause_that_a_vendor_asks_for_is_kept(settings: Settings) -> None:
         delivery.refresh_from_db()
         assert 25 < delivery.available_at.timestamp() - time.time() <= 30
         assert delivery.attempts == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pause_that_one_worker_was_asked_for_is_kept_by_all(settings: Settings, redis_server: Redis) -> None:
+    product = MADE["cloudflare"]()
+    product.options["ACCOUNT"] = "paused"
+    declare(settings, product, REDIS_URL=redis_server.url(), BACKOFF_BASE_SECONDS=0.001)
+    with product.vendor as vendor:
+        first, second = purge(tags=["blog.post"]), purge(tags=["blog.category"])
+        vendor.fail("throttled", seconds=30)
+        for delivery in (first, second):
+            deliver.deliver("default", delivery.pk)
+            delivery.refresh_from_db()
+            assert (delivery.status, delivery.attempts) == ("deferred", 0)
+            assert 25 < delivery.available_at.timestamp() - time.time() <= 30
+        assert (vendor.requests, first.error) == (1, f"{vendor.url} asks for a pause.")

@@ -92,6 +92,12 @@ class Vendor(Chain):
         return Reply(accepted=not self.jobs[external_id], external_id=external_id)
 
 
+class BusyVendor(Vendor):
+    """Runs many of them at once."""
+
+    jobs_at_once: bool = True
+
+
 class Free(Chain):
     """Application values: no URLs."""
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from invalidation.exceptions import RejectedError, Throttled, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus, Pass
-from invalidation.pipeline import deliver, drain, lease, replay, sweep
+from invalidation.pipeline import deliver, drain, lease, replay, sweep, turn
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Queue, fails
 from tests.pipeline.conftest import Dirty, Purge, declared
 
@@ -204,8 +204,8 @@ def test_a_later_attempt_goes_on_where_the_first_stopped(purge: Purge, queue: Qu
 def test_a_long_plan_gives_its_worker_back_and_goes_on(
     purge: Purge, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "TURN_SECONDS", 0)
-    monkeypatch.setattr(deliver, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(turn, "TURN_SECONDS", 0)
+    monkeypatch.setattr(turn, "PROGRESS_SECONDS", 0)
     batch = purge(*[f"/{number}/" for number in range(6)])
     queue.run()
     edge = on(EDGE, batch)
@@ -213,7 +213,7 @@ def test_a_long_plan_gives_its_worker_back_and_goes_on(
 
 
 def test_a_killed_worker_has_stored_its_progress(purge: Purge, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliver, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(turn, "PROGRESS_SECONDS", 0)
     batch = purge(*[f"/{number}/" for number in range(6)])
     killer = fails(KeyboardInterrupt())
     Chain.nodes[EDGE].after.append(lambda: Chain.nodes[EDGE].before.append(killer))
@@ -257,6 +257,24 @@ def test_accepted_jobs_are_followed_one_after_the_other_to_their_ends(
     an_hour_later()
     deliver.deliver("default", edge.pk)
     assert (on(EDGE, batch).status, on(EDGE, batch).external_id) == ("purged", "job-2")
+
+
+def test_where_jobs_may_run_at_once_none_waits_for_another(purge: Purge, queue: Queue, settings: Settings) -> None:
+    chain = declared()
+    chain["TIERS"]["edge"]["PROVIDER"] = "tests.pipeline.chain.BusyVendor"
+    settings.INVALIDATION = chain
+    batch = purge(*[f"/{number}/" for number in range(6)])
+    queue.run()
+    assert (on(EDGE, batch).status, on(EDGE, batch).calls, len(Chain.jobs)) == ("accepted", 3, 3)
+    for ended, left in (("job-2", 3), ("job-1", 1)):  # they are asked for in order
+        Chain.jobs[ended] = True
+        an_hour_later()
+        deliver.deliver("default", on(EDGE, batch).pk)
+        assert (on(EDGE, batch).status, len(on(EDGE, batch).steps or [])) == ("accepted", left)
+    Chain.jobs["job-3"] = True
+    an_hour_later()
+    deliver.deliver("default", on(EDGE, batch).pk)
+    assert (on(EDGE, batch).status, on(EDGE, batch).calls) == ("purged", 3)
 
 
 def test_a_replay_is_audited_and_repeats_the_tiers_outside(purge: Purge, queue: Queue) -> None:

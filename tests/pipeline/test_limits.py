@@ -140,6 +140,20 @@ def test_a_call_takes_from_all_its_buckets_or_from_none() -> None:
 
 
 @pytest.mark.usefixtures("limits")
+def test_a_pause_lets_nothing_through_is_never_shortened_and_ends_with_the_call_that_was_refused() -> None:
+    server = client()
+    assert server is not None
+    draws = [Draw("zone", 0.001, 10, 2)]
+    assert bucket.take(server, draws) == 0
+    bucket.pause(server, draws, 0.5)
+    bucket.pause(server, draws, 0.1)
+    assert 0.3 < take(1, per_second=0.001) <= 0.5
+    assert take(1, name="another zone") == 0
+    wait_for(lambda: take(2, per_second=0.001) == 0, 2, "the end of the pause")
+    assert take(1, per_second=0.001) > 900
+
+
+@pytest.mark.usefixtures("limits")
 def test_workers_that_draw_at_once_never_exceed_the_quota() -> None:
     given: list[float] = []
     threads = [
