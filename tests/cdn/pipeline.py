@@ -19,8 +19,13 @@ MAX_TURNS = 40
 
 
 def declare(settings: Settings, product: Product, **values: Any) -> None:
+    """Put `declared` into force."""
+    settings.INVALIDATION = declared(product, **values)
+
+
+def declared(product: Product, **values: Any) -> dict[str, Any]:
     """INVALIDATION with this CDN as the only tier."""
-    settings.INVALIDATION = {
+    return {
         "TIERS": {
             product.name: {
                 "PROVIDER": f"{product.provider_class.__module__}.{product.provider_class.__qualname__}",

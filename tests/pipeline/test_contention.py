@@ -41,9 +41,9 @@ def start(database_url: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def answer(process: subprocess.Popen[str]) -> str:
-    """What it printed; its errors if it failed."""
-    output, errors = process.communicate(timeout=100)
+def answer(process: subprocess.Popen[str], seconds: float = 100) -> str:
+    """The last line that it printed; its errors if it failed."""
+    output, errors = process.communicate(timeout=seconds)
     assert process.returncode == 0, errors
     return output.strip().splitlines()[-1] if output.strip() else ""
 
