@@ -147,14 +147,17 @@ def status_context(event: Event) -> dict[str, Any]:
         "title": f"Event {event.uid}",
         "event": event,
         "deliveries": deliveries,
+        "verifications": list(status.verifications_of(event)),
         "took": duration(event.created_at, event.completed_at),
         "final": is_final(event, deliveries),
     }
 
 
 def is_final(event: Event, deliveries: list[Delivery]) -> bool:
-    """Can nothing on the page change any more, later passes included?"""
-    return event.status in status.FINAL and transitions.FINAL.issuperset(delivery.status for delivery in deliveries)
+    """Can nothing on the page change any more, later passes and verification included?"""
+    verified = event.batch is None or event.batch.verified_at is not None
+    ended = transitions.FINAL.issuperset(delivery.status for delivery in deliveries)
+    return event.status in status.FINAL and ended and verified
 
 
 def _refresh(request: HttpRequest, seconds: int | None) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def event_with(db: None) -> MakeEvent:
             sequence=1_795_290_000_000_000,
             targets={"tags": ["blog.post:42"]},
             completed_at=now if final else None,
+            verified_at=now if final else None,
         )
         for tier, status in zip(("cache", "inner", "outer"), deliveries, strict=False):
             Delivery.objects.create(batch=row, tier=tier, node=INNER_NODE if tier == "inner" else "", **_ended(status))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from invalidation.models import Delivery, Event
-from tests.operators.conftest import MakeEvent
+from invalidation.models import Batch, Delivery, Event, Verification
+from tests.operators.conftest import INNER_NODE, SITE, MakeEvent
 
 SignIn = Callable[..., Client]
 REFRESH = '<meta http-equiv="refresh"'
@@ -79,6 +80,37 @@ def test_what_the_planner_decided_is_shown(sign_in: SignIn, event_with: MakeEven
     event = event_with("done", "done", "purged")
     Delivery.objects.update(decisions=["left out 2 URLs on no site of this tier"])
     assert "left out 2 URLs on no site of this tier" in page(sign_in("view_event"), event)
+
+
+def test_what_the_nodes_served_afterwards_is_shown(sign_in: SignIn, event_with: MakeEvent) -> None:
+    event = event_with("done", "done", "purged", "purged")
+    asked: dict[str, Any] = {"batch_id": event.batch_id, "tier": "inner", "node": INNER_NODE}
+    Verification.objects.create(
+        **asked, url=f"{SITE}/old/", status_code=200, cache_status="HIT", sequence=1_795_289_999_999_999, stale=True
+    )
+    Verification.objects.create(**asked, url=f"{SITE}/new/", status_code=404)
+    Verification.objects.create(**asked, url=f"{SITE}/away/", error="<i>The node can't be reached.</i>")
+    shown = page(sign_in("view_event"), event)
+    for words in (f"{SITE}/old/", "> stale<", "200 HIT", "1795289999999999", "not stale", "404"):
+        assert words in shown
+    assert shown.count('data-tier="inner" data-stale="true"') == 1
+    assert "not asked: &lt;i&gt;The node can&#x27;t be reached." in shown
+
+
+def test_verifications_of_other_events_are_not_shown(sign_in: SignIn, event_with: MakeEvent) -> None:
+    event, other = event_with("done", "done", "purged"), event_with("done", "done", "purged")
+    Verification.objects.create(batch_id=other.batch_id or 0, tier="inner", node=INNER_NODE, url=f"{SITE}/other/")
+    shown = page(sign_in("view_event"), event)
+    assert f"{SITE}/other/" not in shown
+    assert "the budget was used up" in shown
+
+
+def test_the_page_waits_for_the_verification(sign_in: SignIn, event_with: MakeEvent) -> None:
+    event = event_with("done", "done", "purged")
+    Batch.objects.update(verified_at=None)
+    shown = page(sign_in("view_event"), event)
+    assert "None yet." in shown
+    assert REFRESH in shown
 
 
 def test_reloading_can_be_stopped_and_resumed(sign_in: SignIn, pending_event: Event) -> None:
