@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from project.settings import environment, logs, stores
-from project.settings.policy import POLICY
+from project.settings.policy import POLICY, UNHASHED_SECONDS
 from project.settings.tiers import tiers
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -34,7 +34,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "project.static.StaticFiles",
     # Outside everything that may still add a cookie or a Vary, so that it judges the response that leaves.
     "invalidation.middleware.CacheTagMiddleware",
     "invalidation.middleware.CachePolicyMiddleware",
@@ -112,6 +112,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
+WHITENOISE_MAX_AGE = UNHASHED_SECONDS
 
 LOGGING = logs.logging(json=environment.flag("LOG_JSON", default=False), level=environment.text("LOG_LEVEL", "INFO"))
 # One id follows a change from the request to the last purge. The user's name is asked for where an event is

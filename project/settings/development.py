@@ -10,3 +10,4 @@ DEBUG = environment.flag("DEBUG", default=True)
 SECRET_KEY = environment.text("SECRET_KEY", "development-only-" + "0" * 50)
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "localhost", ".localhost", "127.0.0.1", "[::1]"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0

@@ -11,6 +11,9 @@ SHARED_SECONDS = 86_400
 #: What a cache may show of an expired page, while it asks for a new one or the origin fails.
 REVALIDATE_SECONDS = 60
 FAILURE_SECONDS = 86_400
+#: A hashed name never gets other content (C8); other static files are asked for again after a minute.
+HASHED_SECONDS = 31_536_000
+UNHASHED_SECONDS = 60
 
 PUBLIC_VIEWS = [
     "blog:home",

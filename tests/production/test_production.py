@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from deploy.local import Postgres, Redis, free_port, wait_for
 from project.redis import MISSED
-from project.settings import stores
+from project.settings import policy, stores
 from tests.production.examine import REMOVED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +164,8 @@ def test_static_files_have_hashed_names_under_the_cdn(facts: dict[str, Any]) -> 
     assert prefix == "https://cdn.example/static/admin/css"
     assert len(name.split(".")) == 3
     headers = {name.lower(): value for name, value in facts["static_headers"].items()}
-    assert "immutable" in headers["cache-control"]
+    assert headers["cache-control"] == f"max-age={policy.HASHED_SECONDS}, public, immutable"
+    assert policy.HASHED_SECONDS == 365 * 24 * 60 * 60
 
 
 def test_f16_nobody_is_signed_out_by_a_cache_that_evicts(facts: dict[str, Any]) -> None:
