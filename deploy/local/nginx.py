@@ -11,14 +11,26 @@ from pathlib import Path
 from deploy.local.processes import Service, ServiceFailed, ask, free_port
 from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render
 
-MODULE = Path("/usr/lib/nginx/modules/ngx_http_cache_purge_module.so")
+MODULES = Path("/usr/lib/nginx/modules")
+PURGE = MODULES / "ngx_http_cache_purge_module.so"
+#: Compress anew, and serve what was compressed before; on Debian packages of their own, which nothing here needs.
+BROTLI = [MODULES / "ngx_http_brotli_filter_module.so", MODULES / "ngx_http_brotli_static_module.so"]
 LOCAL = ("127.0.0.1",)
 #: Placeholders that a server on one machine leaves empty.
 UNUSED = [
     "variant_header",
     "variant_variable",
     "variants",
+    "plain_listen",
+    "api_paths",
+    "api_requests_per_second",
+    "api_burst",
+    "login_paths",
+    "login_attempts_per_minute",
+    "login_burst",
+    "content_security_policy",
     "static_folder",
+    "media_folder",
     "tls_certificate",
     "tls_key",
     "hsts_seconds",
@@ -33,9 +45,14 @@ def binary() -> str:
         ServiceFailed: Nginx or its purge module is not installed.
     """
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found and MODULE.exists():
+    if found and PURGE.exists():
         return found
     raise ServiceFailed("Install the Debian packages nginx and libnginx-mod-http-cache-purge.")
+
+
+def modules() -> list[Path]:
+    """What is installed of the modules that the site can use."""
+    return [PURGE, *(BROTLI if all(module.exists() for module in BROTLI) else [])]
 
 
 class Nginx(Service):
@@ -92,6 +109,8 @@ class Nginx(Service):
             "hidden_headers": TAG_HEADERS,
             "requests_per_second": "10000",
             "burst": "30000",
+            "inside_paths": ["/metrics"],
+            "brotli": "yes" if set(BROTLI) <= set(modules()) else "",
             "purge_location": "yes",
         }
         return {**dict.fromkeys(UNUSED, ""), **defaults, **self.options}
@@ -103,7 +122,7 @@ class Nginx(Service):
         site = self.folder / "site.conf"
         site.write_text(render(self.template, self.values()))
         main: dict[str, Value] = {
-            "module": str(MODULE),
+            "modules": [str(module) for module in modules()],
             "user": "root" if os.geteuid() == 0 else "",
             "workers": "1",
             "state_folder": str(self.folder),

@@ -129,13 +129,23 @@ def test_a_public_page_is_stored_so_that_the_test_above_means_something(
     assert stored(cache_in_front, origin, Kind(), through_policy(request, Kind().response(request)), site)
 
 
-@pytest.mark.parametrize("kind", [Kind(signed_in=True), Kind(csrf=True), Kind(status=404)], ids=["user", "csrf", "404"])
+@pytest.mark.parametrize("kind", [Kind(signed_in=True), Kind(csrf=True)], ids=["user", "csrf"])
 def test_f6_the_naive_middleware_shows_it_to_strangers(
     cache_in_front: Varnish | Nginx, origin: Origin, site: str, kind: Kind
 ) -> None:
     request = kind.request("/public/")
     response = naive.public_by_path(kind.response)(request)
     assert stored(cache_in_front, origin, kind, response, site)
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_f6_the_caches_refuse_an_error_that_the_naive_middleware_calls_public(
+    cache_in_front: Varnish | Nginx, origin: Origin, site: str, status: int
+) -> None:
+    kind = Kind(status=status)
+    response = naive.public_by_path(kind.response)(kind.request("/public/"))
+    assert "public" in response.headers["Cache-Control"]
+    assert not stored(cache_in_front, origin, kind, response, site)
 
 
 def test_what_only_the_caches_read_does_not_reach_the_visitor(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,27 +55,6 @@ def test_a_misspelt_placeholder_is_refused(tmp_path: Path, capsys: pytest.Captur
         render.main(["nginx/site.conf.template", str(values)])
     assert refused.value.code == 2
     assert "listne" in capsys.readouterr().err
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> dict[str, str]:
-    """A self-signed certificate."""
-    paths = {"tls_certificate": str(tmp_path / "certificate.pem"), "tls_key": str(tmp_path / "key.pem")}
-    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=example.com"]
-    files = ["-out", paths["tls_certificate"], "-keyout", paths["tls_key"]]
-    subprocess.run([*new, *files], check=True, capture_output=True)
-    return paths
-
-
-def test_nginx_accepts_the_site_with_tls_and_static_files(
-    tmp_path: Path, origin: Origin, certificate: dict[str, str]
-) -> None:
-    options = {**certificate, "hsts_seconds": "63072000", "static_folder": str(tmp_path), "server_names": "example.com"}
-    server = Nginx(tmp_path, [origin.address], SECRET, options=dict(options))
-    server.prepare()
-    test = subprocess.run([*server.command(), "-t"], check=False, capture_output=True, text=True)
-    assert test.returncode == 0, test.stderr
-    assert "warn" not in test.stderr
 
 
 def test_nginx_stores_nothing_under_a_name_that_is_not_purged(tmp_path: Path, origin: Origin) -> None:

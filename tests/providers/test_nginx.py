@@ -234,6 +234,7 @@ def test_f11_private_requests_are_neither_answered_from_the_cache_nor_stored(
         (200, {"Cache-Control": "no-store"}),
         (200, {**CACHEABLE, "Set-Cookie": "sessionid=x"}),
         (200, {**CACHEABLE, "Vary": "*"}),
+        (404, dict(CACHEABLE)),
         (500, dict(CACHEABLE)),
         (503, dict(CACHEABLE)),
     ],

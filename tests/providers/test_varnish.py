@@ -58,6 +58,7 @@ def test_f13_http_and_https_are_stored_and_purged_apart(varnish_server: VarnishS
         (200, {"Cache-Control": "no-store"}),
         (200, {**CACHEABLE, "Set-Cookie": "sessionid=x"}),
         (200, {**CACHEABLE, "Vary": "*"}),
+        (404, dict(CACHEABLE)),
         (500, dict(CACHEABLE)),
         (503, dict(CACHEABLE)),
     ],
@@ -94,7 +95,9 @@ def test_f13_private_requests_are_neither_answered_from_the_cache_nor_stored(
     assert visit(varnish_server, f"{site}/a/").text == "version 1"
 
 
-@pytest.mark.parametrize("cookie", ["_ga=GA1.2.3", "theme=dark; _gid=1", "not_sessionid=1"])
+@pytest.mark.parametrize(
+    "cookie", ["_ga=GA1.2.3", "theme=dark; _gid=1", "__utma=1; __utmz=2; _fbp=3", "not_sessionid=1"]
+)
 def test_cookies_that_change_nothing_do_not_bypass_the_cache(
     varnish_server: VarnishServer, origin: Origin, site: str, cookie: str
 ) -> None:

@@ -41,6 +41,7 @@ class Origin:
         self.port = free_port()
         self.pages: defaultdict[str, Page] = defaultdict(Page)
         self.requests: list[Seen] = []
+        self.stopped = False
         origin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,7 +49,7 @@ class Origin:
 
             def handle_one_request(self) -> None:
                 self.raw_requestline = self.rfile.readline(65537)
-                if self.raw_requestline and self.parse_request():
+                if self.raw_requestline and not origin.stopped and self.parse_request():
                     origin.answer(self)
                 else:
                     self.close_connection = True
@@ -110,5 +111,10 @@ class Origin:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Answer nobody any more, on open connections either."""
+        self.stopped = True
         self._server.shutdown()
         self._server.server_close()
