@@ -188,6 +188,7 @@ class Stack:
             "CLOUDFLARE_API_TOKEN": EDGE_API_TOKEN,
             "CLOUDFLARE_PLAN": "pro",
             "CLOUDFLARE_API_URL": _address(self.ports.edge_api),
+            "CLOUDFLARE_EDGE": "site",
             "PURGE_SECRET": self.secret,
             "ADMIN_USERNAME": self.username,
             "ADMIN_PASSWORD": self.password,

@@ -13,7 +13,7 @@ from invalidation.doctor.faults import Fault, Finding, Report
 from invalidation.doctor.reading import Patient, forgetting
 from invalidation.pipeline import graph
 from invalidation.providers.base import Provider
-from invalidation.providers.registry import provider, provider_class
+from invalidation.providers.registry import provider
 
 
 def examine() -> Report:
@@ -40,33 +40,37 @@ def _readable() -> bool:
 
 
 def _patients() -> list[Provider]:
-    """Nodes that can be asked for pages, innermost tiers first."""
+    """Nodes that can be examined, innermost tiers first."""
     tiers = conf.settings().tiers
-    names = [name for name in graph.order(tiers) if node.askable(tiers[name])]
-    return [provider(name, address) for name in names for address in tiers[name].nodes]
+    known = [provider(name, address) for name in graph.order(tiers) for address in tiers[name].nodes]
+    return [one for one in known if node.examinable(one)]
 
 
 def _notes() -> Iterator[str]:
     """Tiers that no canary goes through."""
     settings = conf.settings()
     for tier in settings.tiers.values():
-        if provider_class(tier.provider).holds_responses and not node.askable(tier):
-            yield f"{tier.name} can't be asked for pages node by node; verification after purges looks at it."
+        product = provider(tier.name, tier.nodes[0])
+        if product.holds_responses and not product.supports_fetch:
+            yield f"{tier.name} was not looked at: nothing says where it can be asked for pages (a CDN's option EDGE)."
+        elif product.holds_responses and product.costs_money:
+            yield f"{tier.name} was not looked at, because its purges are paid for; verification after purges does."
     if not settings.redis_url:
         yield "Without REDIS_URL neither sequence nor tag index were looked at."
 
 
 def _tiers() -> Iterator[Finding]:
-    """Each node on each site, then the order of the tiers."""
-    patients = _patients()
+    """Each node on each site that its tier serves, then the order of these tiers."""
+    settings, everybody = conf.settings(), _patients()
     found: dict[tuple[Fault, str, str], Finding] = {}
-    for site in conf.settings().sites:
+    for site in settings.sites:
+        patients = [one for one in everybody if site in settings.sites_of(one.tier)]
         behind = order.really_behind(patients, site)
         for one in patients:
             for finding in _node(one, site, order.inside(one, patients, behind)):
                 found.setdefault((finding.fault, finding.tier, finding.node), finding)
         sound = {one.tier for one in patients} - {finding.tier for finding in found.values()}
-        for finding in order.wrong(conf.settings().tiers, behind, sound):
+        for finding in order.wrong(settings.tiers, behind, sound):
             found.setdefault((finding.fault, finding.tier, finding.detail), finding)
     yield from found.values()
 

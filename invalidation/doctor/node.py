@@ -8,18 +8,16 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 
-from invalidation import conf
 from invalidation.doctor.faults import Fault, Finding
 from invalidation.doctor.reading import ODD, Patient, Reading, read
 from invalidation.doctor.refusal import diagnosed, found, stranger
-from invalidation.exceptions import DeliveryError, RejectedError, TransientError
+from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.http.canary import Canary
 from invalidation.http.headers import set_tag_headers
 from invalidation.pipeline import sites
 from invalidation.providers.base import Provider
-from invalidation.providers.registry import provider_class
 
 #: Visitors with different tastes; Django's LocaleMiddleware makes every page vary by this.
 VARY = "Accept-Language"
@@ -38,6 +36,8 @@ def examined(patient: Patient) -> Iterator[Finding]:
             yield from _variants(patient)
             yield from _tags(patient) if patient.provider.supports_tags else _indexed(patient)
             yield from _prefix(patient)
+    except Throttled:
+        return  # the account's quota goes to purges that matter more; the next examination comes
     except RejectedError as error:
         yield found(patient, Fault.REFUSED, f"{error} {error.reply}")
     except DeliveryError as error:
@@ -128,7 +128,7 @@ def _tags(patient: Patient) -> Iterator[Finding]:
 def _stale_after_tag(patient: Patient, canary: Canary) -> bool:
     url, tag = patient.url(canary), canary.tag(canary.tags - 1)
     held = patient.held(url)
-    patient.purge(url, lambda: patient.provider.purge_tags([tag]))
+    patient.purge(url, "purge_tags", tag)
     return held is not None and patient.keeps(url, held)
 
 
@@ -161,12 +161,11 @@ def _prefix(patient: Patient) -> Iterator[Finding]:
     canary = patient.canary()
     url = patient.url(canary, ODD)
     held = patient.held(url)
-    patient.purge(url, lambda: patient.provider.purge_prefixes([patient.url(canary)]))
+    patient.purge(url, "purge_prefixes", patient.url(canary))
     if held and patient.keeps(url, held):
         yield found(patient, Fault.PREFIX, f"Purged was {patient.url(canary)}")
 
 
-def askable(tier: conf.Tier) -> bool:
-    """Can its nodes be asked for pages one by one?"""
-    product = provider_class(tier.provider)
-    return product.holds_responses and product.fetch is not Provider.fetch and tier.nodes != ("",)
+def examinable(provider: Provider) -> bool:
+    """Can it be asked for pages, and purged at no cost?"""
+    return provider.holds_responses and provider.supports_fetch and not provider.costs_money

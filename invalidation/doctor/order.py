@@ -36,7 +36,8 @@ def _holders(provider: Provider, providers: Sequence[Provider], site: str) -> li
     with suppress(DeliveryError), forgetting(Patient(provider, site)) as patient:
         url = patient.url(patient.canary())
         if read(provider, url).render:
-            return [other for other in providers if other.tier != provider.tier and _held(other, url)]
+            others = [other for other in providers if other.tier != provider.tier and other.counts_copies]
+            return [other for other in others if _held(other, url)]
     return []
 
 

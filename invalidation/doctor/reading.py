@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -12,10 +13,14 @@ from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.http.canary import Canary
+from invalidation.pipeline import quota
+from invalidation.pipeline.plan import Step
 from invalidation.providers.base import Provider
 
 #: Appended to a canary's path: what textbook key expressions decode, merge, reorder or leave out.
 ODD = "caf%C3%A9//a%2Fb?b=2&a=1"
+#: Between two looks at a page whose purge may not have arrived everywhere.
+PROPAGATION_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +63,27 @@ class Patient:
         second = read(self.provider, url, headers)
         return second if second.render and second.render == first.render else None
 
-    def purge(self, url: str, how: Callable[[], object] | None = None) -> None:
-        """Purge a URL from the inside out: behind the node by URL, on the node itself by `how`.
+    def purge(self, url: str, verb: str = "purge_urls", item: str = "") -> None:
+        """Purge a URL from the inside out: behind the node by URL, on the node itself by `verb` for `item`.
 
         Raises:
-            DeliveryError: the node itself did not.
+            DeliveryError: the node itself did not, or its account has no quota left for that.
         """
         for inner in self.behind:
             with suppress(DeliveryError):
                 inner.purge_urls([url])
-        _ = how() if how else self.provider.purge_urls([url])
+        step = Step(verb, (item or url,))
+        quota.spend(self.provider, step)
+        getattr(self.provider, verb)(step.items)
 
     def keeps(self, url: str, before: Reading, headers: Mapping[str, str] | None = None) -> bool:
-        """Does the node still bring that rendering, though what is behind it doesn't?"""
+        """Does the node still bring that rendering, though what is behind it doesn't, once the purge has had time?"""
+        deadline = time.monotonic() + self.provider.propagation_seconds
+        while (kept := self._keeps(url, before, headers)) and time.monotonic() < deadline:
+            time.sleep(PROPAGATION_PAUSE_SECONDS)
+        return kept
+
+    def _keeps(self, url: str, before: Reading, headers: Mapping[str, str] | None) -> bool:
         if read(self.provider, url, headers).render != before.render:
             return False
         return not any(_brings(inner, url, before, headers) for inner in self.behind)

@@ -85,8 +85,14 @@ class Provider(abc.ABC):
     supports_everything: bool = False
     """Can it empty itself in one call? If not, the tag index names the URLs."""
 
-    supports_fetch: ClassVar[bool] = False
+    supports_fetch: bool = False
     """Can this very node be asked for a page?"""
+
+    counts_copies: ClassVar[bool] = False
+    """Does it tell how many copies a purge by URL removed?"""
+
+    propagation_seconds: ClassVar[float] = 0.0
+    """How much longer than its confirmation a purge may take."""
 
     tag_header: str = ""
     """Response header that carries the tags to this product; "" where it reads none."""

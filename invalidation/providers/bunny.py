@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from invalidation.exceptions import Unproven
-from invalidation.providers.base import Provider, Rate, Reply
+from invalidation.providers.base import Rate, Reply
+from invalidation.providers.edge import Edged
 from invalidation.providers.http import Location, header_secret, read_options
 from invalidation.providers.vendor import Api, json_object
 
@@ -15,13 +16,14 @@ API_URL = "https://api.bunny.net"
 ACCEPTED = (200, 204)
 
 
-class Bunny(Provider):
+class Bunny(Edged):
     """One pull zone.
 
-    Options: PULL_ZONE_ID, API_KEY, ACCOUNT (names the quota that several zones share), API_URL, TIMEOUT_SECONDS.
+    Options: PULL_ZONE_ID, API_KEY, ACCOUNT (names the quota that several zones share), EDGE, API_URL, TIMEOUT_SECONDS.
     Zones with Perma-Cache have no purge by tag ("Purge cache").
     """
 
+    edge_status_header = "CDN-Cache"
     supports_tags = True
     supports_prefixes = True
     supports_everything = True
@@ -32,8 +34,9 @@ class Bunny(Provider):
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)
-        optional = {"ACCOUNT": "", "API_URL": API_URL}
+        optional = {"ACCOUNT": "", "API_URL": API_URL, "EDGE": ""}
         values = read_options(tier, options, required=("PULL_ZONE_ID", "API_KEY"), optional=optional)
+        self.reached_at(values)
         self._zone_path = f"/pullzone/{values['PULL_ZONE_ID']}/purgeCache"
         self._account = values["ACCOUNT"] or values["PULL_ZONE_ID"]
         key = header_secret(tier, values["API_KEY"], "API_KEY")

@@ -9,8 +9,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import RejectedError
-from invalidation.providers.base import Provider, Rate, Reply
+from invalidation.providers.base import Rate, Reply
 from invalidation.providers.cloudflare_api import API_URL, accepted, connect
+from invalidation.providers.edge import Edged
 from invalidation.providers.http import Location, read_options
 
 #: "Purge by prefix": more path separators are refused.
@@ -36,16 +37,17 @@ PLANS = {
 }
 
 
-class Cloudflare(Provider):
+class Cloudflare(Edged):
     """One zone.
 
     Options: ZONE_ID, API_TOKEN (with the permission "Cache Purge"), PLAN (free, pro, business or enterprise; decides
     the limits), SOFT (let the old copy be shown while a new one is fetched), VARIANTS (request headers of each variant
     in the zone's cache key, such as [{}, {"CF-Device-Type": "mobile"}]; every URL is purged in all), HOSTS (what
     "everything" means in a zone that serves other sites too), MAX_FILES_PER_CALL, ACCOUNT (names the quota that
-    several zones share), API_URL, TIMEOUT_SECONDS.
+    several zones share), EDGE, API_URL, TIMEOUT_SECONDS.
     """
 
+    edge_status_header = "CF-Cache-Status"
     supports_tags = True
     supports_prefixes = True
     supports_everything = True
@@ -62,8 +64,9 @@ class Cloudflare(Provider):
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)
         optional = {"PLAN": "free", "SOFT": False, "VARIANTS": ({},), "HOSTS": (), "MAX_FILES_PER_CALL": None}
-        optional |= {"API_URL": API_URL, "ACCOUNT": ""}
+        optional |= {"API_URL": API_URL, "ACCOUNT": "", "EDGE": ""}
         values = read_options(tier, options, required=("ZONE_ID", "API_TOKEN"), optional=optional)
+        self.reached_at(values)
         if values["PLAN"] not in PLANS:
             raise ImproperlyConfigured(
                 f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS']['PLAN'] must be one of {sorted(PLANS)}."

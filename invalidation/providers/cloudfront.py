@@ -10,8 +10,9 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import UnsupportedOperation
-from invalidation.providers.base import Provider, Rate, Reply
+from invalidation.providers.base import Rate, Reply
 from invalidation.providers.cloudfront_client import Invalidations
+from invalidation.providers.edge import Edged
 from invalidation.providers.http import Location, read_options
 
 #: RFC 1738's unsafe characters. They must be encoded, and nothing else may be ("Specify the objects to invalidate").
@@ -21,7 +22,7 @@ QUOTAS = ("rate", "concurrency")
 CREDENTIALS = ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
 
 
-class CloudFront(Provider):
+class CloudFront(Edged):
     """One distribution, or one tenant of a distribution that many share.
 
     Options: DISTRIBUTION_ID; DISTRIBUTION_TENANT_ID (purge this tenant alone); TAG_HEADER (sent with pages,
@@ -29,9 +30,10 @@ class CloudFront(Provider):
     the permission cloudfront:GetDistributionConfig); QUOTA ("rate", 150 paths and one wildcard a second, or
     "concurrency", 3,000 paths and 15 wildcards in progress, the older rule); ACCESS_KEY_ID, SECRET_ACCESS_KEY and
     SESSION_TOKEN (left out: wherever boto3 finds credentials); ACCOUNT (names the quota that several distributions
-    share); ENDPOINT_URL; TIMEOUT_SECONDS.
+    share); EDGE; ENDPOINT_URL; TIMEOUT_SECONDS.
     """
 
+    edge_status_header = "X-Cache"
     supports_prefixes = True
     supports_everything = True
     tag_header = "Cache-Tag"
@@ -61,8 +63,9 @@ class CloudFront(Provider):
             "TAGS": None,
             "QUOTA": "rate",
         }
-        optional |= {"ACCOUNT": "", "ENDPOINT_URL": None} | dict.fromkeys(CREDENTIALS)
+        optional |= {"ACCOUNT": "", "EDGE": "", "ENDPOINT_URL": None} | dict.fromkeys(CREDENTIALS)
         self._options = values = read_options(tier, options, required=("DISTRIBUTION_ID",), optional=optional)
+        self.reached_at(values)
         if values["QUOTA"] not in QUOTAS:
             raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS']['QUOTA'] must be one of {QUOTAS}.")
         if values["QUOTA"] == "concurrency":

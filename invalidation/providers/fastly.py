@@ -8,21 +8,23 @@ from typing import Any
 import requests
 
 from invalidation.exceptions import Unproven
-from invalidation.providers.base import Provider, Rate, Reply
+from invalidation.providers.base import Rate, Reply
+from invalidation.providers.edge import Edged
 from invalidation.providers.http import Answer, Location, header_secret, read_options
 from invalidation.providers.vendor import Api, json_object
 
 API_URL = "https://api.fastly.com"
 
 
-class Fastly(Provider):
+class Fastly(Edged):
     """One service.
 
     Options: SERVICE_ID, API_TOKEN (with the scopes purge_select and purge_all), SOFT (let the old copy be shown while
     a new one is fetched; Fastly knows no soft purge of everything), ACCOUNT (names the quota that several services
-    share), API_URL, TIMEOUT_SECONDS.
+    share), EDGE, API_URL, TIMEOUT_SECONDS.
     """
 
+    edge_status_header = "X-Cache"
     supports_tags = True
     supports_everything = True
     tag_header = "Surrogate-Key"
@@ -37,8 +39,9 @@ class Fastly(Provider):
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)
-        optional = {"SOFT": False, "ACCOUNT": "", "API_URL": API_URL}
+        optional = {"SOFT": False, "ACCOUNT": "", "API_URL": API_URL, "EDGE": ""}
         values = read_options(tier, options, required=("SERVICE_ID", "API_TOKEN"), optional=optional)
+        self.reached_at(values)
         self._service_path = f"/service/{values['SERVICE_ID']}"
         self._account = values["ACCOUNT"] or values["SERVICE_ID"]
         self._soft = {"Fastly-Soft-Purge": "1"} if values["SOFT"] else {}

@@ -60,6 +60,7 @@ class Memory(Provider):
     caches: ClassVar[defaultdict[str, MemoryCache]] = defaultdict(MemoryCache)
     """The nodes' contents by the node's name; `caches.clear()` between tests."""
 
+    counts_copies: ClassVar[bool] = True
     supports_tags: bool = True
     supports_prefixes: bool = True
     supports_everything: bool = True

@@ -26,7 +26,8 @@ class Nginx(Provider):
     [{"Accept-Language": "en"}, {"Accept-Language": "de"}]; every URL is purged in all).
     """
 
-    supports_fetch: ClassVar[bool] = True
+    supports_fetch: bool = True
+    counts_copies: ClassVar[bool] = True
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)

@@ -21,7 +21,8 @@ class Varnish(Provider):
     one is fetched; only where no other cache stands outside, which would keep that old copy).
     """
 
-    supports_fetch: ClassVar[bool] = True
+    supports_fetch: bool = True
+    counts_copies: ClassVar[bool] = True
     supports_tags: bool = True
     supports_prefixes: bool = True
     supports_everything: bool = True

@@ -85,7 +85,7 @@ INVALIDATION: dict[str, Any] = {
         nginx=environment.words("NGINX_NODES"),
         secret=environment.text("PURGE_SECRET"),
         cloudflare={
-            name: environment.text(f"CLOUDFLARE_{name}") for name in ("ZONE_ID", "API_TOKEN", "PLAN", "API_URL")
+            name: environment.text(f"CLOUDFLARE_{name}") for name in ("ZONE_ID", "API_TOKEN", "PLAN", "API_URL", "EDGE")
         },
     ),
     "SITES": SITE_URLS,

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Application(Service):
     """The reference site; it serves any Host, and knows a Varnish that reads its tags."""
 
-    def __init__(self, state_folder: Path, redis: Redis) -> None:
+    def __init__(self, state_folder: Path, redis: Redis, environment: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         super().__init__(
             f"application-{self.port}",
@@ -38,6 +38,7 @@ class Application(Service):
                 "VARNISH_NODES": "http://127.0.0.1:9",
                 "PURGE_SECRET": SECRET,
                 "LOG_LEVEL": "WARNING",
+                **(environment or {}),
             },
             working_folder=ROOT,
         )
@@ -84,11 +85,11 @@ class Clinic:
 
     def examine(self, port: int, **tiers: Mapping[str, Any]) -> doctor.Report:
         """Have the site, which visitors reach at `port`, examined with these tiers declared."""
-        self.settings.INVALIDATION = {
-            "TIERS": tiers,
-            "SITES": [f"http://{self.host}:{port}"],
-            "REDIS_URL": self.redis.url(1),
-        }
+        return self.examine_sites([f"http://{self.host}:{port}"], **tiers)
+
+    def examine_sites(self, sites: Sequence[str], **tiers: Mapping[str, Any]) -> doctor.Report:
+        """The same with several sites."""
+        self.settings.INVALIDATION = {"TIERS": tiers, "SITES": sites, "REDIS_URL": self.redis.url(1)}
         return doctor.examine()
 
     def found(self, server: Nginx | Varnish, **options: Any) -> list[str]:

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 class Asked(Chain):
     """A chain whose nodes answer with a sequence that the test sets."""
 
-    supports_fetch: ClassVar[bool] = True
+    supports_fetch: bool = True
     sequences: ClassVar[dict[str, int | None]] = {}
     asked: ClassVar[list[tuple[str, str]]] = []
 
