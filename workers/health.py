@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import current_app
 from celery.signals import after_task_publish
+from kombu import Connection
 from kombu.exceptions import ChannelError, OperationalError
 
 from invalidation import conf, doctor
@@ -54,15 +55,9 @@ def beat_age_seconds() -> float | None:
     return time.time() - float(seen) if seen else float("inf")
 
 
-def queue_depths() -> dict[str, int]:
-    """Messages that wait in each queue.
-
-    Raises:
-        kombu.exceptions.OperationalError: the broker is away.
-    """
-    with current_app.connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
-        connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
-        return {queue.name: _depth(connection.default_channel, queue.name) for queue in queues()}
+def queue_depths(connection: Connection) -> dict[str, int]:
+    """Messages that wait in each queue."""
+    return {queue.name: _depth(connection.default_channel, queue.name) for queue in queues()}
 
 
 def _depth(channel: Any, queue: str) -> int:
@@ -73,19 +68,25 @@ def _depth(channel: Any, queue: str) -> int:
         return 0
 
 
-def consumed_queues() -> dict[str, list[str]]:
-    """Each worker that answers, with the queues that it consumes."""
-    answers = current_app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
+def consumed_queues(connection: Connection) -> dict[str, list[str]]:
+    """Each worker that answers, with the queues that it consumes.
+
+    Celery's own pool may hold a connection from before the broker was restarted, which fails once.
+    """
+    answers = current_app.control.inspect(timeout=ANSWER_SECONDS, connection=connection).active_queues() or {}
     return {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
 
 
 def findings() -> Iterator[Finding]:
     """What is wrong with broker, workers and beat."""
-    try:
-        depths = queue_depths()
-        yield from unserved(depths, consumed_queues())
-    except (OperationalError, OSError) as error:
-        yield Finding(Fault.BROKER_AWAY, detail=f"{type(error).__name__}.")
+    with current_app.connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
+        try:
+            connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
+            yield from unserved(queue_depths(connection), consumed_queues(connection))
+        except (OperationalError, *UNAVAILABLE) as error:
+            # The address without its password; kombu wraps the transport's own errors at some calls and not at others.
+            detail = f"{connection.as_uri()}: {type(error.__cause__ or error).__name__}."
+            yield Finding(Fault.BROKER_AWAY, detail=detail)
     with suppress(*UNAVAILABLE):  # the doctor looks at this Redis itself
         yield from silent(beat_age_seconds(), conf.settings().sweep_interval_seconds)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -18,18 +21,24 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """The reference site with a Redis of its own and no proxies."""
-    with Redis(tmp_path) as redis:
-        environment = {
-            "DJANGO_SETTINGS_MODULE": "project.settings.test",
-            "DATABASE_URL": f"sqlite:///{tmp_path / 'site.sqlite3'}",
-            "REDIS_URL": redis.url().removesuffix("/0"),
-            "SITE_URLS": "http://blog.localhost",
-        }
-        site = Site(environment)
-        site.manage("migrate", "--verbosity", "0")
-        yield site
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    """Broker, freshness and cache of the site, this test's own."""
+    with Redis(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def site(tmp_path: Path, redis: Redis) -> Site:
+    """The reference site without proxies."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "project.settings.test",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'site.sqlite3'}",
+        "REDIS_URL": redis.url().removesuffix("/0"),
+        "SITE_URLS": "http://blog.localhost",
+    }
+    site = Site(environment)
+    site.manage("migrate", "--verbosity", "0")
+    return site
 
 
 def celery(site: Site, folder: Path, *arguments: str, says: str) -> Service:
@@ -76,6 +85,56 @@ def test_worker_and_beat_are_sound_and_each_that_is_missing_is_named(site: Site,
         assert found(site) == []
         seen = "Task invalidation.canary"
         wait_for(lambda: seen in consuming.log.read_text(), 20, "the examination at the worker's start")
+
+
+class Canary:
+    """A process that runs the task whenever it is asked to, as a worker does."""
+
+    def __init__(self, site: Site) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.doctor.canary"],
+            cwd=ROOT,
+            env={**os.environ, **site.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            bufsize=1,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def sing(self) -> tuple[str, list[str]]:
+        """What the task answered, and what was logged meanwhile."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("\n")
+        logged: list[str] = []
+        for line in self.process.stdout:
+            if line.startswith("told: "):
+                return line.removeprefix("told: ").strip(), logged
+            logged.append(line)
+        raise AssertionError("".join(logged))
+
+
+def test_the_canary_names_a_redis_that_is_stopped_and_is_well_once_it_is_back(site: Site, redis: Redis) -> None:
+    with Canary(site) as canary:
+        assert canary.sing()[0] == "no-worker; beat-silent"
+        redis.stop()
+        told, logged = canary.sing()
+        assert told == "redis-away; broker-away"
+        for words in (
+            "The Redis of the sequence does not answer.",
+            f"The broker does not answer. redis://:**@127.0.0.1:{redis.port}/0: ConnectionError.",
+        ):
+            assert len([line for line in logged if words in line]) == 1, logged
+        redis.start()
+        assert canary.sing()[0] == "no-worker; beat-silent"
 
 
 def test_a_broker_that_is_away_is_named(site: Site) -> None:
