@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Tag to the version that it had before a value was computed.
-Stamps = Mapping[str, str]
+Stamps = Mapping[str, int]
 #: An expired value stays this long, for readers who come while one of them computes the next.
 SPARE_SECONDS = 30.0
 #: Values written together must not expire together: each lives for 90 to 100 % of its timeout.
 JITTER = 0.1
+FIELDS = frozenset({"value", "stamps", "expires_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,13 @@ class Entry:
     @classmethod
     def of(cls, stored: Any) -> Entry | None:
         """None for what is missing, or was stored under the key by somebody else."""
-        if not isinstance(stored, dict) or set(stored) != {"value", "stamps", "expires_at"}:
+        if not isinstance(stored, dict) or stored.keys() != FIELDS:
             return None
         return cls(**stored)
 
     def is_current(self, tags: Collection[str], versions: Stamps) -> bool:
         """Was nothing that it depends on invalidated since? A missing version equals none."""
-        known = all(versions.get(tag) == version for tag, version in self.stamps.items())
-        return known and all(tag in self.stamps for tag in tags)
+        return self.stamps.items() <= versions.items() and all(map(self.stamps.__contains__, tags))
 
     def is_expired(self, now: float) -> bool:
         """Is it past its time?"""

@@ -7,10 +7,12 @@ evicting cache may, costs a computation and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
@@ -27,11 +29,14 @@ from invalidation.values import checked_tag
 VERSION: Final = 1
 #: A tag's version that nobody asked for is forgotten after this long, and with it the values that it vouches for.
 VERSION_SECONDS: Final = 30 * 86_400
-CLAIM_KEY: Final = "invalidation:computing:"
+#: A number, which most backends keep as it is, where text would be serialized and compressed; positive in 64 bits.
+VERSION_BITS: Final = 63
+CLAIM_KEY_PREFIX: Final = "invalidation:computing:"
 #: A reader that computes for longer is no longer waited for.
 CLAIM_SECONDS: Final = 10
-#: How long the others wait for it before they compute for themselves, and how often they look.
+#: How long the others wait for it before they compute for themselves; between two looks, at first and at most.
 PATIENCE_SECONDS: Final = 5.0
+FIRST_LOOK_SECONDS: Final = 0.001
 LOOK_SECONDS: Final = 0.01
 
 
@@ -54,7 +59,17 @@ def names(tags: Tags) -> tuple[str, ...]:
     Raises:
         InvalidTarget: one of them is not a tag.
     """
+    return _checked(tags if isinstance(tags, str) else tuple(map(str, tags)))
+
+
+@lru_cache(maxsize=4096)
+def _checked(tags: str | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({checked_tag(tag) for tag in (tags.split() if isinstance(tags, str) else tags)}))
+
+
+def claim_key(key: str) -> str:
+    """Held by the reader that computes the value of `key`. A digest, because Memcached's keys are short."""
+    return CLAIM_KEY_PREFIX + hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +80,9 @@ class Look:
     versions: Stamps
     is_claimed: bool = False
 
-    def value(self, tags: Iterable[str], *, expired: bool = False) -> Any:
+    def value(self, tags: Collection[str], *, expired: bool = False) -> Any:
         """The value, or ABSENT where it may not be used; with `expired` also one past its time."""
-        if self.entry is None or not self.entry.is_current(tuple(tags), self.versions):
+        if self.entry is None or not self.entry.is_current(tags, self.versions):
             return ABSENT
         return ABSENT if self.entry.is_expired(time.time()) and not expired else self.entry.value
 
@@ -92,7 +107,8 @@ class TaggedCache:
         wanted, tagged = tuple(keys), names(tags)
         if not wanted or transactions.any_dirty():
             return {}
-        entries, versions = self._read(wanted, tagged)
+        stored, versions = self._read(wanted, tagged)
+        entries = {key: entry for key in wanted if (entry := Entry.of(stored.get(key)))}
         versions = {**versions, **self._versions({tag for e in entries.values() for tag in e.stamps} - set(tagged))}
         found = {key: Look(entry, versions).value(tagged) for key, entry in entries.items()}
         return {key: value for key, value in found.items() if value is not ABSENT}
@@ -188,28 +204,26 @@ class TaggedCache:
         """As `invalidate`."""
         await sync_to_async(self.invalidate)(*tags)
 
-    def _read(self, keys: Iterable[str], tags: Iterable[str]) -> tuple[dict[str, Entry], Stamps]:
-        """Values and versions, in one round trip."""
-        wanted = tuple(keys)
-        found = self._cache.get_many([*wanted, *(TAG_VERSION_KEY + tag for tag in tags)], version=VERSION)
-        entries = {key: entry for key in wanted if (entry := Entry.of(found.get(key)))}
-        return entries, {tag: found[TAG_VERSION_KEY + tag] for tag in tags if TAG_VERSION_KEY + tag in found}
+    def _read(self, keys: tuple[str, ...], tags: tuple[str, ...]) -> tuple[dict[str, Any], Stamps]:
+        """What is stored under the keys, and the versions of the tags, in one round trip."""
+        version_keys = [TAG_VERSION_KEY + tag for tag in tags]
+        found = self._cache.get_many((*keys, *version_keys), version=VERSION)
+        return found, {tag: found[key] for tag, key in zip(tags, version_keys, strict=True) if key in found}
 
     def _versions(self, tags: Iterable[str]) -> Stamps:
         wanted = tuple(tags)
         return self._read((), wanted)[1] if wanted else {}
 
     def _look(self, key: str, tags: tuple[str, ...], *, claims: bool = False) -> Look:
-        keys = [key, *(TAG_VERSION_KEY + tag for tag in tags), *([CLAIM_KEY + key] if claims else [])]
-        found = self._cache.get_many(keys, version=VERSION)
-        versions = {tag: found[TAG_VERSION_KEY + tag] for tag in tags if TAG_VERSION_KEY + tag in found}
-        return Look(Entry.of(found.get(key)), versions, CLAIM_KEY + key in found)
+        claim = claim_key(key) if claims else ""
+        found, versions = self._read((key, claim) if claim else (key,), tags)
+        return Look(Entry.of(found.get(key)), versions, claim in found)
 
     def _created(self, tags: Iterable[str], versions: Stamps) -> Stamps:
         """Give every tag without a version a new one; where another process was faster, its version counts."""
         known = dict(versions)
         for tag in set(tags) - set(known):
-            version = secrets.token_hex(8)
+            version = secrets.randbits(VERSION_BITS)
             if self._cache.add(TAG_VERSION_KEY + tag, version, VERSION_SECONDS, version=VERSION):
                 known[tag] = version
         return {**self._versions(set(tags) - set(known)), **known}
@@ -228,15 +242,16 @@ class TaggedCache:
 
         Ends when patience does, or when nobody computes and yet no claim succeeds: then the cache is away.
         """
-        deadline, unclaimed = time.monotonic() + PATIENCE_SECONDS, 0
+        deadline, unclaimed, pause_seconds = time.monotonic() + PATIENCE_SECONDS, 0, FIRST_LOOK_SECONDS
         while time.monotonic() < deadline and unclaimed < 2:  # noqa: PLR2004 (once may be a claim that has just ended)
-            if self._cache.add(CLAIM_KEY + key, True, CLAIM_SECONDS, version=VERSION):
+            if self._cache.add(claim_key(key), True, CLAIM_SECONDS, version=VERSION):
                 yield None
                 return
             look = self._look(key, tags, claims=True)
             yield look
             unclaimed = 0 if look.is_claimed else unclaimed + 1
-            time.sleep(LOOK_SECONDS)
+            time.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, LOOK_SECONDS)
 
     def _filled(self, key: str, compute: Callable[[], Value], timeout: Any, tags: tuple[str, ...]) -> Value:
         try:
@@ -248,7 +263,7 @@ class TaggedCache:
                 self._store(key, value, timeout, tags, stamps)
             return value  # type: ignore[no-any-return]
         finally:
-            self._delete([CLAIM_KEY + key])
+            self._delete([claim_key(key)])
 
     def _store(self, key: str, value: Any, timeout: Any, tags: tuple[str, ...], stamps: Stamps) -> bool:
         """A value that lacks a stamp could never be used."""

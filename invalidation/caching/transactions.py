@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -18,6 +21,9 @@ WRITES = re.compile(
     r"\s*(?:INSERT|UPDATE|DELETE|REPLACE|MERGE|TRUNCATE|COPY|CALL|DO)\b|\s*WITH\b.*\b(?:INSERT|UPDATE|DELETE|MERGE)\b",
     re.IGNORECASE | re.DOTALL,
 )
+
+#: Fills its table in the transaction of whoever asks it for a value.
+DATABASE_CACHE = "django.core.cache.backends.db.DatabaseCache"
 
 
 class Write:
@@ -46,16 +52,41 @@ def _watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def _note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     connection = context["connection"]
     block = _outermost(connection)
-    if block is not None and WRITES.match(str(sql)) and not _has_written(connection, block):
+    if block is not None and _writes(str(sql)) and not _has_written(connection, block):
         write = Write(block)
         connection.on_commit(write)
         setattr(connection, WRITTEN, weakref.ref(write))
     return execute(sql, params, many, context)
 
 
+def _writes(sql: str) -> bool:
+    """Does the statement change what a cached value may show? A cache's own table holds nothing of that kind."""
+    if not WRITES.match(sql):
+        return False
+    own = _writes_to_caches()
+    return own is None or not own.match(sql)
+
+
+@cache
+def _writes_to_caches() -> re.Pattern[str] | None:
+    tables = [str(one["LOCATION"]) for one in settings.CACHES.values() if one["BACKEND"] == DATABASE_CACHE]
+    names = "|".join(map(re.escape, tables))
+    return re.compile(rf"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+[`\"]?(?:{names})[`\"]?\s") if tables else None
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "CACHES":
+        _writes_to_caches.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="invalidation.caching.transactions")
+
+
 def _outermost(connection: BaseDatabaseWrapper) -> Atomic | None:
     """The transaction of the application; the one that Django's TestCase puts around a test is none."""
     blocks: list[Any] = connection.atomic_blocks
+    if not blocks:
+        return None
     return next((block for block in blocks if not block._from_testcase), None)
 
 

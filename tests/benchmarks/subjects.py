@@ -7,26 +7,28 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.cache import caches
-from django.core.cache.backends.locmem import LocMemCache
-from django.db import connection
+from django.db import connection, connections
 from django.template import Context, Template
+from django_redis.cache import RedisCache
 
 from invalidation.caching import tagged
 from invalidation.providers.redis import Redis as CacheTier
-from project.blog.models import Post
+from project.blog.models import Author, Category, Post
+from tests.benchmarks.parallel import Outcome, Race
 from tests.benchmarks.schedule import Schedule, stale_reads
 
 TIER = CacheTier("cache", "", {})
 FRAGMENT = Template('{% load invalidation %}{% taggedcache 60 "race" tags="blog.post" %}{{ row }}{% endtaggedcache %}')
-PAUSE: list[Schedule] = []
+#: Called at each point of a reader's way, with whether it stands between the database's answer and the cache.
+PAUSES: list[Callable[[bool], None]] = []
 
 
-class PausingCache(LocMemCache):
-    """Reaches a point of the schedule before and after each of its operations."""
+class PausingCache(RedisCache):  # type: ignore[misc]  # django-redis has no types
+    """Reaches a point before and after each of its operations."""
 
 
 def _pausing(name: str) -> Callable[..., Any]:
-    plain = getattr(LocMemCache, name)
+    plain = getattr(RedisCache, name)
 
     def operation(self: PausingCache, *args: Any, **kwargs: Any) -> Any:
         _point()
@@ -40,12 +42,21 @@ def _pausing(name: str) -> Callable[..., Any]:
 for _name in ("get", "set", "add", "get_many", "delete_many"):
     setattr(PausingCache, _name, _pausing(_name))
 
-CACHES = {"default": {"BACKEND": "tests.benchmarks.subjects.PausingCache", "LOCATION": "race"}}
+
+def configured(redis_url: str) -> dict[str, dict[str, str]]:
+    """CACHES for the race."""
+    return {"default": {"BACKEND": "tests.benchmarks.subjects.PausingCache", "LOCATION": redis_url}}
 
 
-def _point() -> None:
-    for schedule in PAUSE:
-        schedule.point()
+def write_row() -> None:
+    """The row that the race is about."""
+    category = Category.objects.create(name="c", slug="c")
+    Post.objects.create(title="x", slug="x", category=category, author=Author.objects.create(username="a"))
+
+
+def _point(computed: bool = False) -> None:
+    for pause in PAUSES:
+        pause(computed)
 
 
 def _row() -> int:
@@ -54,22 +65,23 @@ def _row() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT view_count FROM blog_post")
         number = int(cursor.fetchone()[0])
-    _point()
+    _point(computed=True)
     return number
 
 
-def _write(number: int) -> None:
+def write_number(number: int) -> None:
+    """Commit a number to the row; the cache is not told."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE blog_post SET view_count = %s", [number])
 
 
 def _steps(number: int) -> Iterator[Callable[[], object]]:
-    yield lambda: _write(number)
+    yield lambda: write_number(number)
     yield lambda: TIER.purge_tags(["blog.post"])
 
 
 def _naive_steps(number: int) -> Iterator[Callable[[], object]]:
-    yield lambda: _write(number)
+    yield lambda: write_number(number)
     yield lambda: caches["default"].delete("naive")
 
 
@@ -91,7 +103,7 @@ def _around_select(execute: Callable[..., Any], sql: str, params: Any, many: boo
         return execute(sql, params, many, context)
     _point()
     result = execute(sql, params, many, context)
-    _point()
+    _point(computed=True)
     return result
 
 
@@ -99,7 +111,8 @@ def _fragment() -> int:
     return int(FRAGMENT.render(Context({"row": _row})))
 
 
-SUBJECTS: dict[str, tuple[Callable[[], object], Callable[[int], Iterator[Callable[[], object]]]]] = {
+Steps = Callable[[int], Iterator[Callable[[], object]]]
+SUBJECTS: dict[str, tuple[Callable[[], object], Steps]] = {
     "tagged": (lambda: tagged.get_or_set("race", _row, 60, tags="blog.post"), _steps),
     "CachedManager": (_queryset, _steps),
     "taggedcache": (_fragment, _steps),
@@ -107,13 +120,37 @@ SUBJECTS: dict[str, tuple[Callable[[], object], Callable[[int], Iterator[Callabl
 }
 
 
-def run(name: str, rounds: int, seed: int = 1) -> int:
-    """Stale reads of one subject. Needs one row in `blog_post`, and the CACHES above."""
-    caches["default"].clear()
-    _write(0)
+def interleaved(name: str, rounds: int, seed: int = 1) -> int:
+    """Stale reads where the writer takes its steps at points of the reader's way, in this process."""
+    _start()
     schedule = Schedule(random.Random(seed))
-    PAUSE[:] = [schedule]
+    PAUSES[:] = [lambda _: schedule.point()]
     try:
         return stale_reads(rounds, schedule, *SUBJECTS[name])
     finally:
-        PAUSE.clear()
+        PAUSES.clear()
+
+
+def parallel(name: str, rounds: int, *, in_order: bool = False) -> Outcome:
+    """What comes of readers and a writer in processes of their own."""
+    plain, steps = SUBJECTS[name]
+
+    def read(computed: Callable[[], None]) -> object:
+        PAUSES[:] = [lambda is_computed: computed() if is_computed else None]
+        return plain()
+
+    def write(number: int) -> None:
+        for step in steps(number):
+            step()
+
+    _start()
+    return Race(rounds, read, write, readers=1 if in_order else 2, in_order=in_order).run()
+
+
+def _start() -> None:
+    """An empty cache, a known row, and nothing connected that a fork would share."""
+    caches["default"].clear()
+    write_number(0)
+    if not connection.in_atomic_block:
+        connections.close_all()
+        caches.close_all()

@@ -15,13 +15,12 @@ from django.db import connection, transaction
 from django_redis import get_redis_connection
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from invalidation.caching import ABSENT, TaggedCache, entry, store
 from invalidation.exceptions import InvalidTarget
 from invalidation.providers.redis import TAG_VERSION_KEY
 from invalidation.providers.redis import Redis as CacheTier
-from tests.caching.conftest import ALIASES
 
 
 class Counter:
@@ -49,7 +48,7 @@ def test_a_value_is_computed_once_until_one_of_its_tags_is_invalidated(tagged: T
 
 
 def test_the_cache_tier_s_purge_by_tag_makes_values_stale(tagged: TaggedCache, count: Counter) -> None:
-    tier = CacheTier("cache", "", {"CACHES": list(ALIASES)})
+    tier = CacheTier("cache", "", {"CACHES": [tagged.alias]})
     tagged.get_or_set("key", count, tags=["blog.post:1"])
     tier.purge_tags(["blog.post:1"])
     assert tagged.get("key", tags=["blog.post:1"]) is None
@@ -157,7 +156,8 @@ def test_values_written_together_expire_apart_and_not_late() -> None:
     assert entry.expiry(None, 0) is None
 
 
-@pytest.mark.parametrize("alias", ["redis", "django-redis", "locmem"])  # adding a file is not atomic
+# Adding a file is not atomic, and threads would share the transaction of a test's database.
+@pytest.mark.parametrize("alias", ["redis", "django-redis", "locmem", "memcached"])
 def test_one_reader_computes_and_the_others_wait_for_its_value(cache_aliases: None, alias: str) -> None:
     tagged = TaggedCache(alias)
     together = threading.Barrier(6)
@@ -170,7 +170,10 @@ def test_one_reader_computes_and_the_others_wait_for_its_value(cache_aliases: No
 
     def read() -> Any:
         together.wait()
-        return tagged.get_or_set("key", compute, tags="a")
+        try:
+            return tagged.get_or_set("key", compute, tags="a")
+        finally:
+            caches.close_all()  # a client of Memcached belongs to its thread
 
     with ThreadPoolExecutor(6) as pool:
         assert {future.result() for future in [pool.submit(read) for _ in range(6)]} == {"value"}
@@ -214,7 +217,7 @@ def test_an_invalidated_value_is_not_shown_while_the_next_is_computed(
 def test_a_dead_computer_is_not_waited_for_longer_than_its_claim(
     tagged: TaggedCache, count: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caches[tagged.alias].set(store.CLAIM_KEY + "key", True, 1, version=1)
+    caches[tagged.alias].set(store.claim_key("key"), True, 1, version=1)
     assert tagged.get_or_set("key", count, tags="a") == 1
     assert tagged.get("key", tags="a") == 1
 
@@ -226,6 +229,20 @@ def test_reading_costs_one_round_trip(cache_aliases: None) -> None:
     before = commands(server)
     tagged.get_or_set("key", lambda: 2, tags="a b c")
     assert commands(server) - before == 2  # the read, and the question itself
+
+
+def test_reading_from_the_database_costs_one_query(
+    cache_aliases: None, cache_table: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    tagged = TaggedCache("database")
+    tagged.get_or_set("key", lambda: 1, tags="a b c")
+    with django_assert_num_queries(1):
+        assert tagged.get_or_set("key", lambda: 2, tags="a b c") == 1
+
+
+def test_a_key_as_long_as_the_backend_takes_can_be_computed(tagged: TaggedCache, count: Counter) -> None:
+    key = "k" * 240
+    assert [tagged.get_or_set(key, count, tags="a") for _ in range(2)] == [1, 1]
 
 
 def commands(server: Any) -> int:
@@ -246,9 +263,7 @@ def test_a_cache_that_is_away_and_ignored_costs_no_waiting(settings: Settings, c
     assert time.monotonic() - started < 5
 
 
-def test_the_async_forms_do_the_same(cache_aliases: None) -> None:
-    tagged = TaggedCache("redis")
-
+def test_the_async_forms_do_the_same(tagged: TaggedCache) -> None:
     async def compute() -> str:
         await asyncio.sleep(0)
         return "value"
@@ -314,6 +329,13 @@ def test_a_transaction_that_has_written_neither_reads_nor_fills_the_cache(table:
         assert tagged.get("key", tags="a") is None
         assert not tagged.set("key", 2, tags="a")
     assert tagged.get("key", tags="a") == 1
+
+
+def test_a_transaction_that_has_filled_a_cache_in_the_database_still_reads_it(table: None, cache_table: None) -> None:
+    tagged = TaggedCache("database")
+    with transaction.atomic():
+        assert tagged.get_or_set("key", number, tags="a") == 1
+        assert tagged.get("key", tags="a") == 1
 
 
 def test_a_transaction_whose_write_was_rolled_back_is_clean_again(table: None, tagged: TaggedCache) -> None:
