@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.cache import caches
 from django.db import connection, transaction
 from django_redis import get_redis_connection
@@ -275,7 +276,7 @@ def test_the_async_forms_do_the_same(tagged: TaggedCache) -> None:
         await tagged.ainvalidate("a")
         return [*values, many, await tagged.aget("key", "gone", tags="a")]
 
-    assert asyncio.run(scenario()) == ["value", "value", "value", {"key": "value", "other": 1}, "gone"]
+    assert async_to_sync(scenario)() == ["value", "value", "value", {"key": "value", "other": 1}, "gone"]
 
 
 @given(st.lists(st.sampled_from(["read a", "read ab", "invalidate a", "invalidate b", "evict a"]), max_size=30))
