@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.cache.utils import make_template_fragment_key
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import RequestFactory
 from pytest_django import Settings
@@ -70,14 +72,26 @@ def test_a_misspelt_tag_says_how_to_write_it(arguments: str) -> None:
         Template(f"{{% load invalidation %}}{{% taggedcache {arguments} %}}{{% endtaggedcache %}}")
 
 
-def test_f22_every_variant_of_a_list_ends_with_one_tag() -> None:
-    source = TOP_TAGS.replace('"top_tags"', '"list" page')
-    for page in range(5):
-        render(source, value="old", page=page)
-    cache.delete(fragment_key("list", [0]).key)  # all that the naive version could name
-    assert render(source, value="new", page=1) == "old"
-    tagged.invalidate("blog.tag")
-    assert {render(source, value="new", page=page) for page in range(5)} == {"new"}
+def naive_invalidate_list() -> None:
+    """The textbook's: it deletes the variants that it can name, the first page in the default order, and no more."""
+    for page, order in [(1, ""), (1, "newest")]:
+        cache.delete(make_template_fragment_key("list", [page, order]))
+
+
+@pytest.mark.parametrize(
+    ("invalidate", "left"),
+    [(naive_invalidate_list, {"old", "new"}), (lambda: tagged.invalidate("blog.tag"), {"new"})],
+    ids=["the naive version", "one tag"],
+)
+def test_f22_every_variant_of_a_list_ends_with_one_tag_and_the_naive_version_misses_some(
+    invalidate: Callable[[], None], left: set[str]
+) -> None:
+    source = TOP_TAGS.replace('"top_tags"', '"list" page order')
+    variants = list(product(range(1, 6), ["", "newest", "title"]))
+    for page, order in variants:
+        render(source, value="old", page=page, order=order)
+    invalidate()
+    assert {render(source, value="new", page=page, order=order) for page, order in variants} == left
 
 
 def test_a_fragment_of_django_s_own_is_purged_by_its_name_and_what_it_varies_on() -> None:
