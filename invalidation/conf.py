@@ -18,6 +18,8 @@ TEXTS = (
     *("language_prefixes", "query_variants", "monitor_varnish", "monitor_nginx", "critical_urls"),
     *("deploy_tags", "deploy_urls", "deploy_prefixes", "deploy_patterns"),
 )
+#: A user name or password before the host, with or without a scheme.
+CREDENTIALS_PATTERN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?[^/?#]*@")
 TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS", "SITES"}
 
 
@@ -239,6 +241,7 @@ def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
     if "PROVIDER" not in declared:
         raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}] needs a 'PROVIDER', the dotted path of a class.")
     nodes = tuple(node.rstrip("/") for node in declared.get("NODES", ())) or ("",)
+    _without_credentials(f"TIERS'][{name!r}]['NODES", nodes)
     rebound = declared.get("REBOUND_SECONDS")
     if rebound is not None and (not isinstance(rebound, int | float) or rebound < 0):
         raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}]['REBOUND_SECONDS'] takes seconds, 0 for never.")
@@ -253,6 +256,15 @@ def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
     )
 
 
+def _without_credentials(name: str, urls: Iterable[str]) -> None:
+    """Nodes and sites are shown in lists, logs and metrics, so no secret may be a part of them; nor of this message."""
+    if any(CREDENTIALS_PATTERN.match(url) for url in urls):
+        raise ImproperlyConfigured(
+            f"INVALIDATION['{name}'] holds a URL with a user name or password. Take both out of it, for nodes and "
+            "sites are shown to people; what a cache asks for goes into its tier's OPTIONS, such as 'SECRET'."
+        )
+
+
 def _texts(name: str, values: Any) -> tuple[str, ...]:
     """A list of strings; a lone string would be taken for its letters."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value for value in values):
@@ -262,6 +274,7 @@ def _texts(name: str, values: Any) -> tuple[str, ...]:
 
 def _site(site: str) -> str:
     """An origin without a trailing slash, its host in lower case."""
+    _without_credentials("SITES", [site])
     parts = urlsplit(site)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise ImproperlyConfigured(

@@ -66,3 +66,19 @@ def test_a_short_secret_is_named(settings: Settings) -> None:
 @pytest.mark.parametrize("site", ["http://example.com", "http://127.0.0.1:8000"])
 def test_a_site_without_https_is_named(settings: Settings, site: str) -> None:
     assert found(settings, (site,), varnish=tier(VARNISH)) == {"invalidation.W006"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"TIERS": {"varnish": {**tier(VARNISH), "NODES": ["http://admin:hunter2@10.0.0.5:6081"]}}},
+        {"TIERS": {"varnish": {**tier(VARNISH), "NODES": ["hunter2@10.0.0.5:6081"]}}},
+        {"SITES": ["https://admin:hunter2@example.com"]},
+    ],
+)
+def test_credentials_in_an_address_are_refused_unseen(settings: Any, values: dict[str, Any]) -> None:
+    settings.INVALIDATION = values
+    messages = run_checks(tags=["invalidation"])
+    (error,) = [message for message in messages if message.id == "invalidation.E001"]
+    assert "OPTIONS, such as 'SECRET'" in error.msg
+    assert "hunter2" not in str(messages)
