@@ -97,15 +97,20 @@ def _table() -> Table:
 
 
 def _add(table: Table, row: Row, *, first: bool, last: bool) -> None:
-    times = (f"{row.purged_milliseconds:.0f} ms", f"{row.fresh_milliseconds:.0f} ms")
+    fresh = "new before" if row.fresh_milliseconds is None else f"{row.fresh_milliseconds:.0f} ms"
+    times = (f"{row.purged_milliseconds:.0f} ms", fresh)
     table.add_row(row.step if first else "", row.tier, row.stale, *times, end_section=last)
 
 
 def _summary(console: Console, rows: list[Row]) -> None:
     """The median of commit to fresh, per tier."""
     for tier in dict.fromkeys(row.tier for row in rows):
-        times = [row.fresh_milliseconds for row in rows if row.tier == tier]
-        console.print(f"{tier}: median from commit to fresh [bold]{median(times):.0f} ms[/] over {len(times)} changes")
+        times = [row.fresh_milliseconds for row in rows if row.tier == tier and row.fresh_milliseconds is not None]
+        if times:
+            told = f"[bold]{median(times):.0f} ms[/] over {len(times)} changes"
+            console.print(f"{tier}: median from commit to fresh {told}")
+    if any(row.fresh_milliseconds is None for row in rows):
+        console.print("new before: an earlier change's second pass emptied the tier once the row had been changed.")
     console.print("[bold green]Every step held.[/]")
 
 
