@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.processes import Service, ServiceFailed, ask, free_port
+from deploy.local.processes import ServiceFailed
+from deploy.local.proxy import Proxy
 from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render
 
 MODULES = Path("/usr/lib/nginx/modules")
@@ -55,43 +55,15 @@ def modules() -> list[Path]:
     return [PURGE, *(BROTLI if all(module.exists() for module in BROTLI) else [])]
 
 
-class Nginx(Service):
-    """An Nginx on a port of 127.0.0.1 that caches `upstreams` (host:port each).
+class Nginx(Proxy):
+    """An Nginx on a port of 127.0.0.1 that caches its origins.
 
     `options` overrides any placeholder of the site; purge_location="" takes the purge out.
     """
 
+    default_name = "nginx"
     template = "nginx/site.conf.template"
     stop_signal = signal.SIGQUIT
-
-    def __init__(
-        self,
-        state_folder: Path,
-        upstreams: Sequence[str],
-        secret: str,
-        *,
-        name: str = "nginx",
-        port: int | None = None,
-        public_port: int | None = None,
-        options: dict[str, Value] | None = None,
-    ) -> None:
-        """`public_port` is the port that visitors use, its own unless something stands in front."""
-        super().__init__(name, state_folder)
-        self.port = port or free_port()
-        self.public_port = public_port or self.port
-        self.upstreams = list(upstreams)
-        self.secret = secret
-        self.options = options or {}
-
-    @property
-    def url(self) -> str:
-        """Address to reach it by, for visitors and as a node of the tier."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def folder(self) -> Path:
-        """Configuration, cache and temporary files."""
-        return self.state_folder / self.name
 
     def values(self) -> dict[str, Value]:
         """The placeholders of the site."""
@@ -99,7 +71,7 @@ class Nginx(Service):
             "listen": f"127.0.0.1:{self.port}",
             "server_names": "_",
             "public_port": f":{self.public_port}",
-            "upstreams": self.upstreams,
+            "upstreams": self.origins,
             "cache_folder": str(self.folder / "cache"),
             "cache_size": "64m",
             "secret": self.secret,
@@ -134,7 +106,3 @@ class Nginx(Service):
     def command(self) -> list[str]:
         """The master in the foreground."""
         return [binary(), "-e", "stderr", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")]
-
-    def is_ready(self) -> bool:
-        """Does it refuse a PURGE without the secret (or, without the purge, answer anything)?"""
-        return ask(self.port, b"PURGE / HTTP/1.0\r\n\r\n").startswith(b"HTTP/")

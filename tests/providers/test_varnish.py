@@ -8,20 +8,12 @@ from deploy.local import Varnish as VarnishServer
 from deploy.local import wait_for
 from invalidation.providers.varnish import Varnish
 from tests.fixtures.servers import SECRET
-from tests.providers.test_nginx import ODD_TARGETS
 from tests.stand_ins.origin import CACHEABLE, Origin
 from tests.stand_ins.visitor import is_hit, visit, warm
 
 
 def varnish(server: VarnishServer, **options: object) -> Varnish:
     return Varnish("varnish", server.url, {"SECRET": SECRET, **options})
-
-
-@pytest.mark.parametrize("target", ODD_TARGETS)
-def test_f13_an_odd_target_is_purged_as_it_was_stored(varnish_server: VarnishServer, site: str, target: str) -> None:
-    warm(varnish_server, site + target)
-    assert varnish(varnish_server).purge_urls([site + target]).removed == 1
-    assert not is_hit(visit(varnish_server, site + target))
 
 
 def test_f13_a_purge_is_handled_before_anything_is_passed(
@@ -34,45 +26,6 @@ def test_f13_a_purge_is_handled_before_anything_is_passed(
     assert not origin.seen("PURGE")
 
 
-def test_f13_the_case_of_the_host_and_its_port_make_no_other_page(varnish_server: VarnishServer, site: str) -> None:
-    loud = site.upper().replace("HTTP", "http")
-    warm(varnish_server, f"{site}/a/")
-    assert is_hit(visit(varnish_server, f"{loud}:8080/a/"))
-    assert varnish(varnish_server).purge_urls([f"{loud}:80/a/"]).removed == 1
-    assert not is_hit(visit(varnish_server, f"{site}/a/"))
-
-
-def test_f13_http_and_https_are_stored_and_purged_apart(varnish_server: VarnishServer, site: str) -> None:
-    secure = site.replace("http:", "https:")
-    warm(varnish_server, f"{site}/a/")
-    warm(varnish_server, f"{secure}/a/")
-    assert varnish(varnish_server).purge_urls([f"{secure}/a/"]).removed == 1
-    assert is_hit(visit(varnish_server, f"{site}/a/"))
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"),
-    [
-        (200, {}),
-        (200, {"Cache-Control": "private, max-age=60"}),
-        (200, {"Cache-Control": "no-store"}),
-        (200, {**CACHEABLE, "Set-Cookie": "sessionid=x"}),
-        (200, {**CACHEABLE, "Vary": "*"}),
-        (404, dict(CACHEABLE)),
-        (500, dict(CACHEABLE)),
-        (503, dict(CACHEABLE)),
-    ],
-)
-def test_f13_nothing_private_unmarked_or_failed_is_stored(
-    varnish_server: VarnishServer, origin: Origin, site: str, status: int, headers: dict[str, str]
-) -> None:
-    origin.pages["/a/"].status = status
-    origin.pages["/a/"].headers = headers
-    for _ in range(3):
-        assert not is_hit(visit(varnish_server, f"{site}/a/"))
-    assert len(origin.seen("GET")) == 3
-
-
 def test_f13_a_page_is_cached_as_soon_as_it_is_no_longer_private(
     varnish_server: VarnishServer, origin: Origin, site: str
 ) -> None:
@@ -80,19 +33,6 @@ def test_f13_a_page_is_cached_as_soon_as_it_is_no_longer_private(
     visit(varnish_server, f"{site}/a/")
     origin.pages["/a/"].headers = dict(CACHEABLE)
     warm(varnish_server, f"{site}/a/")
-
-
-@pytest.mark.parametrize(
-    "headers", [{"Authorization": "Bearer x"}, {"Cookie": "sessionid=x"}, {"Cookie": "a=b; csrftoken=x"}]
-)
-def test_f13_private_requests_are_neither_answered_from_the_cache_nor_stored(
-    varnish_server: VarnishServer, origin: Origin, site: str, headers: dict[str, str | bytes]
-) -> None:
-    visit(varnish_server, f"{site}/a/", headers)
-    assert not is_hit(visit(varnish_server, f"{site}/a/"))
-    origin.change("/a/")
-    assert visit(varnish_server, f"{site}/a/", headers).text == "version 2"
-    assert visit(varnish_server, f"{site}/a/").text == "version 1"
 
 
 @pytest.mark.parametrize(
@@ -169,14 +109,9 @@ def test_a_prefix_is_taken_literally(varnish_server: VarnishServer, site: str, p
     assert is_hit(visit(varnish_server, f"{site}/aXb/x/"))
 
 
-def test_tags_and_bookkeeping_are_hidden_and_the_sequence_is_shown(
-    varnish_server: VarnishServer, origin: Origin, site: str
-) -> None:
-    origin.pages["/a/"].headers |= {"xkey": "t", "Cache-Tag": "t", "Surrogate-Key": "t", "X-Cache-Sequence": "7"}
-    headers = warm(varnish_server, f"{site}/a/").headers
-    assert headers["X-Cache-Sequence"] == "7"
-    hidden = {"xkey", "cache-tag", "surrogate-key", "x-ban-url", "x-ban-host", "x-ban-scheme", "via", "x-varnish"}
-    assert not hidden & {name.lower() for name in headers}
+def test_bookkeeping_is_hidden(varnish_server: VarnishServer, site: str) -> None:
+    hidden = {"x-ban-url", "x-ban-host", "x-ban-scheme", "via", "x-varnish"}
+    assert not hidden & {name.lower() for name in warm(varnish_server, f"{site}/a/").headers}
 
 
 def test_a_response_with_a_long_tag_header_is_stored_and_purgeable(
