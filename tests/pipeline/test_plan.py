@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, inf
 from random import Random
 
@@ -113,6 +114,35 @@ def test_the_number_of_calls_is_the_lower_bound(
     below = tuple(items(found, "purge_prefixes"))
     assert not any(url.startswith(below) for url in items(found, "purge_urls"))
     assert found.price_usd == 0.005 * sum(len(step.items) for step in found.steps)
+
+
+class InAHeader(Everything):
+    """Takes tags in a header of 40 bytes."""
+
+    max_tags_per_call: int = 5
+    max_tag_bytes_per_call: int = 40
+
+
+@given(st.frozensets(st.text("ab", min_size=1, max_size=20), max_size=30))
+def test_a_list_that_is_limited_by_bytes_is_cut_as_rarely_as_its_order_allows(tags: frozenset[str]) -> None:
+    calls = [step.items for step in plan(Targets(tags=tags), InAHeader, SITES, Resolution()).steps]
+    assert [tag for items in calls for tag in items] == sorted(tags)
+    assert all(fits(items) for items in calls)
+    assert len(calls) == fewest(sorted(tags))
+    longest, joined = max(map(len, tags), default=0), sum(len(tag) + 1 for tag in tags)
+    assert len(calls) <= 1 + len(tags) / 5 + joined / (41 - longest)
+
+
+def fits(tags: Sequence[str]) -> bool:
+    return len(tags) <= 5 and len(" ".join(tags)) <= 40
+
+
+def fewest(tags: Sequence[str]) -> int:
+    """Calls for these tags in this order: the best of all ways to cut them."""
+    best = [0]
+    for end in range(1, len(tags) + 1):
+        best.append(1 + min(best[start] for start in range(end) if fits(tags[start:end])))
+    return best[-1]
 
 
 @given(st.lists(URLS, max_size=40), st.lists(TAGS, max_size=10), PRODUCTS, st.randoms(use_true_random=False))
