@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
-from deploy.local import Nginx, Varnish
+import pytest
+from pytest_django import Settings
+
+from deploy.local import Nginx, Redis, Varnish
+from tests.cdn.products import PRODUCTS
 from tests.providers import subjects
 from tests.stand_ins.origin import Origin
 
+CDNS = sorted(PRODUCTS)
+LOCAL = ("memory", "redis", "varnish", "nginx")
 
-@pytest.fixture(params=["memory", "varnish", "nginx"])
-def subject(request: pytest.FixtureRequest) -> subjects.Subject:
-    """Each product in turn; its server starts when it is its turn."""
-    chosen: subjects.Subject = request.getfixturevalue(f"{request.param}_subject")
-    return chosen
+
+@pytest.fixture(params=[*LOCAL, *CDNS])
+def subject(request: pytest.FixtureRequest) -> Iterator[subjects.Subject]:
+    """Each product in turn; its server or its vendor's stand-in starts when it is its turn."""
+    if request.param in LOCAL:
+        yield request.getfixturevalue(f"{request.param}_subject")
+        return
+    product = PRODUCTS[request.param]()
+    with product.vendor:
+        yield subjects.CdnSubject(product)
 
 
 @pytest.fixture(params=["varnish", "nginx"])
-def proxy(request: pytest.FixtureRequest) -> subjects.ProxySubject:
-    """Each product that is reached over HTTP."""
-    chosen: subjects.ProxySubject = request.getfixturevalue(f"{request.param}_subject")
-    return chosen
+def proxy(request: pytest.FixtureRequest) -> Any:
+    """Each proxy."""
+    return request.getfixturevalue(f"{request.param}_subject")
 
 
 @pytest.fixture
 def memory_subject() -> subjects.MemorySubject:
     return subjects.MemorySubject()
+
+
+@pytest.fixture
+def redis_subject(redis_server: Redis, settings: Settings) -> subjects.RedisSubject:
+    return subjects.RedisSubject(settings, redis_server)
 
 
 @pytest.fixture
