@@ -14,8 +14,9 @@ import requests
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
 from invalidation.providers.http import Answer, Node, failure, retry_after_seconds
 
-#: `"default";r=0;t=30`: 30 seconds until the quota is full again (draft-ietf-httpapi-ratelimit-headers).
-RATELIMIT_PATTERN = re.compile(r";\s*t=(\d+)")
+#: `"default";r=0;t=30`: 30 seconds until the quota is full again (draft-ietf-httpapi-ratelimit-headers). One of which
+#: something is left tells nothing of the pause: another quota was exceeded.
+RATELIMIT_PATTERN = re.compile(r";\s*r=0\s*;\s*t=(\d+)")
 #: Epoch seconds at which the quota is full again.
 RESET_HEADER = "Fastly-RateLimit-Reset"
 CONCEALED = "[secret]"

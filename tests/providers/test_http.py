@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -9,6 +11,9 @@ from invalidation.exceptions import RejectedError
 from invalidation.providers.http import Location
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.varnish import Varnish
+from invalidation.providers.vendor import pause_seconds
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +53,20 @@ def test_a_wrong_option_or_node_is_named(
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=name):
         provider("tier", node, options)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7", "Ratelimit": '"default";r=0;t=30'}, 7),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:00:09 GMT"}, 9),
+        ({"Ratelimit": '"default";r=0;t=30'}, 30),
+        ({"Ratelimit": '"default";r=1199;t=300'}, None),
+        ({"Fastly-RateLimit-Reset": str(int(NOW.timestamp()) + 5)}, 5),
+        ({}, None),
+    ],
+)
+def test_a_vendor_tells_the_length_of_its_pause_in_one_of_three_headers(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert pause_seconds(headers, NOW) == seconds
