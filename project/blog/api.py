@@ -40,7 +40,7 @@ def link(number: int | None) -> str | None:
 @public_page
 def posts(request: HttpRequest) -> JsonResponse:
     """Published posts, newest first, twenty a page."""
-    page = page_of(request, published(), POSTS_PER_PAGE)
+    page = page_of(request, published().cached(), POSTS_PER_PAGE)
     add_cache_tags(request, *tags_of_list(page))
     return JsonResponse(
         {

@@ -20,6 +20,7 @@ class PostRules(invalidation.Rules):
 
     track = ["slug", "category_id", "author_id", "status"]
     ignore = ["view_count"]
+    related = ["author", "category"]  # whose addresses `urls` gives; a renamed one is stale by its own rules and tags
 
     def when(self, post: Post) -> bool:
         """A draft is on no page; publishing and unpublishing have the published state on one side."""
@@ -61,7 +62,7 @@ class AuthorRules(invalidation.Rules):
     """An author: named on their posts, which carry the tag `blog.author:<pk>`."""
 
     track = ["username"]
-    ignore = ["last_login", "password", "email", "is_staff", "is_superuser"]
+    ignore = ["last_login", "password", "email", "is_staff", "is_superuser", "groups", "user_permissions"]
 
     def urls(self, author: User) -> list[str]:
         """Their list of posts, also where the row was written as a plain user, which has no address of its own."""

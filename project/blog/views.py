@@ -36,7 +36,7 @@ def render_list(request: HttpRequest, posts: QuerySet[Post], **context: Any) -> 
 @public_page
 def home(request: HttpRequest) -> HttpResponse:
     """The newest posts."""
-    newest = list(published()[:POSTS_AT_HOME])
+    newest = list(published().cached()[:POSTS_AT_HOME])
     add_cache_tags(request, *tags_of_list(newest))
     return render(request, "blog/home.html", {"lead": newest[:1], "posts": newest[1:]})
 
@@ -45,26 +45,28 @@ def home(request: HttpRequest) -> HttpResponse:
 def posts(request: HttpRequest) -> HttpResponse:
     """All posts, or with `?tag=` those of one tag."""
     if not (slug := request.GET.get("tag")):
-        return render_list(request, published(), heading="All posts")
-    tag = get_object_or_404(Tag, slug=slug)
+        return render_list(request, published().cached(), heading="All posts")
+    tag = get_object_or_404(Tag.objects.cached(), slug=slug)
     add_cache_tags(request, tag_of(tag))
-    return render_list(request, published().filter(tags=tag), heading=f"Tagged “{tag}”", query=f"tag={tag.slug}&")
+    shown = published().cached_filter(tags=tag)
+    return render_list(request, shown, heading=f"Tagged “{tag}”", query=f"tag={tag.slug}&")
 
 
 @public_page
 def category(request: HttpRequest, slug: str) -> HttpResponse:
     """The posts of one category."""
-    shown = get_object_or_404(Category, slug=slug)
+    shown = get_object_or_404(Category.objects.cached(), slug=slug)
     add_cache_tags(request, tag_of(shown))
-    return render_list(request, published().filter(category=shown), heading=shown.name)
+    return render_list(request, published().cached_filter(category=shown), heading=shown.name)
 
 
 @public_page
 def author(request: HttpRequest, username: str) -> HttpResponse:
     """The posts of one author; someone who has published nothing has no page."""
-    shown = get_object_or_404(Author.objects.filter(posts__in=published()).distinct(), username=username)
+    writers = Author.objects.cached_filter(posts__in=published()).distinct()
+    shown = get_object_or_404(writers, username=username)
     add_cache_tags(request, tag_of(shown))
-    return render_list(request, published().filter(author=shown), heading=str(shown))
+    return render_list(request, published().cached_filter(author=shown), heading=str(shown))
 
 
 @public_page

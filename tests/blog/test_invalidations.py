@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from invalidation.caching import tagged
 from invalidation.http import tags_of
@@ -145,3 +149,57 @@ def test_a_post_shows_its_cached_summary_until_the_key_is_purged(client: Client,
     cache.delete(summary_key(blog.published))
     assert b"<h1>Slow trains</h1>" in client.get("/blog/night-trains/").content
     assert client.get("/api/posts/night-trains/").json()["title"] == "Slow trains"
+
+
+LISTS = ["/", "/blog/", "/blog/?tag=trains", "/blog/category/travel/", "/blog/author/amara/", "/api/posts/"]
+
+
+def deliver() -> None:
+    """Purge the tags of every event from the cache."""
+    tagged.invalidate(recorded().tags)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_is_read_from_the_database_once_and_again_after_a_change(
+    client: Client, blog: Blog, path: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    assert b"Night trains" in client.get(path).content
+    with django_assert_num_queries(0):
+        assert b"Night trains" in client.get(path).content
+    post = Post.objects.get(pk=blog.published.pk)
+    post.title = "Slow trains"
+    post.save()
+    deliver()
+    assert b"Slow trains" in client.get(path).content
+
+
+def test_a_renamed_category_or_author_is_shown_on_every_list(client: Client, blog: Blog) -> None:
+    before = {path: client.get(path).content for path in LISTS[:-1]}
+    assert all(b"Travel" in page and b"Amara Okafor" in page for page in before.values())
+    blog.category.name, blog.author.last_name = "Journeys", "Keller"
+    blog.category.save()
+    blog.author.save()
+    deliver()
+    after = {path: client.get(path).content for path in before}
+    assert all(b"Journeys" in page and b"Amara Keller" in page for page in after.values())
+
+
+def test_many_posts_written_at_once_are_named_without_a_query_for_each(blog: Blog) -> None:
+    def update() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            Post.objects.filter(status="published").update(excerpt="new")
+        return len(queries)
+
+    one = update()
+    shared = {"category": blog.category, "author": blog.author, "status": Post.Status.PUBLISHED}
+    Post.objects.bulk_create(Post(title=f"{n}", slug=f"{n}", **shared) for n in range(5))
+    assert update() == one
+
+
+@pytest.mark.parametrize("relation", ["groups", "user_permissions"])
+def test_what_an_author_may_do_is_on_no_page(blog: Blog, relation: str) -> None:
+    granted = Group.objects.create(name="editors") if relation == "groups" else Permission.objects.first()
+    for user in (blog.author, User.objects.get(pk=blog.author.pk)):
+        getattr(user, relation).add(granted)
+        getattr(user, relation).clear()
+    assert not Event.objects.exists()
