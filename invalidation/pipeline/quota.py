@@ -13,18 +13,26 @@ from invalidation.freshness import bucket
 from invalidation.freshness.bucket import Draw
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.pipeline.plan import Step
-from invalidation.providers.base import Provider
+from invalidation.providers.base import Provider, Rate
 
 logger = structlog.get_logger(__name__)
 
-#: Share of a vendor's rate that is drawn: calls that leave at an even pace arrive at a less even one.
+#: Share of a vendor's rate that is drawn, and what is left of its burst: calls that leave at an even pace arrive at a
+#: less even one, by less than this.
 DRAWN_SHARE = 0.985
+UNEVEN_SECONDS = 0.1
 
 
 def draws(provider: Provider, step: Step) -> list[Draw]:
     """What one call takes from each bucket of the account."""
     wanted = [(rate, rate.cost(step.verb, len(step.items))) for rate in provider.rates()]
-    return [Draw(rate.bucket, DRAWN_SHARE * rate.tokens_per_second, rate.burst, cost) for rate, cost in wanted if cost]
+    return [_draw(rate, cost) for rate, cost in wanted if cost > 0]
+
+
+def _draw(rate: Rate, cost: float) -> Draw:
+    """The burst that is left undrawn is smaller where a call needs more of it."""
+    saved_up = max(rate.burst - UNEVEN_SECONDS * rate.tokens_per_second, min(cost, rate.burst))
+    return Draw(rate.bucket, DRAWN_SHARE * rate.tokens_per_second, saved_up, cost)
 
 
 def spend(provider: Provider, step: Step) -> None:

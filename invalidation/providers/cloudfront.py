@@ -42,10 +42,10 @@ class CloudFront(Edged):
     max_tags_per_response = 50
     """Fifty tags of at most 256 characters are kept of a page ("Invalidate by tag")."""
 
-    max_urls_per_call = 150
-    """What the account may send a second, so that one call never exceeds it (quotas, 2026)."""
+    max_urls_per_call = 120
+    """Below the 150 that the account may send a second (quotas, 2026), so that calls need not arrive evenly."""
 
-    max_tags_per_call = 150
+    max_tags_per_call = 120
     max_prefixes_per_call = 1
     price_per_item_usd = 0.005
     """Above the first thousand paths of a month; a wildcard and a tag cost as much as a path (pricing page)."""
@@ -91,7 +91,8 @@ class CloudFront(Edged):
         name = f"cloudfront:{self._options['ACCOUNT'] or self._options['DISTRIBUTION_ID']}"
         return (
             Rate(f"{name}:paths", 150, 150, per_item={"purge_urls": 1.0, "purge_tags": 1.0}),
-            Rate(f"{name}:wildcards", 1, 1, per_call={"purge_everything": 1.0}, per_item={"purge_prefixes": 1.0}),
+            # A call takes the whole bucket, so it must have been full for a while.
+            Rate(f"{name}:wildcards", 0.9, 1, per_call={"purge_everything": 1.0}, per_item={"purge_prefixes": 1.0}),
         )
 
     def purge_urls(self, urls: Sequence[str], *, reference: str = "") -> Reply:

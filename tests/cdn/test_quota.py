@@ -12,7 +12,7 @@ from tests.cdn import flood, floods
 from tests.cdn.floods import Measured
 from tests.cdn.pipeline import declare
 
-#: More than an idle account has saved up: 1,500 URLs and 25 calls for tags; 150 paths, twice over; Fastly saves 50,000.
+#: More than an idle account has saved up: 1,500 URLs and 25 calls for tags; 150 paths; Fastly saves 50,000.
 SMALL = {"cloudflare": (1_800, 2_600), "cloudfront": (300, 150), "fastly": (300, 300)}
 
 
