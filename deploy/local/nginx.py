@@ -73,6 +73,7 @@ class Nginx(Proxy):
             "public_port": f":{self.public_port}",
             "upstreams": self.origins,
             "cache_folder": str(self.folder / "cache"),
+            "epoch_folder": str(self.folder / "epoch"),
             "cache_size": "64m",
             "secret": self.secret,
             "purge_addresses": LOCAL,

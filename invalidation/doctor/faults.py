@@ -116,6 +116,11 @@ class Fault(Enum):
         "The Redis of the sequence may evict tag stamps and the tag index when it is full.",
         "Set maxmemory-policy noeviction, or give the cache a Redis of its own.",
     )
+    REDIS_CLUSTER = (
+        "redis-cluster",
+        "The Redis of the sequence is part of a Redis Cluster, where no script can write keys of several nodes.",
+        "Let REDIS_URL name a Redis of its own; caches may live on a cluster.",
+    )
     CLOCK = (
         "clock",
         "Clocks disagree.",

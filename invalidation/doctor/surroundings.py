@@ -29,6 +29,9 @@ def freshness() -> Iterator[Finding]:
     if server is None:
         return
     try:
+        if server.info("cluster").get("cluster_enabled"):
+            yield Finding(Fault.REDIS_CLUSTER)
+            return
         yield from evicting(server.info("memory"))
         asked_at = time.time()
         seconds, microseconds = server.time()

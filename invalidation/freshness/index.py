@@ -2,11 +2,12 @@
 
 Three kinds of sorted sets: the URLs of each tag and all URLs, scored by the second in which they are forgotten, and
 all URLs in the order of their letters, which finds those below a prefix. All keys are written by one script, hence
-atomically; a Redis Cluster is not supported.
+atomically; a Redis Cluster is not supported, and the doctor names one.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ TAG_KEY = "invalidation:index:"
 OVERFLOW_KEY = "invalidation:overflow:"
 ALL_KEY = "invalidation:urls"
 SORTED_KEY = "invalidation:urls-sorted"
+#: A name that the index gets when it is first asked, and which nodes hold nothing from before it had that name.
+NAME_KEY = "invalidation:index-name"
+WHOLE_KEY = "invalidation:index-whole"
 #: URLs, or sets of URLs, per call when reading.
 PAGE = 5000
 TAGS_PER_CALL = 100
@@ -68,6 +72,22 @@ def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: 
     places = [key for tag in sorted(tags) for key in (TAG_KEY + tag, OVERFLOW_KEY + tag)]
     limits = (settings.index_max_urls_per_tag, settings.index_max_urls)
     pipeline.eval(REGISTER, 2 + len(places), ALL_KEY, SORTED_KEY, *places, url, lifetime, *limits)
+
+
+def name(client: redis.Redis) -> str:
+    """Of this index; one that was lost comes back under another name."""
+    client.set(NAME_KEY, uuid.uuid4().hex, nx=True)
+    return str(client.get(NAME_KEY))
+
+
+def knows_all_of(client: redis.Redis, node: str) -> bool:
+    """Was `node` emptied since the index has its name? Else it may hold pages that an earlier index knew."""
+    return client.hget(WHOLE_KEY, node) == name(client)
+
+
+def note_emptied(client: redis.Redis, node: str, named: str) -> None:
+    """`node` was emptied when the index had this name."""
+    client.hset(WHOLE_KEY, node, named)
 
 
 def urls_of(client: redis.Redis, tags: Iterable[str]) -> tuple[set[str], list[str]]:

@@ -78,7 +78,7 @@ def _run(delivery: Delivery) -> Outcome:
     node = provider(delivery.tier, delivery.node)
     node.learn()  # this process may be going on with another one's plan
     if delivery.steps is None:
-        plan = planned(delivery.batch, delivery.tier)
+        plan = planned(delivery.batch, delivery.tier, delivery.node)
         delivery.steps = [step.document() for step in plan.steps]
         delivery.decisions = list(dict.fromkeys([*delivery.decisions, *plan.decisions]))
         if node.costs_money:

@@ -11,7 +11,7 @@ from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch, Widening
-from invalidation.pipeline import sites
+from invalidation.pipeline import sites, wholeness
 from invalidation.pipeline.escalate import escalate, with_urls
 from invalidation.pipeline.plan import Limits, Plan, Resolution, plan, unresolved
 from invalidation.pipeline.widen import wants_tagged, widen
@@ -20,22 +20,25 @@ from invalidation.providers.registry import provider
 from invalidation.values import Targets
 
 
-def planned(batch: Batch, tier: str) -> Plan:
-    """Plan what `batch` means for `tier`, as things stand now.
+def planned(batch: Batch, tier: str, node: str) -> Plan:
+    """Plan what `batch` means for a node of `tier`, as things stand now.
 
     Raises:
         DeliveryError: the tag index is needed and its Redis is away, or the product must be asked what it can do.
     """
-    return plan_targets(batch.merged, tier, batch.widening)
+    return plan_targets(batch.merged, tier, batch.widening, node=node)
 
 
-def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE) -> Plan:
-    """The same for targets that are not a batch yet."""
+def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, node: str | None = None) -> Plan:
+    """The same for targets that are not a batch yet; for a `node` that is known, with what it alone may hold."""
     settings = conf.settings()
     product, served = _product(tier), settings.sites_of(tier)
     tagged = _tagged(targets) if wants_tagged(targets, product, widening) else frozenset()
     wider, decisions = widen(targets, product, widening, sites=served, tagged=tagged)
-    found = resolution(unresolved(wider, product), served)
+    wanted = unresolved(wider, product)
+    if node is not None and wanted and product.supports_everything and not wholeness.known(tier, node):
+        return replace(plan(Targets(everything=True), product, served, Resolution()), decisions=(wholeness.DECISION,))
+    found = resolution(wanted, served)
     exact = plan(wider, product, served, found)
     limits = Limits(settings.plan_calls_limit or inf, settings.plan_price_limit_usd or inf)
     if not limits.allow(exact):

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from invalidation.models import Delivery
-from invalidation.pipeline import lease, quota
+from invalidation.pipeline import lease, quota, wholeness
 from invalidation.pipeline.plan import Step
 from invalidation.pipeline.reference import reference
 from invalidation.pipeline.transitions import Action, Outcome, defer
@@ -62,7 +62,8 @@ class Turn:
         quota.spend(self.node, step)
         verb = getattr(self.node, step.verb)
         named = {"reference": reference(self.delivery, step)} if self.node.needs_reference else {}
-        with quota.heeding(self.node, step):
+        noted = wholeness.noted(step, self.delivery.tier, self.delivery.node)
+        with noted, quota.heeding(self.node, step):
             reply: Reply = verb(step.items, **named) if step.items else verb(**named)
         self.delivery.calls += 1
         return reply

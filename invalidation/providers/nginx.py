@@ -1,7 +1,8 @@
-"""Nginx with the site of deploy/nginx: exact keys, one request per URL and declared variant."""
+"""Nginx with the site of deploy/nginx: exact keys, one request per URL and variant, and a mark that empties it."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +17,10 @@ MARKER = "nginx"
 PURGED = 200
 #: "Nothing was cached": 404 in version 2.3 of the module, 412 in version 3.
 NOT_CACHED = (404, 412)
+#: The mark was written for the first time, or anew.
+EMPTIED = (201, 204)
+#: The mark is told by its second and its length; no two of one second should have the same.
+MOST_MARK_BYTES = 60_000
 
 
 class Nginx(Provider):
@@ -23,7 +28,8 @@ class Nginx(Provider):
 
     Options: SECRET (what the site expects), TIMEOUT_SECONDS, VARIANTS (the request headers of each variant that the
     site's cache key tells apart, such as
-    [{"Accept-Language": "en"}, {"Accept-Language": "de"}]; every URL is purged in all).
+    [{"Accept-Language": "en"}, {"Accept-Language": "de"}]; every URL is purged in all), EVERYTHING (the site has an
+    `epoch_folder`, so that one call empties it).
     """
 
     supports_fetch: bool = True
@@ -31,7 +37,8 @@ class Nginx(Provider):
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)
-        values = read_options(tier, options, required=("SECRET",), optional={"VARIANTS": ({},)})
+        values = read_options(tier, options, required=("SECRET",), optional={"VARIANTS": ({},), "EVERYTHING": False})
+        self.supports_everything = bool(values["EVERYTHING"])
         self._secret = header_secret(tier, values["SECRET"])
         self._variants = _checked_variants(tier, values["VARIANTS"])
         self._node = Node(tier, node, values["TIMEOUT_SECONDS"])
@@ -42,6 +49,15 @@ class Nginx(Provider):
         answers = [self._purge(location, variant) for location in locations for variant in self._variants]
         removed = sum(answer.status == PURGED for answer in answers)
         return Reply(removed=removed, raw=answers[-1].raw if answers else "")
+
+    def purge_everything(self) -> Reply:
+        """Make all that is stored unreachable; Nginx deletes it in its own time."""
+        mark = b"." * (1 + secrets.randbelow(MOST_MARK_BYTES))
+        headers: dict[str, str | bytes] = {"X-Purge-Everything": "yes", "X-Purge-Secret": self._secret}
+        answer = self._node.send("PUT", "/", headers, mark)
+        if answer.status in EMPTIED and answer.headers.get(MARKER_HEADER) == MARKER:
+            return Reply(raw=answer.raw)
+        raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
         """Ask as a visitor would for the first variant."""

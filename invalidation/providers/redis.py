@@ -13,7 +13,7 @@ from django.core.cache import InvalidCacheBackendError, caches
 from django.core.exceptions import ImproperlyConfigured
 from django_redis.cache import RedisCache
 from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.providers.base import Provider, Reply
@@ -76,7 +76,7 @@ def _translated(alias: str, verb: str) -> Iterator[None]:
     """Errors of a server that is away, as ours. django-redis can be told to ignore them; its client never does."""
     try:
         yield
-    except (ConnectionInterrupted, RedisError, OSError) as error:
+    except (ConnectionInterrupted, RedisClusterException, RedisError, OSError) as error:
         cause = error.__cause__ or error
         raise TransientError(f"Cache {alias!r} did not {verb}: {type(cause).__name__}", reply=str(cause)) from error
 

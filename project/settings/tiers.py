@@ -21,7 +21,7 @@ def tiers(
     if varnish:
         declared["varnish"] = _proxy("varnish.Varnish", varnish, list(declared)[-1:], secret)
     if nginx:
-        declared["nginx"] = _proxy("nginx.Nginx", nginx, list(declared)[-1:], secret)
+        declared["nginx"] = _proxy("nginx.Nginx", nginx, list(declared)[-1:], secret, EVERYTHING=True)
     if cloudflare and cloudflare.get("ZONE_ID"):
         options = {name: value for name, value in cloudflare.items() if value}
         fills_from = list(declared)[-1:]
@@ -30,10 +30,10 @@ def tiers(
     return declared
 
 
-def _proxy(provider: str, nodes: list[str], fills_from: list[str], secret: str) -> dict[str, Any]:
+def _proxy(provider: str, nodes: list[str], fills_from: list[str], secret: str, **options: Any) -> dict[str, Any]:
     return {
         "PROVIDER": f"{PROVIDERS}.{provider}",
         "FILLS_FROM": fills_from,
         "NODES": nodes,
-        "OPTIONS": {"SECRET": secret},
+        "OPTIONS": {"SECRET": secret, **options},
     }

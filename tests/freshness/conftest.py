@@ -158,9 +158,9 @@ Behind = Callable[..., Cached]
 def behind(declare: Declare, application: Application, caches_before: dict[str, Any]) -> Behind:
     """Put the application behind a Varnish or an Nginx."""
 
-    def cached(kind: str, **values: Any) -> Cached:
+    def cached(kind: str, options: dict[str, Any] | None = None, **values: Any) -> Cached:
         node, site = caches_before[kind].url, f"http://{uuid.uuid4().hex}.test"
-        tier = {"PROVIDER": PROVIDERS[kind], "NODES": [node], "OPTIONS": {"SECRET": SECRET}}
+        tier = {"PROVIDER": PROVIDERS[kind], "NODES": [node], "OPTIONS": {"SECRET": SECRET, **(options or {})}}
         declare({kind: tier}, SITES=[site], **values)
         application.handler = WSGIHandler()
         return Cached(kind, node, site)

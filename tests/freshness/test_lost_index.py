@@ -1,0 +1,81 @@
+"""The freshness Redis has lost the tag index: pages that a tier without tags still holds must not outlive a change."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+import invalidation
+from invalidation.models import Delivery
+from invalidation.pipeline import drain
+from tests.freshness.conftest import Behind, Cached
+from tests.freshness.pages import state
+from tests.pipeline.chain import Queue
+
+#: Each purge in a transaction of its own: one transaction records the same targets once.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def purge(queue: Queue) -> Delivery:
+    """By a tag of the page, through the index."""
+    event = invalidation.invalidate(tags=["page:1"])
+    drain.drain()
+    queue.run()
+    event.refresh_from_db()
+    assert event.status == "done"
+    return Delivery.objects.latest("id")
+
+
+def lose(cached: Cached, server: redis.Redis) -> None:
+    """The page is stored, every key of Redis is gone, and the data change."""
+    assert [cached.get(), cached.get()] == ["version 1"] * 2
+    server.flushall()
+    state.version = 2
+    assert cached.get() == "version 1"
+
+
+def test_a_page_that_the_index_has_lost_is_purged_by_emptying_the_node(
+    behind: Behind, queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    cached = behind("nginx", {"EVERYTHING": True})
+    purge(queue)
+    lose(cached, freshness_redis)
+    delivery = purge(queue)
+    assert cached.get() == "version 2"
+    assert delivery.decisions == ["the tag index is new and knows no page from before: emptied once"]
+
+
+def test_a_node_is_emptied_once_and_then_the_index_is_believed(
+    behind: Behind, queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    cached = behind("nginx", {"EVERYTHING": True})
+    lose(cached, freshness_redis)
+    purge(queue)
+    assert cached.get("/page/?other") == "version 2"
+    state.tags, state.version = ("page:2",), 3
+    assert cached.get("/page/?unconcerned") == "version 3"
+    state.version = 4
+    delivery = purge(queue)
+    assert (delivery.decisions, delivery.calls) == ([], 1)
+    assert cached.get("/page/?other") == "version 4"
+    assert cached.get("/page/?unconcerned") == "version 3"
+
+
+def test_a_failed_emptying_is_not_taken_for_one(behind: Behind, queue: Queue, freshness_redis: redis.Redis) -> None:
+    behind("nginx", {"EVERYTHING": True, "SECRET": "another-secret-of-no-use"})
+    invalidation.invalidate(tags=["page:1"])
+    drain.drain()
+    queue.run()
+    assert Delivery.objects.get().status == "rejected"
+    cached = behind("nginx", {"EVERYTHING": True})
+    assert purge(queue).decisions
+    assert cached.get() == "version 1"
+
+
+def test_without_a_way_to_empty_the_node_the_page_stays(
+    behind: Behind, queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    cached = behind("nginx")
+    lose(cached, freshness_redis)
+    purge(queue)
+    assert cached.get() == "version 1"
