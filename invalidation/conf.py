@@ -15,7 +15,8 @@ from django.core.signals import setting_changed
 
 #: Settings that are lists of strings.
 TEXTS = (
-    *("language_prefixes", "query_variants", "monitor_varnish", "monitor_nginx", "critical_urls"),
+    *("language_prefixes", "query_variants", "monitor_varnish", "monitor_nginx", "monitor_nginx_logs"),
+    "critical_urls",
     *("deploy_tags", "deploy_urls", "deploy_prefixes", "deploy_patterns"),
 )
 #: A user name or password before the host, with or without a scheme.
@@ -209,6 +210,9 @@ class Settings:
 
     monitor_nginx: tuple[str, ...] = ()
     """Addresses that answer with Nginx' stub_status, which `cache_monitor` reads."""
+
+    monitor_nginx_logs: tuple[str, ...] = ()
+    """Logs on this machine whose lines are Nginx' `$upstream_cache_status`, which `cache_monitor` counts."""
 
     critical_urls: tuple[str, ...] = ()
     """Paths or URLs that `warm_cache` fills first, and that `cache_deploy` verifies at every node."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from deploy.local.processes import ServiceFailed
 from deploy.local.proxy import Proxy
@@ -34,7 +35,6 @@ UNUSED = [
     "tls_certificate",
     "tls_key",
     "hsts_seconds",
-    "status_path",
 ]
 
 
@@ -65,6 +65,16 @@ class Nginx(Proxy):
     template = "nginx/site.conf.template"
     stop_signal = signal.SIGQUIT
 
+    @property
+    def status_url(self) -> str:
+        """Where its stub_status is read."""
+        return f"{self.url}/__status"
+
+    @property
+    def cache_log(self) -> Path:
+        """What it answered from the cache, and what not."""
+        return self.folder / "cache.log"
+
     def values(self) -> dict[str, Value]:
         """The placeholders of the site."""
         defaults: dict[str, Value] = {
@@ -83,6 +93,9 @@ class Nginx(Proxy):
             "requests_per_second": "10000",
             "burst": "30000",
             "inside_paths": ["/metrics"],
+            "status_path": urlsplit(self.status_url).path,
+            "cache_log": str(self.cache_log),
+            "access_log": str(self.folder / "access.log"),
             "brotli": "yes" if set(BROTLI) <= set(modules()) else "",
             "purge_location": "yes",
         }

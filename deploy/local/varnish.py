@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 from deploy.local.processes import ServiceFailed
 from deploy.local.proxy import Proxy
@@ -33,6 +34,11 @@ class Varnish(Proxy):
     default_name = "varnish"
     template = "varnish/site.vcl.template"
 
+    @property
+    def work_folder(self) -> Path:
+        """What varnishd and varnishstat are given as -n."""
+        return self.folder / "work"
+
     def values(self) -> dict[str, Value]:
         """The placeholders of the site."""
         defaults: dict[str, Value] = {
@@ -57,7 +63,7 @@ class Varnish(Proxy):
 
     def command(self) -> list[str]:
         """The manager in the foreground; it keeps its user, so that the state folder may be private."""
-        where = ["-n", str(self.folder / "work"), "-f", str(self.folder / "site.vcl")]
+        where = ["-n", str(self.work_folder), "-f", str(self.folder / "site.vcl")]
         listen = ["-a", f"127.0.0.1:{self.port}", "-T", "none", "-s", "malloc,64m", "-j", "none"]
         return [binary(), "-F", *where, *listen, *parameters()]
 

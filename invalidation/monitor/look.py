@@ -68,6 +68,7 @@ def _proxies() -> Iterable[Proxy]:
     settings = conf.settings()
     yield from map(proxies.varnish, settings.monitor_varnish)
     yield from map(proxies.nginx, settings.monitor_nginx)
+    yield from map(proxies.nginx_log, settings.monitor_nginx_logs)
 
 
 def _recent(proxy: Proxy, before: memory.Counted) -> Proxy:

@@ -1,4 +1,4 @@
-"""Reads the counters of Varnish (varnishstat) and Nginx (stub_status), where the settings name them."""
+"""Reads the counters of Varnish (varnishstat) and Nginx (stub_status, a log), where the settings name them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -16,6 +18,10 @@ from invalidation.monitor.report import Proxy
 TIMEOUT_SECONDS = 5.0
 #: https://nginx.org/en/docs/http/ngx_http_stub_status_module.html
 STATUS = re.compile(r"Active connections: (\d+)\s+server accepts handled requests\s+\d+ \d+ (\d+)")
+
+#: Values of $upstream_cache_status, one a line. BYPASS is neither: the request was not one for the cache.
+HITS = (b"HIT\n", b"STALE\n", b"UPDATING\n", b"REVALIDATED\n")
+MISSES = (b"MISS\n", b"EXPIRED\n")
 
 
 def varnish(instance: str) -> Proxy:
@@ -60,3 +66,14 @@ def nginx(url: str) -> Proxy:
         return Proxy("nginx", url, problems=["answers, but not with stub_status"])
     connections, answered = map(int, found.groups())
     return Proxy("nginx", url, requests=answered, connections=connections)
+
+
+def nginx_log(path: str) -> Proxy:
+    """The log at `path`: the only place where Nginx says what it answered from its cache, since the log was begun."""
+    try:
+        with Path(path).open("rb") as log:
+            lines = Counter(log)
+    except OSError as error:
+        return Proxy("nginx cache", path, problems=[f"its log can't be read: {type(error).__name__}"])
+    hits, misses = (sum(lines[status] for status in statuses) for statuses in (HITS, MISSES))
+    return Proxy("nginx cache", path, requests=hits + misses, hits=hits, misses=misses)

@@ -92,6 +92,9 @@ INVALIDATION: dict[str, Any] = {
     "REDIS_URL": FRESHNESS_REDIS_URL,
     "POLICY": POLICY,
     "RELEASE": environment.text("RELEASE"),
+    "MONITOR_VARNISH": environment.words("MONITOR_VARNISH"),
+    "MONITOR_NGINX": environment.words("MONITOR_NGINX"),
+    "MONITOR_NGINX_LOGS": environment.words("MONITOR_NGINX_LOGS"),
 }
 
 LOGIN_URL = "admin:login"

@@ -90,7 +90,6 @@ def full(
         "content_security_policy": POLICY,
         "static_folder": str(files / "static"),
         "media_folder": str(files / "media"),
-        "status_path": "/__status",
         "api_paths": ["/api/"],
         "api_requests_per_second": "1",
         "api_burst": "3",

@@ -21,10 +21,12 @@ from invalidation import monitor
 from invalidation.freshness import sequence
 from invalidation.monitor import memory, proxies
 from invalidation.monitor.probe import KEY_PREFIX, probe
-from invalidation.monitor.report import Alias, percentiles, rate_since
+from invalidation.monitor.report import Alias, Proxy, percentiles, rate_since
+from tests.fixtures.servers import SECRET
 from tests.monitor import naive
 from tests.monitor.conftest import DEAD
 from tests.stand_ins.origin import Origin
+from tests.stand_ins.visitor import visit
 
 pytestmark = pytest.mark.usefixtures("_caches")
 STORING = ("default", "plain", "memcached", "local", "files")
@@ -182,13 +184,42 @@ def test_nginx_tells_its_requests(state_folder: Path, origin_server: Origin) -> 
         [origin_server.address],
         "a-secret-of-the-tests",
         name="status",
-        options={"status_path": "/__status"},
     ) as server:
-        found = proxies.nginx(f"{server.url}/__status")
+        found = proxies.nginx(server.status_url)
         assert (found.problems, found.connections) == ((), 1)
         assert found.requests
         assert proxies.nginx(f"{server.url}/elsewhere").problems
-    assert proxies.nginx(f"{server.url}/__status").problems
+    assert proxies.nginx(server.status_url).problems
+
+
+def test_nginx_tells_its_hits_by_its_log(
+    nginx_server: Nginx, origin: Origin, site: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings.INVALIDATION = {"TIERS": {}, "MONITOR_NGINX_LOGS": [str(nginx_server.cache_log)]}
+    memory.remember({})
+    before = nginx_answers(nginx_server, site)
+    after = nginx_answers(nginx_server, site)
+    assert (after.hits - before.hits, after.misses - before.misses) == (4, 0)  # type: ignore[operator]
+    assert (before.recent_hit_rate, after.recent_hit_rate) == (None, 1.0)
+    assert before.problems == after.problems == ()
+    assert proxies.nginx_log(str(tmp_path / "none.log")).problems == ["its log can't be read: FileNotFoundError"]
+
+
+def nginx_answers(server: Nginx, site: str) -> Proxy:
+    """A look after four visitors of one page, one who is signed in, and a purge of another page."""
+    for _ in range(4):
+        visit(server, f"{site}/monitored/")
+    visit(server, f"{site}/monitored/", {"Cookie": "sessionid=x"})
+    visit(server, f"{site}/other/", {"X-Purge-Secret": SECRET}, "PURGE")
+    [found] = monitor.look().proxies
+    return found
+
+
+def test_the_words_of_nginx_that_are_hits_and_misses(tmp_path: Path) -> None:
+    log = tmp_path / "cache.log"
+    log.write_text("MISS\nHIT\nHIT\nBYPASS\nEXPIRED\nSTALE\nUPDATING\nREVALIDATED\nHI")
+    found = proxies.nginx_log(str(log))
+    assert (found.hits, found.misses, found.requests) == (5, 2, 7)
 
 
 def test_continuous_json_is_one_line_per_look() -> None:

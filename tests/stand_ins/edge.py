@@ -39,8 +39,8 @@ class Edge:
     """A caching reverse proxy in front of `origin`; context manager.
 
     It keeps what the first of Cloudflare-CDN-Cache-Control, CDN-Cache-Control and Cache-Control (s-maxage before
-    max-age) lets it keep, as a zone with a cache rule "eligible, respect origin" would (RFC 9213), and says in
-    CF-Cache-Status what it did.
+    max-age) lets it keep, as a zone with the rules of deploy/cloudflare would (RFC 9213), and says in CF-Cache-Status
+    what it did.
     """
 
     def __init__(self, origin: str, *, copies: Copies, port: int = 0) -> None:
@@ -71,7 +71,7 @@ class Edge:
 
     def respond(self, request: Request) -> Response:
         """Serve the copy while it is fresh; else ask the origin, and keep what may be kept."""
-        if request.method not in ("GET", "HEAD") or "authorization" in request.headers:
+        if request.method not in ("GET", "HEAD") or _is_private(request):
             return _told(self._fetch(request, request.method), "DYNAMIC")
         url, variant = _url(request), _encoding(request)
         copy = self.copies.get(url, variant)
@@ -109,6 +109,10 @@ class Edge:
                 return Response(502, b"The origin can't be reached.")
             raise Reset from error
         return Response(answer.status_code, body, _passed(answer))
+
+
+def _is_private(request: Request) -> bool:
+    return "authorization" in request.headers or "sessionid=" in request.headers.get("cookie", "")
 
 
 def _passed(answer: requests.Response) -> dict[str, str]:
