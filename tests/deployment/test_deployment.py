@@ -15,7 +15,7 @@ from pytest_django import Settings
 from deploy.local import Redis, free_port, wait_for
 from invalidation.deployment.phases import judged
 from invalidation.deployment.warm import Pace
-from invalidation.freshness import generation
+from invalidation.freshness import generation, index
 from invalidation.providers.base import Probe
 from tests.deployment import naive
 from tests.deployment.conftest import cache
@@ -111,6 +111,18 @@ def test_a_deployment_from_its_check_to_its_proof(origin: Origin, site: str) -> 
 
 
 @pytest.mark.usefixtures("site", "worker")
+def test_keys_are_cleared_by_pattern_and_no_others(settings: Settings, redis_server: Redis) -> None:
+    plain = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis_server.url(9)}
+    settings.CACHES = {"default": plain | {"KEY_PREFIX": "without-generation"}}
+    tiers = settings.INVALIDATION["TIERS"] | {"cache": {"PROVIDER": "invalidation.providers.redis.Redis"}}
+    settings.INVALIDATION = settings.INVALIDATION | {"TIERS": tiers, "DEPLOY_PATTERNS": ["summary:*"]}
+    caches["default"].set_many({"summary:1": "text", "other": "text"})
+    code, report = phase("deploy")
+    assert (code, report["problems"]) == (0, [])
+    assert caches["default"].get_many(["summary:1", "other"]) == {"other": "text"}
+
+
+@pytest.mark.usefixtures("site", "worker")
 def test_the_report_can_be_read_by_people() -> None:
     output = StringIO()
     call_command("cache_deploy", "--phase", "deploy", "--release", "r1", stdout=output)
@@ -187,6 +199,15 @@ def test_pages_of_the_sitemap_are_warm_in_every_tier(
     before = len(origin.seen("GET"))
     assert run("warm_cache", "--critical-only")[1]["requests"] == 4
     assert len(origin.seen("GET")) == before
+
+
+def test_pages_that_the_tag_index_knows_are_warm_too(site: str, server: redis.Redis, origin: Origin) -> None:
+    pipeline = server.pipeline()
+    index.register(pipeline, f"{site}/known/", ["blog.post"], 600)
+    pipeline.execute()
+    code, report = run("warm_cache", "--sitemap", "")
+    assert (code, report["urls"], report["failures"]) == (0, 3, [])
+    assert [request.target for request in origin.seen("GET")].count("/known/") == 1
 
 
 @pytest.mark.usefixtures("site")

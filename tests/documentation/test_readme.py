@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.documentation.commands import DOCUMENTS, ROOT
 from tests.documentation.settings_table import README, rendered
 
-ROOT = README.parent
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:

@@ -42,19 +42,23 @@ def test_a_deployment_is_rendered_from_a_file_and_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PURGE_SECRET", SECRET)
+    known = placeholders((FOLDER / "nginx/site.conf.template").read_text())
     values = tmp_path / "values.json"
-    values.write_text(json.dumps({"listen": "80", "server_names": "example.com", "upstreams": ["127.0.0.1:6081"]}))
+    values.write_text(json.dumps({**dict.fromkeys(render.NEEDED & known, "80"), "server_names": "example.com"}))
     assert render.main(["nginx/site.conf.template", str(values)]) == 0
     assert "server_name example.com;" in capsys.readouterr().out
 
 
-def test_a_misspelt_placeholder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("given", "named"), [({"listne": "80"}, "listne"), ({"listen": "80"}, "purge_addresses")])
+def test_a_misspelt_or_missing_placeholder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict[str, str], named: str
+) -> None:
     values = tmp_path / "values.json"
-    values.write_text(json.dumps({"listne": "80"}))
+    values.write_text(json.dumps(given))
     with pytest.raises(SystemExit) as refused:
         render.main(["nginx/site.conf.template", str(values)])
     assert refused.value.code == 2
-    assert "listne" in capsys.readouterr().err
+    assert named in capsys.readouterr().err
 
 
 def test_nginx_stores_nothing_under_a_name_that_is_not_purged(tmp_path: Path, origin: Origin) -> None:

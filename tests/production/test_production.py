@@ -16,6 +16,7 @@ import redis
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.cache import caches
+from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from pytest_django import Settings
 
@@ -23,6 +24,7 @@ from deploy.local import Postgres, Redis, free_port, wait_for
 from project.redis import MISSED
 from project.settings import policy, stores
 from tests.production.examine import REMOVED
+from tests.stand_ins.server import Request, Response, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -201,6 +203,32 @@ def test_uploads_go_to_a_bucket_where_one_is_named() -> None:
     storage: Any = storages.create_storage(declared)
     assert storage.url("a/b.jpg") == "https://media.example/a/b.jpg"
     assert "FileSystem" in stores.media(bucket="", region="", endpoint_url="", cdn_host="")["BACKEND"]
+
+
+class Bucket:
+    """What S3 answers to a new object, and what it was sent."""
+
+    def __init__(self) -> None:
+        self.put: list[Request] = []
+
+    def respond(self, request: Request) -> Response:
+        """Nothing is there until it is put there."""
+        if request.method == "PUT":
+            self.put.append(request)
+        return Response(200 if request.method == "PUT" else 404, b"")
+
+
+def test_an_upload_is_put_into_the_bucket_with_its_lifetime(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "of-the-tests")
+    bucket = Bucket()
+    with Server(bucket, free_port()) as server:
+        declared = stores.media(bucket="uploads", region="eu-central-1", endpoint_url=server.url, cdn_host="")
+        name = storages.create_storage(declared).save("a.txt", ContentFile(b"uploaded"))
+    [put] = bucket.put
+    assert (name, put.target.partition("?")[0]) == ("a.txt", "/uploads/a.txt")
+    assert put.headers["cache-control"] == f"public, max-age={policy.HASHED_SECONDS}, immutable"
+    assert b"uploaded" in put.body
 
 
 def test_sqlite_has_no_pool() -> None:

@@ -1,0 +1,20 @@
+"""What the documents tell an operator to enter works on the running system."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.local.stack import Stack
+from tests.documentation.commands import managed
+
+#: Tested by themselves: they need a CDN, an event, a fresh machine, or take their time.
+ELSEWHERE = {"cache_deploy", "cloudflare_rules", "invalidation_doctor", "migrate", "collectstatic", "check"}
+LONG = {"ID", "--continuous", "--rate"}
+HARMLESS = [words for words in managed() if words[0] not in ELSEWHERE and not LONG & set(words)]
+
+
+@pytest.mark.parametrize("words", HARMLESS, ids=" ".join)
+def test_a_documented_command_succeeds(stack: Stack, words: list[str]) -> None:
+    there = [word.replace("https://example.com", stack.site_url) for word in words]
+    done = stack.manage(*there)
+    assert done.returncode == 0, done.stdout + done.stderr
