@@ -15,19 +15,26 @@ from invalidation.pipeline.transitions import batch_status
 from invalidation.signals import batch_settled, deliveries_ready, tell
 
 
-def hand_out(database: str, batch: Batch) -> None:
+def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = ()) -> None:
     """Announce the deliveries that nothing holds back any more, and settle the batch once all are final.
 
     Two workers that end inner deliveries at the same time may both announce an outer one: the lease admits one.
     """
-    rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk).defer("steps", "decisions", "reply"))
-    for row in rows:
-        row.batch = batch
+    if not rows or rows[0].pk is None:  # MySQL doesn't tell the keys of rows that were stored together
+        rows = _rows(database, batch)
     ready = startable(rows)
     if ready:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=ready, wait_seconds=0.0)
     if batch_status(DeliveryStatus(row.status) for row in rows) != BatchStatus.RUNNING:
         _settle(database, batch)
+
+
+def _rows(database: str, batch: Batch) -> Sequence[Delivery]:
+    rows = Delivery.objects.using(database).filter(batch_id=batch.pk)
+    read = list(rows.only("batch_id", "tier", "node", "delivery_pass", "status", "attempted_at"))
+    for row in read:
+        row.batch = batch
+    return read
 
 
 def startable(rows: Sequence[Delivery]) -> list[Delivery]:
@@ -52,7 +59,7 @@ def _settle(database: str, batch: Batch) -> None:
     The deliveries are read again under the batch's lock: a repeat or a replay may have been stored meanwhile.
     """
     with transaction.atomic(using=database):
-        Batch.objects.using(database).select_for_update().filter(pk=batch.pk, status=BatchStatus.RUNNING).first()
+        list(Batch.objects.using(database).select_for_update().filter(pk=batch.pk).values_list("pk"))
         statuses = Delivery.objects.using(database).filter(batch_id=batch.pk).values_list("status", flat=True)
         status = batch_status(map(DeliveryStatus, statuses))
         now = timezone.now()

@@ -63,14 +63,23 @@ class Gauge:
     counted: dict[tuple[str, str], tuple[float, Backlog]] = field(default_factory=dict)
     """By database and lane, with the reading of the monotonic clock."""
 
-    def read(self, database: str, lane: str) -> Backlog:
-        """Count again if the last count is too old; a change of level is logged."""
+    def known(self, database: str, lane: str) -> Backlog:
+        """As it was last counted."""
+        return self.counted.get((database, lane), (float("-inf"), Backlog()))[1]
+
+    def read(self, database: str, lane: str, seen: int) -> Backlog:
+        """As it is, for a claim that has `seen` so many events; a change of level is logged.
+
+        A claim that got fewer than it asked for has seen all there are, but for those that other drains hold. Only a
+        larger backlog is counted, again if the last count is too old.
+        """
         counted_at, before = self.counted.get((database, lane), (float("-inf"), Backlog()))
-        if time.monotonic() - counted_at < COUNT_SECONDS:
+        whole = seen < before.claim_limit
+        if not whole and time.monotonic() - counted_at < COUNT_SECONDS:
             return before
-        depth = count(database, lane)
+        depth = seen if whole else count(database, lane)
         now = Backlog(depth, level(depth, depths()))
-        self.counted[database, lane] = (time.monotonic(), now)
+        self.counted[database, lane] = (float("-inf") if whole else time.monotonic(), now)
         if now.widening != before.widening:
             _report(database, lane, now)
         return now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.db import connections, transaction
 from django.utils import timezone
@@ -22,7 +23,14 @@ class Contended(Exception):
     """Another drain claimed some of the same events; only databases without SKIP LOCKED see this."""
 
 
-def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Batch | None:
+class Claimed(NamedTuple):
+    """A new batch, and its deliveries."""
+
+    batch: Batch
+    rows: Sequence[Delivery]
+
+
+def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed | None:
     """Merge pending events of the first of `lanes` that has any into a batch; None where nothing is pending.
 
     A process that dies inside leaves the events pending, since all of it is one transaction.
@@ -32,25 +40,24 @@ def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Batch | N
     """
     with transaction.atomic(using=database):
         for lane in lanes:
-            waiting = backlog.gauge.read(database, lane)
-            if events := _oldest(database, lane, waiting.claim_limit):
-                return _batch(database, events, waiting)
+            if events := _oldest(database, lane, backlog.gauge.known(database, lane).claim_limit):
+                waiting = backlog.gauge.read(database, lane, seen=len(events))
+                return _batch(database, [event for event in events if event.tiers == events[0].tiers], waiting)
     return None
 
 
 def _oldest(database: str, lane: str, limit: int) -> Sequence[Event]:
-    """The oldest pending events of the lane; all for the same tiers."""
+    """The oldest pending events of the lane."""
     pending = Event.objects.using(database).filter(status=EventStatus.PENDING, lane=lane).order_by("id")
     if connections[database].features.has_select_for_update_skip_locked:
         pending = pending.select_for_update(skip_locked=True)
-    events = list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
-    return [event for event in events if event.tiers == events[0].tiers]
+    return list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
 
 
-def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> Batch:
+def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> Claimed:
     fitting = _fitting([Targets.from_document(event.targets) for event in events])
     events = events[: len(fitting)]
-    batch = Batch.objects.using(database).create(
+    batch = Batch(
         lane=events[0].lane,
         tiers=events[0].tiers,
         targets=batched(fitting).document(),
@@ -59,12 +66,12 @@ def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> 
         widening=waiting.widening,
         correlation_id=events[0].correlation_id,
     )
-    _take(database, events, batch)
-    rows = Delivery.objects.using(database).bulk_create(deliveries(batch))
+    rows = deliveries(batch)
     if delay_seconds := conf.settings().rebound_delay_seconds(row.tier for row in rows):
         batch.rebound_at = batch.created_at + timedelta(seconds=delay_seconds)
-        batch.save(update_fields=["rebound_at"])
-    return batch
+    batch.save(using=database, force_insert=True)
+    _take(database, events, batch)
+    return Claimed(batch, Delivery.objects.using(database).bulk_create(rows))
 
 
 def batched(many: Sequence[Targets]) -> Targets:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import OperationalError, connections
+from django.db.models import QuerySet
 
 from invalidation import conf
-from invalidation.models import Batch, Event, EventStatus
+from invalidation.models import Event, EventStatus
 from invalidation.pipeline import advance, crowd
-from invalidation.pipeline.claim import Contended, claim
+from invalidation.pipeline.claim import Claimed, Contended, claim
 from invalidation.pipeline.stamp import stamp
 from invalidation.signals import event_recorded, tell
 from invalidation.values import Lane
@@ -71,21 +72,24 @@ def drain(database: str = "default", *, limit_batches: int = 1000) -> Drained:
     started = time.monotonic()
     time.sleep(linger_seconds(started - pace.last_drained_at, settings.linger_milliseconds / 1000))
     drained = Drained([])
-    while batch := _claim(database):
+    claimed = _claim(database)
+    while claimed:
+        batch = claimed.batch
         stamp(database, batch)
-        advance.hand_out(database, batch)
+        advance.hand_out(database, batch, claimed.rows)
         drained.batches.append(batch.pk)
         drained.events += batch.event_count
         pace.last_drained_at = time.monotonic()
         if len(drained.batches) >= limit_batches or pace.last_drained_at - started > TURN_SECONDS:
             announce_rest(database)
             break
+        claimed = _claim(database) if _pending(database).exists() else None  # a claim locks SQLite, a look doesn't
     return drained
 
 
 def announce_rest(database: str, **old: object) -> bool:
     """Announce one pending event, if there is any, so that another drain goes on."""
-    pending = Event.objects.using(database).filter(status=EventStatus.PENDING, **old)
+    pending = _pending(database).filter(**old)
     for lane in Lane.values:
         if event := pending.filter(lane=lane).order_by("id").only("uid").first():
             tell(event_recorded, "announcement_failed", database=database, uids=[str(event.uid)], lane=lane)
@@ -93,19 +97,23 @@ def announce_rest(database: str, **old: object) -> bool:
     return False
 
 
-def _claim(database: str) -> Batch | None:
+def _pending(database: str) -> QuerySet[Event]:
+    return Event.objects.using(database).filter(status=EventStatus.PENDING)
+
+
+def _claim(database: str) -> Claimed | None:
     """Claim, giving way to a drain that claims the same events at the same time."""
     for _ in range(CLAIM_TRIES):
         try:
-            batch = claim(database, _lanes(database))
+            claimed = claim(database, _lanes(database))
         except Contended:
             pass
         except OperationalError as error:
             if not _is_contention(database, error):
                 raise
         else:
-            pace.batches += batch is not None
-            return batch
+            pace.batches += claimed is not None
+            return claimed
         time.sleep(random.uniform(0, CLAIM_PAUSE_SECONDS))  # noqa: S311
     raise OperationalError(f"Events in {database!r} are contended; the sweep will drain them.")
 

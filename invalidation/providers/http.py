@@ -13,6 +13,8 @@ from urllib.parse import quote, urlsplit
 import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
+from requests.structures import CaseInsensitiveDict
+from requests.utils import default_headers
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
 from invalidation.providers.base import Probe
@@ -21,6 +23,7 @@ from invalidation.providers.exact import TARGET_HEADER, ExactAdapter
 DEFAULT_TIMEOUT_SECONDS = 5.0
 #: By which the application says at which sequence it rendered a page.
 SEQUENCE_HEADER = "X-Cache-Sequence"
+DEFAULT_HEADERS = default_headers()
 MAX_REPLY_BYTES = 65_536
 #: Of a reply, what is stored and shown.
 MAX_REPLY_CHARACTERS = 500
@@ -105,7 +108,7 @@ def shortened(text: str) -> str:
 
 
 class Node:
-    """One server, reached through one pooled session: no redirects, no proxies of the environment, always a timeout."""
+    """One server, reached through one pool of connections: no redirects, no proxies of the environment, always a timeout."""
 
     def __init__(self, tier: str, url: str, timeout_seconds: float) -> None:
         parts = urlsplit(url)
@@ -115,10 +118,7 @@ class Node:
             )
         self.url = url
         self.timeout_seconds = timeout_seconds
-        self._session = requests.Session()
-        self._session.trust_env = False
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, ExactAdapter())
+        self._adapter = ExactAdapter()
 
     @sensitive_variables("headers")
     def send(self, method: str, target: str, headers: Mapping[str, str | bytes], body: bytes = b"") -> Answer:
@@ -130,21 +130,25 @@ class Node:
             TransientError: no connection, or no answer within the timeout.
         """
         try:
-            response = self._session.request(
-                method,
-                f"{self.url}/",
-                headers={**headers, TARGET_HEADER: target},
-                data=body or None,
-                timeout=self.timeout_seconds,
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
+            request = _request(method, f"{self.url}/", {**headers, TARGET_HEADER: target}, body)
+            with self._adapter.send(request, stream=True, timeout=self.timeout_seconds) as response:
                 return Answer(response.status_code, response.headers, _beginning(response))
         except requests.Timeout:
             raise TransientError(f"{self.url} did not answer within {self.timeout_seconds:g} seconds.") from None
         except requests.RequestException as error:
             raise TransientError(f"{self.url} can't be reached: {shortened(str(error))}") from None
+
+
+@sensitive_variables("headers")
+def _request(method: str, url: str, headers: Mapping[str, str | bytes], body: bytes) -> requests.PreparedRequest:
+    """Ready to be sent as it is. A session would check and merge for longer than a cache takes to purge."""
+    request = requests.PreparedRequest()
+    request.method, request.url, request.hooks = method, url, {}
+    request.headers = CaseInsensitiveDict({**DEFAULT_HEADERS, **headers})
+    if body:
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+    return request
 
 
 def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str] | None = None) -> Probe:

@@ -97,8 +97,9 @@ def test_a_batch_without_deliveries_settles(queue: Queue, dirty: Dirty) -> None:
 
 def test_a_batch_whose_drain_died_before_the_stamp_is_stamped_first(queue: Queue, dirty: Dirty) -> None:
     dirty()
-    batch = claim.claim("default")
-    assert batch is not None
+    claimed = claim.claim("default")
+    assert claimed is not None
+    batch = claimed.batch
     earlier(6)
     swept()
     batch.refresh_from_db()
