@@ -1,5 +1,7 @@
 # Every target does its own set-up first; the second time that takes a fraction of a second.
 PYTHON := .venv/bin/python
+# Each process of tests starts servers of its own; ARGS="-n 0" runs them in one.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test lint fmt bench chaos clean
@@ -17,8 +19,8 @@ up: setup ## the same stack in the foreground; ctrl-C stops it
 	@$(PYTHON) -m deploy.local.up $(ARGS)
 
 test: setup ## the whole suite on real servers
-	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(ARGS)
-	@test -n "$(ARGS)" || $(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases
+	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL) $(ARGS)
+	@test -n "$(ARGS)" || $(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL)
 
 lint: setup ## ruff, mypy, import-linter
 	@$(PYTHON) -m ruff check .
