@@ -26,6 +26,7 @@ from deploy.local.forms import FormRefusedError
 from deploy.local.processes import ServiceFailed
 from deploy.local.stack import Stack
 from deploy.local.templates import Value
+from invalidation.exceptions import TransientError
 
 if TYPE_CHECKING:
     from deploy.local.measure import Row
@@ -48,7 +49,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="django-invalidation-") as folder:
         try:
             return _demonstrate(console, Stack(Path(folder), nginx_options=BREAKS.get(broken, {}), with_edge=True))
-        except (ServiceFailed, FormRefusedError, requests.RequestException) as failure:
+        except (ServiceFailed, FormRefusedError, requests.RequestException, TransientError) as failure:
             console.print(f"[bold red]Did not hold:[/] {failure}")
             return 1
         except KeyboardInterrupt:

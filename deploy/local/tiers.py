@@ -12,6 +12,8 @@ import redis
 import requests
 from django.core.cache import cache
 
+from invalidation.providers.http import Answer, Node
+
 TIMEOUT_SECONDS = 10
 
 
@@ -23,11 +25,10 @@ class Look:
     shows: str = ""
     hides: str = ""
 
-    def matches(self, answer: requests.Response) -> bool:
+    def matches(self, answer: Answer) -> bool:
         """Does the answer look so?"""
-        text = answer.text
-        hidden = not self.hides or self.hides not in text
-        return answer.status_code == self.status and self.shows in text and hidden
+        hidden = not self.hides or self.hides not in answer.text
+        return answer.status == self.status and self.shows in answer.text and hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,11 @@ class HttpTier(Tier):
         self.host = urlsplit(site_url).netloc
         self.pages = list(pages)
         self.waiting = list(pages)
-        self.session = requests.Session()
+        self.node = Node(name, url, TIMEOUT_SECONDS)
 
-    def get(self, path: str) -> requests.Response:
-        """The page, as a reader without cookies gets it from this tier."""
-        self.session.cookies.clear()
-        return self.session.get(
-            self.url + path, headers={"Host": self.host}, timeout=TIMEOUT_SECONDS, allow_redirects=False
-        )
+    def get(self, path: str) -> Answer:
+        """The page, as a reader without cookies gets it from this tier; lean, for whoever watches takes time away."""
+        return self.node.send("GET", path, {"Host": self.host})
 
     def warm(self) -> bool:
         """Every page looks old; those that exist come from the store."""

@@ -54,6 +54,7 @@ KINDS = (
     Kind(Act.LIMIT, ("redis",), 2, (2.0, 5.0)),
     Kind(Act.KILL, ("postgres",), 4),
     Kind(Act.RESTART, ("postgres",), 2),
+    Kind(Act.FREEZE, ("postgres",), 2, (1.0, 4.0)),
     Kind(Act.KILL, ("varnish", "nginx"), 3, (0.5, 3.0)),
     Kind(Act.FREEZE, ("varnish", "nginx"), 4, (1.0, 5.0)),
 )
