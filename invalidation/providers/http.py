@@ -108,7 +108,7 @@ def shortened(text: str) -> str:
 
 
 class Node:
-    """One server, reached through a pool of connections: no redirects, no proxies of the environment, always a timeout."""
+    """One server, reached through a pool of connections: no redirects, no proxies from the environment, timeouts."""
 
     def __init__(self, tier: str, url: str, timeout_seconds: float) -> None:
         parts = urlsplit(url)
