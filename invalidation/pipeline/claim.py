@@ -40,10 +40,19 @@ def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed |
     """
     with transaction.atomic(using=database):
         for lane in lanes:
-            if events := _oldest(database, lane, backlog.gauge.known(database, lane).claim_limit):
-                waiting = backlog.gauge.read(database, lane, seen=len(events))
+            events, waiting = _claimable(database, lane)
+            if events:
                 return _batch(database, [event for event in events if event.tiers == events[0].tiers], waiting)
     return None
+
+
+def _claimable(database: str, lane: str) -> tuple[Sequence[Event], backlog.Backlog]:
+    """As many of the oldest pending events as the backlog allows: that is only known once a small claim is full."""
+    events = _oldest(database, lane, backlog.gauge.known(database, lane).claim_limit)
+    waiting = backlog.gauge.read(database, lane, seen=len(events))
+    if waiting.claim_limit > backlog.Backlog().claim_limit == len(events):
+        events = _oldest(database, lane, waiting.claim_limit)
+    return events, waiting
 
 
 def _oldest(database: str, lane: str, limit: int) -> Sequence[Event]:
