@@ -20,6 +20,7 @@ from invalidation import conf, context
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
 from invalidation.values import CacheKey, Lane
+from workers import onward
 from workers.queues import EVENTS, PRIORITIES, tier_queue
 from workers.setup import VISIBILITY_SECONDS
 
@@ -93,8 +94,9 @@ def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> N
 
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:
-    """One task per delivery on its tier's queue; long waits are left to the sweep."""
-    if wait_seconds > MAX_COUNTDOWN_SECONDS or not pause.over:
+    """One task on its tier's queue for each that the running task doesn't go on with; the sweep sees to long waits."""
+    deliveries = onward.left(database, deliveries, wait_seconds)
+    if not deliveries or wait_seconds > MAX_COUNTDOWN_SECONDS or not pause.over:
         return
     try:
         with _producer() as producer:

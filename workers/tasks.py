@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from celery import shared_task
@@ -15,28 +16,43 @@ from invalidation.pipeline import prune as pruning
 from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
 from invalidation.pipeline import verify as verifying
+from workers import announce, onward
 
 
 @shared_task(name="invalidation.drain")
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "") -> str:
-    """Claim every pending event; `events` are those whose commit sent this task."""
-    with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-        return str(draining.drain(database))
+    """Claim every pending event, and go on with the first delivery; `events` are those whose commit sent this task."""
+    with onward.journey(database) as journey:
+        with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
+            drained = str(draining.drain(database))
+        named = [announce.summary(journey.kept.batch.merged)] if journey.kept else []
+        return "; ".join([drained, *named, *_onward(journey)])
 
 
 @shared_task(name="invalidation.deliver")
 def deliver(database: str, delivery: int, correlation_id: str = "", **described: Any) -> str:
-    """Purge one batch from one node; `described` says which, for the person who looks at Flower."""
-    with bound_contextvars(correlation_id=correlation_id):
-        ended = delivering.deliver(database, delivery)
-    return result(ended) if ended else "not due: final already, or another worker has it"
+    """Purge one batch from one node, and go on outwards; `described` says which, for whoever looks at Flower."""
+    with onward.journey(database) as journey:
+        with bound_contextvars(correlation_id=correlation_id):
+            ended = delivering.deliver(database, delivery)
+        return "; ".join([result(ended), *_onward(journey)])
 
 
-def result(delivery: Delivery) -> str:
+def _onward(journey: onward.Journey) -> Iterator[str]:
+    """Run what the task has taken on, and what that takes on."""
+    while delivery := journey.go():
+        with bound_contextvars(correlation_id=delivery.batch.correlation_id):
+            yield result(delivering.deliver(journey.database, delivery.pk))
+
+
+def result(delivery: Delivery | None) -> str:
     """One line: what became of it."""
+    if delivery is None:
+        return "not due: final already, or another worker has it"
     removed = "" if delivery.removed is None else f", removed {delivery.removed}"
     error = f": {delivery.error}" if delivery.error else ""
-    return f"{delivery.status} in {delivery.milliseconds:.1f} ms, {delivery.calls} calls{removed}{error}"
+    place = f"{delivery.tier} {delivery.node}".strip()
+    return f"{place} {delivery.status} in {delivery.milliseconds:.1f} ms, {delivery.calls} calls{removed}{error}"
 
 
 @shared_task(name="invalidation.sweep")

@@ -1,0 +1,56 @@
+"""Which deliveries a task goes on with, and which get a message of their own."""
+
+from __future__ import annotations
+
+import pytest
+from celery import current_app
+from kombu import Queue
+
+from invalidation.models import Batch, Delivery, DeliveryStatus
+from workers import onward, queues
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> list[Delivery]:
+    """Two deliveries to the tier of a queue that this process consumes."""
+    near = Queue(queues.tier_queue("near"), queues.EXCHANGE)
+    monkeypatch.setattr(current_app.amqp.queues, "_consume_from", {near.name: near})
+    return [Delivery(batch=Batch(pk=1), tier="near", node=node) for node in ("left", "right")]
+
+
+def test_a_task_goes_on_with_one_delivery_and_leaves_the_others_to_messages(rows: list[Delivery]) -> None:
+    with onward.journey("default") as journey:
+        assert onward.left("default", rows, 0.0) == rows[1:]
+        assert [journey.go(), journey.go()] == [rows[0], None]
+
+
+def test_a_task_that_comes_back_with_more_keeps_nothing_waiting(rows: list[Delivery]) -> None:
+    with onward.journey("default") as journey:
+        onward.left("default", rows[:1], 0.0)
+        assert onward.left("default", rows[1:], 0.0) == rows
+        assert journey.go() is None
+
+
+def test_a_task_that_has_run_for_long_sends_messages(rows: list[Delivery]) -> None:
+    with onward.journey("default") as journey:
+        journey.started -= onward.ONWARD_SECONDS
+        assert onward.left("default", rows, 0.0) == rows
+
+
+def test_a_delivery_for_the_queue_of_other_workers_gets_its_message(rows: list[Delivery]) -> None:
+    rows[0].tier = "far"
+    with onward.journey("default"):
+        assert onward.left("default", rows[:1], 0.0) == rows[:1]
+
+
+def test_a_retry_gets_its_message(rows: list[Delivery]) -> None:
+    with onward.journey("default"):
+        assert onward.left("default", rows, 1.0) == rows
+        rows[0].status = DeliveryStatus.FAILED
+        assert onward.left("default", rows[:1], 0.0) == rows[:1]
+
+
+def test_outside_of_a_task_and_for_another_database_everything_gets_its_message(rows: list[Delivery]) -> None:
+    assert onward.left("default", rows, 0.0) == rows
+    with onward.journey("default"):
+        assert onward.left("other", rows, 0.0) == rows
