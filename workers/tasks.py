@@ -25,7 +25,7 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
     with onward.journey(database) as journey:
         with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
             drained = str(draining.drain(database))
-        named = [announce.summary(journey.kept.batch.merged)] if journey.kept else []
+        named = [announce.summary(journey.kept.batch.targets)] if journey.kept else []
         return "; ".join([drained, *named, *_onward(journey)])
 
 

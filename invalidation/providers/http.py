@@ -144,7 +144,8 @@ def _request(method: str, url: str, headers: Mapping[str, str | bytes], body: by
     """Ready to be sent as it is. A session would check and merge for longer than a cache takes to purge."""
     request = requests.PreparedRequest()
     request.method, request.url, request.hooks = method, url, {}
-    request.headers = CaseInsensitiveDict({**DEFAULT_HEADERS, **headers})
+    merged: dict[str, Any] = {**DEFAULT_HEADERS, **headers}  # bytes are sent as they are
+    request.headers = CaseInsensitiveDict(merged)
     if body:
         request.body = body
         request.headers["Content-Length"] = str(len(body))
