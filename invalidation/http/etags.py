@@ -56,6 +56,8 @@ class Page:
 class Conditional:
     """What the decorator knows of its view."""
 
+    prefix = RECORD_KEY
+
     def __init__(self, tags: Tags, vary: Iterable[str], alias: str) -> None:
         self.tags = tags
         self.vary = tuple(vary)
@@ -68,7 +70,7 @@ class Conditional:
         given = self.tags(request, *args, **kwargs) if callable(self.tags) else self.tags
         tags = names(given)
         variant = self._variant(request)
-        record, stamps = self.cache.look(RECORD_KEY + variant, tags=tags)
+        record, stamps = self.cache.look(self.prefix + variant, tags=tags)
         return Page(variant, stamps, record) if set(tags) <= set(stamps) else None
 
     def _variant(self, request: HttpRequest) -> str:
@@ -92,9 +94,10 @@ class Conditional:
             return
         self._validate(response, page)
         if page.record is ABSENT:
-            record = {"tags": sorted(tags_of(request)), "at": time.time()}
-            key = RECORD_KEY + page.variant
-            self.cache.set(key, record, RECORD_SECONDS, tags=tuple(page.stamps), stamps=page.stamps)
+            self._remember(page, {"tags": sorted(tags_of(request)), "at": time.time()}, RECORD_SECONDS)
+
+    def _remember(self, page: Page, record: dict[str, Any], seconds: float) -> None:
+        self.cache.set(self.prefix + page.variant, record, seconds, tags=tuple(page.stamps), stamps=page.stamps)
 
     def _validate(self, response: HttpResponseBase, page: Page) -> None:
         response.headers.setdefault("ETag", page.etag)
@@ -115,24 +118,28 @@ def conditional(*, tags: Tags, vary: Iterable[str] = (), alias: str = "default")
     object isn't known without a query. They may be a function of the view's arguments. `vary` names request headers
     that select a variant. Visitors with a session or credentials get what the view gives, without validators.
     """
-    condition = Conditional(tags, vary, alias)
+    return around(Conditional(tags, vary, alias))
+
+
+def around(condition: Conditional) -> Callable[[View], View]:
+    """Decorate a view, sync or async: `condition` may answer in its place, and sees what it rendered."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             page = condition.begin(request, *args, **kwargs)
-            unchanged = page and condition.answer(request, page)
-            response: HttpResponseBase = unchanged or view(request, *args, **kwargs)
-            if page and not unchanged:
+            known = page and condition.answer(request, page)
+            response: HttpResponseBase = known or view(request, *args, **kwargs)
+            if page and not known:
                 condition.end(request, response, page)
             return response
 
         @wraps(view)
         async def asked_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             page = await sync_to_async(condition.begin)(request, *args, **kwargs)
-            unchanged = page and condition.answer(request, page)
-            response: HttpResponseBase = unchanged or await view(request, *args, **kwargs)
-            if page and not unchanged:
+            known = page and condition.answer(request, page)
+            response: HttpResponseBase = known or await view(request, *args, **kwargs)
+            if page and not known:
                 await sync_to_async(condition.end)(request, response, page)
             return response
 
