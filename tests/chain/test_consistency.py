@@ -33,7 +33,7 @@ def check(*arguments: str) -> dict[str, Any]:
 
 @pytest.mark.timeout(240)
 def test_nothing_is_stale_once_its_batch_is_complete() -> None:
-    """What an outer tier took from an inner one before that was purged, it may store after its own: till the rebound."""
+    """What an outer tier took from an inner one before its purge, it may store after its own: until the rebound."""
     report = check("--seconds", "10")
     assert report["stale_after_rebound"] == 0, report["examples"]
     assert report["content_older_than_sequence"] == 0, report["examples"]
