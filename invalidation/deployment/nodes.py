@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from invalidation import conf
-from invalidation.pipeline import graph
+from invalidation.pipeline import graph, sites
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
 
@@ -13,3 +15,9 @@ def nodes() -> list[Provider]:
     tiers = conf.settings().tiers
     found = (provider(name, node) for name in graph.order(tiers) for node in tiers[name].nodes)
     return [one for one in found if one.supports_fetch]
+
+
+def served(node: Provider, urls: Iterable[str]) -> list[str]:
+    """Those of the absolute URLs that are on a site of the node's tier: no other host is ever asked of it."""
+    own = conf.settings().sites_of(node.tier)
+    return [url for url in urls if sites.origin(url) in own]

@@ -11,7 +11,7 @@ from typing import Any
 import invalidation
 from invalidation import conf, keys, monitor
 from invalidation.deployment import urls
-from invalidation.deployment.nodes import nodes
+from invalidation.deployment.nodes import nodes, served
 from invalidation.deployment.warm import warm
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import generation
@@ -102,7 +102,7 @@ def _warm(outcome: Outcome) -> None:
 
 
 def _post(outcome: Outcome, _wait_seconds: float) -> None:
-    """Every critical page at every node: answers 200, from its copy when asked again, rendered since the deployment."""
+    """Every critical page at every node that serves it: 200, a hit when asked again, rendered since the deployment."""
     deployed = _deployed()
     outcome.facts |= {"generation": deployed.get("generation"), "pages": []}
     if deployed.get("release") != outcome.release:
@@ -111,7 +111,7 @@ def _post(outcome: Outcome, _wait_seconds: float) -> None:
         )
         return
     for node in nodes():
-        for url in urls.critical():
+        for url in served(node, urls.critical()):
             page = _proved(node, url, int(deployed["sequence"]))
             outcome.facts["pages"].append(page)
             outcome.problems += [f"{node.tier} {node.node} {url}: {problem}" for problem in page["problems"]]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import requests
 
 from invalidation import conf
-from invalidation.deployment.nodes import nodes
+from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import InvalidationError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
@@ -43,8 +43,13 @@ def indexed(limit: int) -> list[str]:
         return []
 
 
+def sitemaps(path: str) -> list[str]:
+    """The absolute URL of a sitemap on each site that some node serves: pages of another could be warmed nowhere."""
+    return [site + path for site in conf.settings().sites if any(served(node, [site]) for node in nodes())]
+
+
 def in_sitemap(url: str) -> list[str]:
-    """Pages that the sitemap at an absolute URL lists, and its further sitemaps; asked at the outermost node.
+    """Pages that the sitemap at an absolute URL lists, and its further ones; asked at the outermost node that serves it.
 
     Raises:
         NoSitemap: one of them can't be read.
@@ -61,7 +66,7 @@ def in_sitemap(url: str) -> list[str]:
 
 
 def _text(url: str) -> str:
-    location, asked = Location.of(url), nodes()
+    location, asked = Location.of(url), [node for node in nodes() if served(node, [url])]
     address = asked[-1].node + location.target if asked else url
     try:
         with requests.get(address, headers=location.headers, timeout=TIMEOUT_SECONDS, allow_redirects=False) as answer:

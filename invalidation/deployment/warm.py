@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
-from invalidation.deployment.nodes import nodes
+from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import DeliveryError
 from invalidation.providers.base import Provider
 
@@ -61,7 +61,7 @@ class Pace:
 def warm(
     urls: Sequence[str], *, concurrency: int = 4, per_second: float = 0.0, progress: Progress = lambda: None
 ) -> Warmed:
-    """Ask each node for each absolute URL, innermost first; `progress` runs after each request."""
+    """Ask each node for each absolute URL that it serves, innermost first; `progress` runs after each request."""
     started_at, pace, asked = time.monotonic(), Pace(per_second), nodes()
     failures: list[Failure | None] = []
 
@@ -73,7 +73,7 @@ def warm(
 
     with ThreadPoolExecutor(max(1, concurrency)) as pool:
         for node in asked:
-            failures += pool.map(lambda url, node=node: one(node, url), urls)
+            failures += pool.map(lambda url, node=node: one(node, url), served(node, urls))
     seconds = round(time.monotonic() - started_at, 3)
     return Warmed(len(urls), len(failures), seconds, [failure for failure in failures if failure])
 

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import Progress
 
-from invalidation import conf, deployment
+from invalidation import deployment
 from invalidation.deployment import urls
-from invalidation.deployment.nodes import nodes
+from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json, print_table
 
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=USAGE) from error
         # The bar is for people: on a terminal's standard error alone, where no program reads.
         with Progress(console=Console(file=sys.stderr), disable=not sys.stderr.isatty()) as bar:
-            task = bar.add_task("Warming", total=len(wanted) * len(nodes()))
+            task = bar.add_task("Warming", total=sum(len(served(node, wanted)) for node in nodes()))
             warmed = deployment.warm(
                 wanted,
                 concurrency=options["concurrency"],
@@ -58,9 +58,9 @@ class Command(BaseCommand):
         """Absolute URLs, the critical ones first, and why a sitemap could not be read."""
         wanted, problems = dict.fromkeys(urls.critical()), []
         if not options["critical_only"]:
-            for site in conf.settings().sites if options["sitemap"] else ():
+            for sitemap in urls.sitemaps(options["sitemap"]) if options["sitemap"] else ():
                 try:
-                    wanted.update(dict.fromkeys(urls.in_sitemap(site + options["sitemap"])))
+                    wanted.update(dict.fromkeys(urls.in_sitemap(sitemap)))
                 except urls.NoSitemap as error:
                     problems.append(f"The sitemap can't be read: {error}")
             wanted.update(dict.fromkeys(urls.indexed(options["limit"])))
