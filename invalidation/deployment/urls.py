@@ -49,7 +49,7 @@ def sitemaps(path: str) -> list[str]:
 
 
 def in_sitemap(url: str) -> list[str]:
-    """Pages that the sitemap at an absolute URL lists, and its further ones; asked at the outermost node that serves it.
+    """Pages that the sitemap at an absolute URL lists, and its further ones; asked at the outermost node that has it.
 
     Raises:
         NoSitemap: one of them can't be read.
