@@ -30,9 +30,10 @@ SECURITY = {
 }
 HASHED, UNHASHED = "/static/css/base.0123456789ab.css", "/static/css/base.css"
 STYLE = "p { margin: 0 }\n" * 100
-#: An example of each location of the site.
+#: An example of each location of the site that answers a visitor.
 LOCATIONS = {
     "= /__purge": "/purged/",
+    "= /__everything": "/",
     "/static/": HASHED,
     "/media/": "/media/photo.svg",
     "= /metrics": "/metrics",
