@@ -240,30 +240,6 @@ def test_a_key_names_its_database() -> None:
     assert fingerprint.key_of(here, "list", sql, params) != fingerprint.key_of(there, "list", sql, params)
 
 
-def naive_key(queryset: QuerySet[Any]) -> str:
-    """The textbook's key."""
-    return f"query:{queryset.query}"
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (lambda: Post.objects.values("title"), lambda: Post.objects.values_list("title")),
-        (Post.objects.all, lambda: Post.objects.prefetch_related("tags")),
-        (
-            lambda: Post.objects.extra(where=["title IN (%s)"], params=["1, 2"]),
-            lambda: Post.objects.extra(where=["title IN (%s, %s)"], params=["1", "2"]),
-        ),
-    ],
-    ids=["kind of row", "prefetch", "unquoted parameters"],
-)
-def test_f17_queries_that_the_naive_key_confuses_have_keys_of_their_own(
-    one: Callable[[], QuerySet[Any]], other: Callable[[], QuerySet[Any]]
-) -> None:
-    assert naive_key(one()) == naive_key(other())
-    assert len(keys_of(one(), other())) == 2
-
-
 def test_long_parameters_are_spelled_in_full() -> None:
     class Wrapped:
         """As psycopg's Json, whose representation is cut short."""

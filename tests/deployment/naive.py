@@ -1,10 +1,13 @@
-"""The textbook deployment script: get-then-set of a version that no cache reads, and a success whatever happens."""
+"""The textbook deployment script: a version that no cache reads, keys that nothing has, success whatever happens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.core.cache import BaseCache
+
+from invalidation.providers.base import Provider
 
 KEY = "cache_version"
 
@@ -15,6 +18,22 @@ def bump(cache: BaseCache, meanwhile: Callable[[], object] = int) -> int:
     meanwhile()
     cache.set(KEY, version + 1)
     return version + 1
+
+
+def clear(cache: Any, pattern: str) -> int:
+    """Delete what matches the names of keys without their prefix and version; tells how many."""
+    server = cache.client.get_client()
+    found = server.keys(pattern)
+    return int(server.delete(*found)) if found else 0
+
+
+def warm_and_purge(nodes: Sequence[Provider], urls: Sequence[str]) -> None:
+    """Both steps, in the wrong order."""
+    for node in nodes:
+        for url in urls:
+            node.fetch(url)
+    for node in nodes:
+        node.purge_urls(urls)
 
 
 def speedup(cold_seconds: float, warm_seconds: float) -> float:

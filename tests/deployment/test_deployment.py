@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from deploy.local import Redis, free_port, wait_for
+from invalidation.deployment.nodes import nodes
 from invalidation.deployment.phases import judged
 from invalidation.deployment.warm import Pace
 from invalidation.freshness import generation, index
@@ -111,15 +112,41 @@ def test_a_deployment_from_its_check_to_its_proof(origin: Origin, site: str) -> 
 
 
 @pytest.mark.usefixtures("site", "worker")
-def test_keys_are_cleared_by_pattern_and_no_others(settings: Settings, redis_server: Redis) -> None:
+def test_f19_keys_are_cleared_by_pattern_where_the_naive_script_stops_the_server_and_finds_none(
+    settings: Settings, redis_server: Redis
+) -> None:
     plain = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis_server.url(9)}
     settings.CACHES = {"default": plain | {"KEY_PREFIX": "without-generation"}}
     tiers = settings.INVALIDATION["TIERS"] | {"cache": {"PROVIDER": "invalidation.providers.redis.Redis"}}
     settings.INVALIDATION = settings.INVALIDATION | {"TIERS": tiers, "DEPLOY_PATTERNS": ["summary:*"]}
-    caches["default"].set_many({"summary:1": "text", "other": "text"})
+    default: Any = caches["default"]
+    default.set_many({"summary:1": "text", "other": "text"})
+    before = calls_of_keys(default)
+    assert (naive.clear(default, "summary:*"), calls_of_keys(default)) == (0, before + 1)
+    assert default.get("summary:1") == "text"
     code, report = phase("deploy")
-    assert (code, report["problems"]) == (0, [])
-    assert caches["default"].get_many(["summary:1", "other"]) == {"other": "text"}
+    assert (code, report["problems"], calls_of_keys(default)) == (0, [], before + 1)
+    assert default.get_many(["summary:1", "other"]) == {"other": "text"}
+
+
+def calls_of_keys(cache: Any) -> int:
+    """How often the server has looked at every key at once, while everybody waited."""
+    statistics = cache.client.get_client().info("commandstats")
+    return int(statistics.get("cmdstat_keys", {}).get("calls", 0))
+
+
+@pytest.mark.usefixtures("worker")
+def test_f19_visitors_find_new_pages_warm_where_the_naive_script_warms_before_it_purges(
+    origin: Origin, site: str
+) -> None:
+    pages = [f"{site}/", f"{site}/blog/"]
+    naive.warm_and_purge(nodes(), pages)
+    assert [nodes()[-1].fetch(url).cache_status for url in pages] == ["MISS", "MISS"]
+    for path in ("/", "/blog/"):
+        origin.pages[path].headers = {**CACHEABLE, "X-Cache-Sequence": "2"}
+    assert phase("deploy")[0] == 0
+    visited = [nodes()[-1].fetch(url) for url in pages]
+    assert [(page.cache_status, page.sequence) for page in visited] == [("HIT", 2), ("HIT", 2)]
 
 
 @pytest.mark.usefixtures("site", "worker")
@@ -166,10 +193,19 @@ def test_the_last_phase_of_a_release_that_was_not_deployed_fails() -> None:
     assert "run --phase deploy" in report["problems"][0]
 
 
-def test_f19_a_page_that_takes_no_time_divides_by_nothing() -> None:
+@pytest.mark.usefixtures("site", "worker")
+def test_f19_a_page_that_takes_no_time_is_proved_where_the_naive_script_divides_by_zero(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ZeroDivisionError):
         naive.speedup(0.1, 0.0)
-    assert judged(Probe(200, 5, "HIT"), 5) == []
+    for path in ("/", "/blog/"):
+        origin.pages[path].headers = {**CACHEABLE, "X-Cache-Sequence": "9999999999999999"}
+    phase("deploy")
+    monkeypatch.setattr("time.perf_counter", lambda: 100.0)
+    code, report = phase("post")
+    assert (code, report["problems"]) == (0, [])
+    assert {page["milliseconds"] for page in report["pages"]} == {0.0}
 
 
 @pytest.mark.parametrize(
