@@ -162,11 +162,13 @@ def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str]
 
 
 def _beginning(response: requests.Response) -> str:
-    """The first bytes of the body; reading on to its end lets the connection be used again."""
-    chunks = response.iter_content(MAX_REPLY_BYTES)
-    beginning = next(chunks, b"")
-    next(chunks, b"")
-    return bytes(beginning).decode(errors="replace")
+    """The first bytes of the body, in however many chunks it comes; read to its end, a connection is used again."""
+    beginning = bytearray()
+    for chunk in response.iter_content(MAX_REPLY_BYTES):
+        beginning += chunk
+        if len(beginning) > MAX_REPLY_BYTES:
+            break
+    return beginning[:MAX_REPLY_BYTES].decode(errors="replace")
 
 
 def failure(node: str, answer: Answer, proof: str) -> DeliveryError:

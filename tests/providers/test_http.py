@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import RejectedError
-from invalidation.providers.http import Location
+from invalidation.providers.http import MAX_REPLY_BYTES, Location, Node
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.varnish import Varnish
 from invalidation.providers.vendor import pause_seconds
@@ -70,3 +74,46 @@ def test_a_vendor_tells_the_length_of_its_pause_in_one_of_three_headers(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert pause_seconds(headers, NOW) == seconds
+
+
+class Chunks(BaseHTTPRequestHandler):
+    """Answers in chunks: as many of a hundred bytes as the path says."""
+
+    protocol_version = "HTTP/1.1"
+    connections: set[tuple[str, int]] = set()
+
+    def do_GET(self) -> None:
+        self.connections.add(self.client_address)
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for _ in range(int(self.path.strip("/"))):
+            self.wfile.write(b"64\r\n" + b"x" * 100 + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def chunked() -> Iterator[Node]:
+    with HTTPServer(("127.0.0.1", 0), Chunks) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Node("tier", f"http://127.0.0.1:{server.server_port}", 5)
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_is_read_whole_however_many_chunks_it_comes_in_over_one_connection() -> None:
+    Chunks.connections.clear()
+    with chunked() as node:
+        assert [len(node.send("GET", f"/{count}", {}).text) for count in (3, 50, 0)] == [300, 5000, 0]
+        node._adapter.close()
+    assert len(Chunks.connections) == 1
+
+
+def test_an_endless_answer_is_cut() -> None:
+    with chunked() as node:
+        assert len(node.send("GET", "/5000", {}).text) == MAX_REPLY_BYTES
+        node._adapter.close()
