@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging
 
 from invalidation import conf
 from workers import queues
@@ -15,8 +14,6 @@ from workers.schedule import schedule
 #: Longest a delivery may run, in seconds; below the visibility timeout, or Redis would hand it out twice.
 TASK_SECONDS = 60
 VISIBILITY_SECONDS = 120
-#: Longest that a thread computes while another waits for its turn.
-SWITCH_SECONDS = 0.0005
 
 SETTINGS: dict[str, Any] = {
     # JSON only: pickle would let whoever reaches the broker run code in the workers.
@@ -55,20 +52,11 @@ def configure(app: Celery) -> None:
     """Give `app` queues, tasks, schedule and settings; what its own configuration names already, stays."""
     app.add_defaults(_settings)
     setup_logging.connect(keep_logging, dispatch_uid="workers.keep_logging")
-    worker_init.connect(switch_threads_often, dispatch_uid="workers.switch_threads_often")
     app.autodiscover_tasks(["workers"])
 
 
 def keep_logging(**_: Any) -> None:
     """Celery configures no logging where this signal has a receiver: Django's LOGGING stands, in workers too."""
-
-
-def switch_threads_often(**_: Any) -> None:
-    """Let a thread that receives a message wait less for one that computes.
-
-    A hop from tier to tier passes several threads, and Python lets each of them wait for 5 ms by default.
-    """
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _settings() -> dict[str, Any]:
