@@ -24,6 +24,7 @@ DEFAULTS: dict[str, Value] = {
     "private_cookies": PRIVATE_COOKIES,
     "hidden_headers": TAG_HEADERS,
     "cache_size": "1g",
+    "lock_milliseconds": "5000",
     "requests_per_second": "20",
     "burst": "100",
     "api_requests_per_second": "5",

@@ -19,8 +19,8 @@ from invalidation.models import Delivery, Event, EventStatus, Pass
 
 WARM_SECONDS = 10
 FRESH_SECONDS = 10
-#: Watching costs processor time: in one pair of runs a third of this took Nginx from 119 to 149 ms.
-WATCH_SECONDS = 0.03
+#: Watching costs processor time, which two processors then lack for purging and rendering.
+WATCH_SECONDS = 0.02
 #: Source of the events by which verification purges again what it found stale; no change of the story records any.
 VERIFICATION = "verify"
 

@@ -90,6 +90,7 @@ class Nginx(Proxy):
             "trusted_proxies": LOCAL,
             "private_cookies": PRIVATE_COOKIES,
             "hidden_headers": TAG_HEADERS,
+            "lock_milliseconds": "5000",
             "requests_per_second": "10000",
             "burst": "30000",
             "inside_paths": ["/metrics"],

@@ -139,6 +139,8 @@ class Stack:
         upstream = self.ports.varnish if self.varnish else self.ports.web
         # Any other name would be stored where no purge looks for it.
         named: dict[str, Value] = {"server_names": "127.0.0.1", **self._hidden(), **(options or {})}
+        if self.varnish:
+            named["lock_milliseconds"] = "100"
         return Nginx(self.state_folder, [f"127.0.0.1:{upstream}"], self.secret, port=self.ports.nginx, options=named)
 
     def _hidden(self) -> dict[str, Value]:
