@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from invalidation.models import Delivery, Event, EventStatus, Pass
 WARM_SECONDS = 10
 FRESH_SECONDS = 10
 #: Watching costs processor time, which two processors then lack for purging and rendering.
-WATCH_SECONDS = 0.02
+WATCH_SECONDS = 0.03
 #: Source of the events by which verification purges again what it found stale; no change of the story records any.
 VERIFICATION = "verify"
 
@@ -50,18 +50,20 @@ def tiers_of(stack: Stack, step: Step) -> Iterator[Tier]:
         yield HttpTier("cloudflare", stack.edge_url, "CF-Cache-Status", stack.site_url, step.pages)
 
 
-def watch(tier: Tier) -> datetime:
-    """The moment at which the tier serves the new content.
+def watch(tier: Tier, look: Callable[[], bool]) -> datetime:
+    """From when on whoever asks the tier gets the new content, however long the application takes to render it.
 
     Raises:
-        ServiceFailed: it doesn't in time.
+        ServiceFailed: nobody does in time.
     """
     deadline = time.monotonic() + FRESH_SECONDS
-    while not tier.is_fresh():
+    asked_at = datetime.now(UTC)
+    while not look():
         if time.monotonic() > deadline:
             raise ServiceFailed(f"{tier.name} still serves the old copy after {FRESH_SECONDS} s.")
         time.sleep(WATCH_SECONDS)
-    return datetime.now(UTC)
+        asked_at = datetime.now(UTC)
+    return asked_at
 
 
 def run(stack: Stack, step: Step) -> list[Row]:
@@ -70,21 +72,46 @@ def run(stack: Stack, step: Step) -> list[Row]:
     Raises:
         ServiceFailed: a tier did not serve the old copy before, or not the new one after, or proved no purge.
     """
-    tiers = list(tiers_of(stack, step))
-    for tier in tiers:
-        wait_for(tier.warm, WARM_SECONDS, f"{tier.name} to serve the old copy from its store")
+    tiers = _warmed(stack, step)
     # The second pass of an earlier step may have emptied one meanwhile.
     wait_for(lambda: all(tier.warm() for tier in tiers), WARM_SECONDS, "every tier to serve the old copy at once")
     step.behind()
     if healed := [tier.name for tier in tiers if not tier.warm()]:
         raise ServiceFailed(f"{healed} lost the old copy before anything was purged.")
-    newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    with ThreadPoolExecutor(max(1, len(tiers))) as pool:
-        watching = {tier.name: pool.submit(watch, tier) for tier in tiers}
+    newest = _newest()
+    watched = [(tier, look) for tier in tiers for look in tier.looks()]
+    with ThreadPoolExecutor(max(1, len(watched))) as pool:
+        watching = [(tier.name, pool.submit(watch, tier, look)) for tier, look in watched]
         step.change()
-        fresh = {name: future.result() for name, future in watching.items()}
+        seen = [(name, future.result()) for name, future in watching]
+    fresh = {tier.name: max(moment for name, moment in seen if name == tier.name) for tier in tiers}
     events = wait_for(lambda: _done(newest), FRESH_SECONDS, "the events to be done")
     return [_row(step, tier, fresh[tier.name], events) for tier in tiers]
+
+
+def run_unwatched(stack: Stack, step: Step) -> list[Row]:
+    """Make the change while nobody asks for anything; the tiers are looked at after they say that they are done.
+
+    Raises:
+        ServiceFailed: as `run`.
+    """
+    tiers, newest = _warmed(stack, step), _newest()
+    step.change()
+    events = wait_for(lambda: _done(newest), FRESH_SECONDS, "the events to be done")
+    if stale := [tier.name for tier in tiers if not tier.is_fresh()]:
+        raise ServiceFailed(f"{stale} still serve the old copy, though every purge was proved.")
+    return [_row(step, tier, None, events) for tier in tiers]
+
+
+def _warmed(stack: Stack, step: Step) -> list[Tier]:
+    tiers = list(tiers_of(stack, step))
+    for tier in tiers:
+        wait_for(tier.warm, WARM_SECONDS, f"{tier.name} to serve the old copy from its store")
+    return tiers
+
+
+def _newest() -> int:
+    return Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def _done(newest: int) -> list[Event]:
@@ -93,13 +120,13 @@ def _done(newest: int) -> list[Event]:
     return events if all(event.status == EventStatus.DONE for event in events) else []
 
 
-def _row(step: Step, tier: Tier, fresh_at: datetime, events: list[Event]) -> Row:
+def _row(step: Step, tier: Tier, fresh_at: datetime | None, events: list[Event]) -> Row:
     recorded_at = min(event.created_at for event in events)
     deliveries = Delivery.objects.filter(batch__events__in=events, tier=tier.name, delivery_pass=Pass.PURGE)
     purged_at = deliveries.aggregate(last=Max("completed_at"))["last"]
     if purged_at is None:
         raise ServiceFailed(f"No delivery says that {tier.name} was purged.")
-    fresh = _milliseconds(recorded_at, fresh_at) if fresh_at >= recorded_at else None
+    fresh = _milliseconds(recorded_at, fresh_at) if fresh_at and fresh_at >= recorded_at else None
     return Row(step.title, tier.name, tier.proof_of_stale, _milliseconds(recorded_at, purged_at), fresh)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from django.core.cache import cache
 from django.db import connection
@@ -144,6 +145,18 @@ class Story:
             (page,),
             behind=lambda: self.write("body", "Body by hand."),
         )
+
+    def unwatched(self, edits: int) -> Iterator[Step]:
+        """Edits of an older post's title."""
+        post = Post.objects.filter(status=Post.Status.PUBLISHED).order_by("pk")[0]
+        path, old = post.get_absolute_url(), post.title
+        for number in range(edits):
+            title = f"Unwatched title {number} {secrets.token_hex(4)}"
+            page = Page(path, Look(shows=old), Look(shows=title, hides=old))
+            change = partial(self.admin.submit, f"blog/post/{post.pk}/change/", {"title": [title]})
+            entry = Entry(cache.make_key(summary_key(post)), old, title, path, path)
+            yield Step("unwatched edit", change, (page,), entry)
+            old = title
 
     def removal(self, title: str, change: Callable[[], object]) -> Step:
         """The post disappears: its page, its place on the list, its summary."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,8 +67,12 @@ class Tier(abc.ABC):
         """Fill it; true once it serves the old content from its store."""
 
     @abc.abstractmethod
+    def looks(self) -> list[Callable[[], bool]]:
+        """For each thing that the change made stale: does it serve the new content?"""
+
     def is_fresh(self) -> bool:
-        """Does it serve the new content?"""
+        """Does it serve all of the new content?"""
+        return all(look() for look in self.looks())
 
 
 class HttpTier(Tier):
@@ -81,7 +86,6 @@ class HttpTier(Tier):
         self.header = header
         self.host = urlsplit(site_url).netloc
         self.pages = list(pages)
-        self.waiting = list(pages)
         self.node = Node(name, url, TIMEOUT_SECONDS)
 
     def get(self, path: str) -> Answer:
@@ -97,10 +101,12 @@ class HttpTier(Tier):
         stored = answer.headers.get(self.header) == "HIT" or page.stale.status != requests.codes.ok
         return stored and page.stale.matches(answer)
 
-    def is_fresh(self) -> bool:
-        """Ask for the pages that have not been seen new yet."""
-        self.waiting = [page for page in self.waiting if not page.fresh.matches(self.get(page.path))]
-        return not self.waiting
+    def looks(self) -> list[Callable[[], bool]]:
+        """One for each page."""
+        return [partial(self._is_new, page) for page in self.pages]
+
+    def _is_new(self, page: Page) -> bool:
+        return page.fresh.matches(self.get(page.path))
 
 
 class RedisTier(Tier):
@@ -122,7 +128,11 @@ class RedisTier(Tier):
         self.expires_at = self.client.pexpiretime(self.entry.key)
         return self._holds(self.entry.stale)
 
-    def is_fresh(self) -> bool:
+    def looks(self) -> list[Callable[[], bool]]:
+        """One, for the entry."""
+        return [self._is_new]
+
+    def _is_new(self) -> bool:
         """It was written again since, with the new content; or it is gone, with the page that fills it."""
         if not self.entry.path_after:
             return not self.client.exists(self.entry.key)
