@@ -64,6 +64,10 @@ def ask(port: int, question: bytes) -> bytes:
     return b""
 
 
+#: A stopped process stands still at once, unless it waits for a disk.
+FREEZE_SECONDS = 10
+
+
 def wait_for(condition: Callable[[], Result], seconds: float, what: str) -> Result:
     """Poll until `condition` gives something true, and return it.
 
@@ -193,8 +197,10 @@ class Service:
         _running.discard(self)
 
     def freeze(self) -> None:
-        """SIGSTOP to every process: connections stay open, nothing answers."""
+        """SIGSTOP to every process: connections stay open, and once this returns nothing answers."""
         self._signal(signal.SIGSTOP)
+        processes = [self.pid, *children_of(self.pid)] if self.running else []
+        wait_for(lambda: all(map(_is_stopped, processes)), FREEZE_SECONDS, f"{self.name} to stand still")
 
     def thaw(self) -> None:
         """SIGCONT after `freeze`."""
@@ -223,6 +229,14 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _is_stopped(pid: int) -> bool:
+    """Does the process stand still, or is it gone? See proc(5), "stat"."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TtZX"
+    except OSError:
+        return True
 
 
 def children_of(pid: int) -> list[int]:

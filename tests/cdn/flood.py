@@ -66,7 +66,7 @@ def fewest_calls(vendor: str, urls: int, tags: int) -> int:
 
 def measure(product: Product, urls: int, tags: int) -> Measured:
     """Purge so many URLs, so many tags and a folder, as one event."""
-    _fill_index()
+    _fill_index(product.name)
     wanted: dict[str, Any] = {
         "urls": [f"{SITE}/{number}/" for number in range(urls)],
         "tags": [f"blog.post:{number}" for number in range(tags)],
@@ -111,10 +111,12 @@ def _emptying_seconds(totals: Iterable[tuple[Any, float]]) -> list[float]:
     return [max(0.0, cost - rate.burst) / rate.tokens_per_second for rate, cost in totals]
 
 
-def _fill_index() -> None:
+def _fill_index(tier: str) -> None:
+    """The pages below the folder, in an index that is older than what the tier holds."""
     server = patient_client()
     assert server is not None
     pipeline = server.pipeline(transaction=False)
     for url in BELOW:
         index.register(pipeline, url, (), 3600)
     pipeline.execute()
+    index.note_emptied(server, f"{tier} ", index.name(server))

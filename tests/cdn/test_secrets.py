@@ -14,6 +14,7 @@ import structlog
 from celery import current_app
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
@@ -122,7 +123,8 @@ def _purge() -> None:
 
 def _rows() -> str:
     """Every column of every row of every table."""
-    models = [model for model in apps.get_models() if model._meta.managed]
+    stored = set(connection.introspection.table_names())
+    models = [model for model in apps.get_models() if model._meta.db_table in stored]
     return "\n".join(repr(row) for model in models for row in model._default_manager.values())
 
 
