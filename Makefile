@@ -19,8 +19,13 @@ up: setup ## the same stack in the foreground; ctrl-C stops it
 	@$(PYTHON) -m deploy.local.up $(ARGS)
 
 test: setup ## the whole suite on real servers
+ifdef ARGS
 	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL) $(ARGS)
-	@test -n "$(ARGS)" || $(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL)
+else
+	@$(PYTHON) -m pytest -m "not chaos and not benchmark and not alone" $(PARALLEL)
+	@$(PYTHON) -m pytest -m alone
+	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL)
+endif
 
 lint: setup ## ruff, mypy, import-linter
 	@$(PYTHON) -m ruff check .

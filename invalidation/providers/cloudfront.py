@@ -42,10 +42,11 @@ class CloudFront(Edged):
     max_tags_per_response = 50
     """Fifty tags of at most 256 characters are kept of a page ("Invalidate by tag")."""
 
-    max_urls_per_call = 120
-    """Below the 150 that the account may send a second (quotas, 2026), so that calls need not arrive evenly."""
+    max_urls_per_call = 60
+    """Well below the 150 that the account may send a second (quotas, 2026): calls that a busy machine sends half a
+    second late still find room. A call costs nothing, a path does."""
 
-    max_tags_per_call = 120
+    max_tags_per_call = 60
     max_prefixes_per_call = 1
     price_per_item_usd = 0.005
     """Above the first thousand paths of a month; a wildcard and a tag cost as much as a path (pricing page)."""

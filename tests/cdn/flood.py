@@ -27,7 +27,7 @@ FOLDER = f"{SITE}/blog/"
 #: Known pages below the folder: a vendor without prefixes purges these.
 BELOW = tuple(f"{FOLDER}{number}/" for number in range(3))
 #: URLs and tags of one call as the vendors have them, and the calls that one folder takes.
-CALL_LIMITS = {"cloudflare": (30, 100, 1), "cloudfront": (120, 120, 1), "fastly": (1, 256, len(BELOW))}
+CALL_LIMITS = {"cloudflare": (30, 100, 1), "cloudfront": (60, 60, 1), "fastly": (1, 256, len(BELOW))}
 #: What an accepted path, wildcard or tag is billed.
 PRICES_USD = {"cloudfront": 0.005}
 #: AWS speaks of 25; the last proof comes that much later.
