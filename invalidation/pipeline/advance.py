@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import graph
+from invalidation.pipeline import graph, rebound_due
 from invalidation.pipeline.transitions import batch_status
 from invalidation.signals import batch_settled, deliveries_ready, tell
 
@@ -60,11 +60,11 @@ def _settle(database: str, batch: Batch) -> None:
     """
     with transaction.atomic(using=database):
         list(Batch.objects.using(database).select_for_update().filter(pk=batch.pk).values_list("pk"))
-        statuses = Delivery.objects.using(database).filter(batch_id=batch.pk).values_list("status", flat=True)
-        status = batch_status(map(DeliveryStatus, statuses))
-        now = timezone.now()
+        rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk).values_list("status", "tier"))
+        status, now = batch_status(DeliveryStatus(row) for row, _ in rows), timezone.now()
+        values = rebound_due.of_settled(now, (tier for _, tier in rows)) if batch.rebound_at else {}
         running = Batch.objects.using(database).filter(pk=batch.pk, status=BatchStatus.RUNNING)
-        if status == BatchStatus.RUNNING or not running.update(status=status, completed_at=now):
+        if status == BatchStatus.RUNNING or not running.update(status=status, completed_at=now, **values):
             return
         ended = EventStatus.DEAD if status == BatchStatus.DEAD else EventStatus.DONE
         Event.objects.using(database).filter(batch_id=batch.pk).update(status=ended, completed_at=now)

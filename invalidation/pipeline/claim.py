@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connections, transaction
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
-from invalidation.pipeline import backlog, graph
+from invalidation.pipeline import backlog, graph, rebound_due
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.plan import concerns
 from invalidation.pipeline.variants import Variants, spread
@@ -76,8 +75,7 @@ def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> 
         correlation_id=events[0].correlation_id,
     )
     rows = deliveries(batch)
-    if delay_seconds := conf.settings().rebound_delay_seconds(row.tier for row in rows):
-        batch.rebound_at = batch.created_at + timedelta(seconds=delay_seconds)
+    batch.rebound_at = rebound_due.of_running(batch.created_at, (row.tier for row in rows))
     batch.save(using=database, force_insert=True)
     _take(database, events, batch)
     return Claimed(batch, Delivery.objects.using(database).bulk_create(rows))

@@ -14,6 +14,7 @@ from invalidation.pipeline import advance, lease
 from invalidation.pipeline.backoff import backoff_seconds
 from invalidation.pipeline.breaker import guarded
 from invalidation.pipeline.resolve import planned
+from invalidation.pipeline.stamp import stamp
 from invalidation.pipeline.transitions import Action, Outcome, crashed, decide
 from invalidation.pipeline.turn import Turn
 from invalidation.providers.registry import provider
@@ -85,4 +86,7 @@ def _run(delivery: Delivery) -> Outcome:
             lease.keep_progress(delivery)  # whoever takes over must make the same call, not a similar one
     if not delivery.steps:
         return Outcome(Action.PROVE)
-    return guarded(delivery.tier, delivery.node, lambda: Turn(delivery, node).run())
+    outcome = guarded(delivery.tier, delivery.node, lambda: Turn(delivery, node).run())
+    if outcome.action is Action.PROVE and not node.holds_responses:
+        stamp(delivery._state.db or "default", delivery.batch)
+    return outcome

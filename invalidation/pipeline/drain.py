@@ -14,7 +14,7 @@ from invalidation import conf
 from invalidation.models import Event, EventStatus
 from invalidation.pipeline import advance, crowd
 from invalidation.pipeline.claim import Claimed, Contended, claim
-from invalidation.pipeline.stamp import stamp
+from invalidation.pipeline.stamp import open_batch
 from invalidation.signals import event_recorded, tell
 from invalidation.values import Lane
 
@@ -75,7 +75,7 @@ def drain(database: str = "default", *, limit_batches: int = 1000) -> Drained:
     claimed = _claim(database)
     while claimed:
         batch = claimed.batch
-        stamp(database, batch)
+        open_batch(database, batch)
         advance.hand_out(database, batch, claimed.rows)
         drained.batches.append(batch.pk)
         drained.events += batch.event_count

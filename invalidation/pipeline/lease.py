@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Delivery, DeliveryStatus
-from invalidation.pipeline import repeat
+from invalidation.pipeline import rebound_due, repeat
 from invalidation.pipeline.transitions import WAITING, Action, Budget, Outcome
 
 
@@ -77,7 +77,7 @@ def keep_progress(delivery: Delivery) -> None:
 def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool:
     """Record the end of the attempt; False where the lease was taken over meanwhile, so that it counts for nothing.
 
-    A late success and the repeats that it makes necessary further out are one transaction.
+    A late success, the repeats that it makes necessary further out, and another rebound are one transaction.
     """
     values = _ended(delivery, outcome) | {"milliseconds": milliseconds}
     late = outcome.action is Action.PROVE and delivery.leases > 1
@@ -88,6 +88,7 @@ def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool
             settled = _mine(delivery).update(**values)
             if settled:
                 repeat.outside(delivery)
+                rebound_due.again(delivery)
     if settled:
         _written(delivery, values)
     return bool(settled)

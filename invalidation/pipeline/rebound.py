@@ -1,4 +1,7 @@
-"""Rebound: what a batch purged is purged again, once nothing rendered from older data can still arrive."""
+"""Rebound: what a batch purged is purged again, once nothing rendered from older data can still arrive.
+
+A batch that is still running is rebounded at the nodes where it is over, and at the others when it has ended.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from invalidation import conf
-from invalidation.models import Batch, BatchStatus, Delivery, Pass
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
 from invalidation.pipeline import advance
 from invalidation.pipeline.claim import Contended, deliveries
 from invalidation.pipeline.coalesce import coalesce
+from invalidation.pipeline.rebound_due import delay
 from invalidation.values import Lane, Targets
 
 #: Batches looked at by one run, and later batches that may have done their work.
@@ -31,6 +35,15 @@ class Purge:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A batch, what is left of it to purge again, and at which nodes: tier and address of each."""
+
+    batch: Batch
+    left: Targets
+    nodes: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Rebounded:
     """What one run did; its text is what Flower shows as the task's result."""
 
@@ -43,16 +56,17 @@ class Rebounded:
 
 def rebound(database: str) -> Rebounded:
     """Merge the rebounds that are due into as few batches as their limits allow, and hand those out."""
+    now = timezone.now()
     try:
         with transaction.atomic(using=database):
-            due = _take(database, timezone.now())
-            carriers = [_carrier(database, group) for group in _groups(due, _later(database, due))]
+            batches = _take(database, now)
+            carriers = [_carrier(database, group, now) for group in _groups(_due(database, batches, now))]
     except Contended:
         return Rebounded()
     made = [carrier for carrier in carriers if carrier]
     for carrier in made:
         advance.hand_out(database, carrier)
-    return Rebounded(len(due), tuple(carrier.pk for carrier in made))
+    return Rebounded(len(batches), tuple(carrier.pk for carrier in made))
 
 
 def _take(database: str, now: datetime) -> Sequence[Batch]:
@@ -79,16 +93,44 @@ def _purge(batch: Batch) -> Purge:
     return Purge(batch.created_at, batch.tiers, Targets.from_document(batch.targets))
 
 
-def _groups(due: Iterable[Batch], later: Sequence[Purge]) -> Iterator[list[tuple[Batch, Targets]]]:
-    """What is left to do, for the same tiers together, each group within the limit of a batch."""
+def _due(database: str, batches: Sequence[Batch], now: datetime) -> Iterator[Due]:
+    """What no later batch has done already, where the purge is over."""
+    later, deliveries_of = _later(database, batches), _deliveries(database, batches)
+    before = {batch.pk: batch.created_at for batch in Batch.objects.using(database).filter(rebounds__in=batches)}
+    for batch in batches:
+        left = remaining(_purge(batch), batch.rebound_at or batch.created_at, later)
+        rows = deliveries_of[batch.pk]
+        waited = delay(row.tier for row in rows)
+        until = now if batch.status != BatchStatus.RUNNING else now - waited
+        since = before[batch.rebound_id] - waited if batch.rebound_id else None
+        if left and (nodes := proved(rows, since, until)):
+            yield Due(batch, left, nodes)
+
+
+def _deliveries(database: str, batches: Sequence[Batch]) -> defaultdict[int, list[Delivery]]:
+    found: defaultdict[int, list[Delivery]] = defaultdict(list)
+    rows = Delivery.objects.using(database).filter(batch__in=batches)
+    for row in rows.only("batch_id", "tier", "node", "status", "completed_at"):
+        found[row.batch_id].append(row)
+    return found
+
+
+def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) -> frozenset[tuple[str, str]]:
+    """Nodes that proved a purge after `since`, so that no rebound has followed it, and not after `until`. Pure."""
+    ended = [(row.tier, row.node, row.completed_at) for row in rows if row.status == DeliveryStatus.PURGED]
+    return frozenset((tier, node) for tier, node, at in ended if at and at <= until and (since is None or at > since))
+
+
+def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
+    """For the same tiers and nodes together, each group within the limit of a batch."""
     limit = conf.settings().batch_targets_limit
-    groups: defaultdict[str, list[tuple[Batch, Targets]]] = defaultdict(list)
-    for batch in due:
-        group = groups[batch.tiers]
-        if left := remaining(_purge(batch), batch.rebound_at or batch.created_at, later):
-            if group and sum(len(targets) for _, targets in group) + len(left) > limit:
-                yield groups.pop(batch.tiers)
-            groups[batch.tiers].append((batch, left))
+    groups: defaultdict[tuple[object, ...], list[Due]] = defaultdict(list)
+    for one in due:
+        place = (one.batch.tiers, one.nodes)
+        group = groups[place]
+        if group and sum(len(other.left) for other in group) + len(one.left) > limit:
+            yield groups.pop(place)
+        groups[place].append(one)
     yield from (group for group in groups.values() if group)
 
 
@@ -115,19 +157,21 @@ def _without(targets: Targets, done: Targets) -> Targets:
     )
 
 
-def _carrier(database: str, group: Sequence[tuple[Batch, Targets]]) -> Batch | None:
+def _carrier(database: str, group: Sequence[Due], now: datetime) -> Batch | None:
     """A batch without events whose deliveries purge again what the group's batches purged."""
-    batches = [batch for batch, _ in group]
+    batches = [one.batch for one in group]
     carrier = Batch(
+        created_at=now,
         lane=min((batch.lane for batch in batches), key=Lane.values.index),
         tiers=batches[0].tiers,
-        targets=coalesce(targets for _, targets in group).document(),
+        targets=coalesce(one.left for one in group).document(),
         correlation_id=batches[0].correlation_id,
         sequence=max((batch.sequence for batch in batches if batch.sequence), default=None),
-        verified_at=timezone.now(),
+        verified_at=now,
     )
-    tiers = conf.settings().tiers
-    rows = [row for row in deliveries(carrier, Pass.REBOUND) if tiers[row.tier].rebound_seconds != 0]
+    tiers, nodes = conf.settings().tiers, group[0].nodes
+    wanted = [row for row in deliveries(carrier, Pass.REBOUND) if tiers[row.tier].rebound_seconds != 0]
+    rows = [row for row in wanted if (row.tier, row.node) in nodes]
     if not rows:
         return None
     carrier.save(using=database)

@@ -1,4 +1,4 @@
-"""Gives a batch its number and stamps what it concerns, before any copy is removed."""
+"""Gives a batch its number and stamps what it concerns, before any copy is removed and after every purge of values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from invalidation.providers.registry import provider_class
 logger = structlog.get_logger(__name__)
 
 
+def open_batch(database: str, batch: Batch) -> None:
+    """Stamp a new batch, and record where it reaches wide."""
+    stamp(database, batch)
+    if not batch.widening and (wide := needs_confirmation(batch.merged)):
+        _record(database, batch, wide)
+
+
 def stamp(database: str, batch: Batch) -> None:
     """From here on, what is being rendered from older data is stored by nobody.
 
+    Again after values were purged: a page whose rendering began since the last stamp may have read an old value.
     Without Redis the clock serves: responses rendered meanwhile have a short life, and the rebound follows.
     """
     server = patient_client()
@@ -27,8 +35,6 @@ def stamp(database: str, batch: Batch) -> None:
         logger.warning("stamping_failed", batch=batch.pk, error=repr(error))
         batch.sequence = sequence.by_clock()
     Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
-    if not batch.widening and (wide := needs_confirmation(batch.merged)):
-        _record(database, batch, wide)
 
 
 def _record(database: str, batch: Batch, wide: Reach) -> None:

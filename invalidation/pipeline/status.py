@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypedDict, cast
 from uuid import UUID
@@ -14,6 +14,7 @@ from tenacity import Future, RetryCallState, Retrying, retry_if_result, stop_aft
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus, Verification
 from invalidation.pipeline import transitions
+from invalidation.pipeline.rebound_due import OVER
 from invalidation.values import Lane
 
 #: States that an event never leaves by itself.
@@ -239,18 +240,29 @@ def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocu
 
 def wait(event_uid: UUID | str, database: str, timeout_seconds: float) -> EventStatus:
     """Poll until the event is done or dead, for at most `timeout_seconds`; the answer is its status by then."""
+    end = _poll(lambda: _status(event_uid, database), lambda status: status in FINAL, timeout_seconds)
+    return EventStatus(end)
+
+
+def wait_for_rebound(event_uid: UUID | str, database: str, timeout_seconds: float) -> bool:
+    """The same until its rebound is over, too; False where it isn't by then."""
+    over = Event.objects.using(database).filter(uid=event_uid, batch__in=Batch.objects.using(database).filter(OVER))
+    return bool(_poll(over.exists, bool, timeout_seconds))
+
+
+def _poll(look: Callable[[], Any], is_end: Callable[[Any], bool], timeout_seconds: float) -> Any:
     poll = Retrying(
-        retry=retry_if_result(lambda status: status not in FINAL),
+        retry=retry_if_result(lambda seen: not is_end(seen)),
         stop=stop_after_delay(timeout_seconds),
         wait=wait_exponential(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
         retry_error_callback=_last_result,
     )
-    return poll(_status, event_uid, database)
+    return poll(look)
 
 
 def _status(event_uid: UUID | str, database: str) -> EventStatus:
     return EventStatus(Event.objects.using(database).values_list("status", flat=True).get(uid=event_uid))
 
 
-def _last_result(state: RetryCallState) -> EventStatus:
-    return EventStatus(cast("Future", state.outcome).result())
+def _last_result(state: RetryCallState) -> Any:
+    return cast("Future", state.outcome).result()

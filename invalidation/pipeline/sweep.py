@@ -12,7 +12,7 @@ from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline import advance
 from invalidation.pipeline.drain import announce_rest
-from invalidation.pipeline.stamp import stamp
+from invalidation.pipeline.stamp import open_batch
 from invalidation.pipeline.transitions import FINAL, WAITING
 from invalidation.signals import deliveries_ready, tell
 
@@ -86,5 +86,5 @@ def _unsettled_batches(database: str, idle_at: datetime) -> int:
 def _hand_out(database: str, batch: Batch) -> None:
     """A batch whose drain died before it was stamped is stamped first."""
     if batch.sequence is None:
-        stamp(database, batch)
+        open_batch(database, batch)
     advance.hand_out(database, batch)

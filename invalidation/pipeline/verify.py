@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
-from invalidation.models import Batch, BatchStatus, Verification
+from invalidation.models import Batch, Verification
 from invalidation.pipeline import graph, outbox, sites
 from invalidation.pipeline.breaker import breakers
+from invalidation.pipeline.rebound_due import OVER
 from invalidation.providers.registry import provider
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.values import Targets
@@ -65,10 +66,8 @@ def verify(database: str) -> Verified:
 
 
 def _due(database: str) -> QuerySet[Batch]:
-    """Both passes are over: a slow purge may outlast the rebound, and until then old copies are no news."""
-    over = Q(rebounded_at__isnull=False) & (Q(rebound=None) | ~Q(rebound__status=BatchStatus.RUNNING))
-    never = Q(rebound_at=None)
-    return Batch.objects.using(database).filter(over | never, verified_at=None).exclude(status=BatchStatus.RUNNING)
+    """Both passes are over: until then old copies are no news."""
+    return Batch.objects.using(database).filter(OVER, verified_at=None)
 
 
 def _budget(database: str) -> int:

@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from deploy.local import Nginx, Redis, Varnish
 from invalidation.freshness.absence import absence
-from invalidation.models import Batch
+from invalidation.models import Batch, Delivery
 from tests.fixtures.servers import SECRET
 from tests.freshness import pages
 from tests.pipeline.chain import Queue
@@ -134,6 +134,7 @@ def queue() -> Iterator[Queue]:
 def let_pass(duration: timedelta) -> None:
     """Everything that was stored until now happened so much earlier."""
     Batch.objects.update(created_at=F("created_at") - duration, rebound_at=F("rebound_at") - duration)
+    Delivery.objects.update(completed_at=F("completed_at") - duration)
 
 
 @dataclass
@@ -156,12 +157,14 @@ Behind = Callable[..., Cached]
 
 @pytest.fixture
 def behind(declare: Declare, application: Application, caches_before: dict[str, Any]) -> Behind:
-    """Put the application behind a Varnish or an Nginx."""
+    """Put the application, and the tiers `inside`, behind a Varnish or an Nginx."""
 
-    def cached(kind: str, options: dict[str, Any] | None = None, **values: Any) -> Cached:
-        node, site = caches_before[kind].url, f"http://{uuid.uuid4().hex}.test"
+    def cached(
+        kind: str, options: dict[str, Any] | None = None, *, inside: dict[str, Any] | None = None, **values: Any
+    ) -> Cached:
+        node, site, inner = caches_before[kind].url, f"http://{uuid.uuid4().hex}.test", inside or {}
         tier = {"PROVIDER": PROVIDERS[kind], "NODES": [node], "OPTIONS": {"SECRET": SECRET, **(options or {})}}
-        declare({kind: tier}, SITES=[site], **values)
+        declare({**inner, kind: tier | {"FILLS_FROM": list(inner)}}, SITES=[site], **values)
         application.handler = WSGIHandler()
         return Cached(kind, node, site)
 

@@ -11,9 +11,11 @@ from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import path
 
+from invalidation.caching import tagged
 from invalidation.http import add_cache_tags
 
 PATIENCE_SECONDS = 20
+VALUE_KEY = "version"
 PUBLIC = "public, max-age=0, s-maxage=600"
 
 
@@ -63,6 +65,14 @@ def page(request: HttpRequest, name: str = "") -> HttpResponse:
     return _answered(HttpResponse(f"version {state.read()}"))
 
 
+def page_of_value(request: HttpRequest) -> HttpResponse:
+    """Reads the version from the tagged cache."""
+    add_cache_tags(request, *state.tags)
+    version = tagged.get_or_set(VALUE_KEY, lambda: state.version, tags=state.tags)
+    state.read()
+    return _answered(HttpResponse(f"version {version}"))
+
+
 async def page_async(request: HttpRequest) -> HttpResponse:
     add_cache_tags(request, *state.tags)
     return _answered(HttpResponse(f"version {state.read()}"))
@@ -91,6 +101,7 @@ def health(request: HttpRequest) -> HttpResponse:
 #: None reads the database, and threads could not share the test's transaction.
 VIEWS: dict[str, Any] = {
     "health/": health,
+    "value/": page_of_value,
     "async/": page_async,
     "stream/": stream,
     "stream-async/": stream_async,

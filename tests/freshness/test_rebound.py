@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from invalidation import conf
+from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, Pass
 from invalidation.pipeline import drain, rebound, status
 from invalidation.pipeline.rebound import Purge, remaining
 from invalidation.values import CacheKey, Targets
 from tests.freshness.conftest import let_pass
-from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue
+from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -62,7 +63,8 @@ def rebounds(queue: Queue) -> list[tuple[str, str]]:
 def test_a_batch_is_done_when_its_purge_is_proven_and_its_rebound_waits(queue: Queue) -> None:
     batch = purge(queue, tags=["a"])
     assert batch.status == BatchStatus.DONE
-    assert batch.rebound_at == batch.created_at + timedelta(seconds=12)
+    assert batch.completed_at
+    assert batch.rebound_at == batch.completed_at + timedelta(seconds=12)
     assert rebounds(queue) == []
 
 
@@ -139,7 +141,8 @@ def test_plain_keys_are_rebounded_too_because_a_reader_may_set_an_old_value_late
 def test_the_longest_delay_of_the_chain_counts_and_zero_leaves_a_tier_out(queue: Queue) -> None:
     change({"application": 0, "edge": 30})
     batch = purge(queue, tags=["a"])
-    assert batch.rebound_at == batch.created_at + timedelta(seconds=30)
+    assert batch.completed_at
+    assert batch.rebound_at == batch.completed_at + timedelta(seconds=30)
     let_pass(timedelta(seconds=31))
     assert rebounds(queue) == [("inner", LEFT), ("inner", RIGHT), ("edge", EDGE)]
 
@@ -168,6 +171,51 @@ def test_a_node_that_fails_in_the_rebound_is_tried_again_and_then_those_outside_
     Delivery.objects.filter(pk=left.pk).update(available_at=timezone.now())
     queue.deliveries.append(left.pk)
     assert [(row.node, row.delivery_pass) for row in queue.run()] == [(LEFT, "rebound"), (EDGE, "repeat")]
+
+
+def test_a_rebound_waits_for_a_purge_that_takes_long(queue: Queue) -> None:
+    Event.objects.create(source="code", targets=Targets.of(tags=["a"]).document())
+    drain.drain()
+    let_pass(timedelta(seconds=13))
+    assert rebounds(queue) == [("application", APPLICATION), ("inner", LEFT), ("inner", RIGHT), ("edge", EDGE)]
+    assert set(Delivery.objects.values_list("delivery_pass", flat=True)) == {Pass.PURGE}
+    let_pass(timedelta(seconds=13))
+    assert len(rebounds(queue)) == 4
+    assert Delivery.objects.filter(delivery_pass=Pass.REBOUND).count() == 4
+
+
+def test_a_node_that_is_purged_late_has_its_rebound_then_and_the_others_have_theirs_before(queue: Queue) -> None:
+    Chain.nodes[LEFT].trouble = fails(TransientError("down"))
+    purge(queue, tags=["a"])
+    let_pass(timedelta(seconds=25))
+    assert rebounds(queue) == [("application", APPLICATION), ("inner", RIGHT), ("edge", EDGE)]
+    assert rebounds(queue) == []
+    let_pass(timedelta(minutes=5))
+    Chain.nodes[LEFT].trouble = None
+    left = Delivery.objects.get(delivery_pass=Pass.PURGE, node=LEFT)
+    Delivery.objects.filter(pk=left.pk).update(available_at=timezone.now())
+    queue.deliveries.append(left.pk)
+    assert [(row.node, row.delivery_pass) for row in queue.run()] == [(LEFT, "purge"), (EDGE, "repeat")]
+    let_pass(timedelta(seconds=13))
+    assert rebounds(queue) == [("inner", LEFT), ("edge", EDGE)]
+    let_pass(timedelta(hours=1))
+    assert rebounds(queue) == []
+
+
+def test_a_node_that_comes_back_has_its_rebound_while_another_is_still_away(queue: Queue) -> None:
+    for node in (LEFT, RIGHT):
+        Chain.nodes[node].trouble = fails(TransientError("down"))
+    purge(queue, tags=["a"])
+    let_pass(timedelta(seconds=25))
+    assert rebounds(queue) == [("application", APPLICATION), ("edge", EDGE)]
+    Chain.nodes[LEFT].trouble = None
+    left = Delivery.objects.get(delivery_pass=Pass.PURGE, node=LEFT)
+    Delivery.objects.filter(pk=left.pk).update(available_at=timezone.now())
+    queue.deliveries.append(left.pk)
+    queue.run()
+    let_pass(timedelta(seconds=25))
+    assert rebounds(queue) == [("inner", LEFT), ("edge", EDGE)]
+    assert Batch.objects.get(event_count=1).status == BatchStatus.RUNNING
 
 
 def test_two_workers_at_once_make_one_rebound(queue: Queue) -> None:

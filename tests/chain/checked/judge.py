@@ -30,7 +30,7 @@ class Write:
     """When every tier had proved the purge."""
 
     rebounded_at: float | None
-    """When every tier had proved the rebound; None where a later batch did its work, or there is none."""
+    """When every tier had proved the rebound, or the later batch that did its work; None where there is none."""
 
 
 class Timeline:

@@ -1,16 +1,29 @@
-"""Cloudflare's purge without the account's quota, which would decide after a few minutes how stale pages may be."""
+"""The checker's own tiers: Cloudflare without its quota, and a cache of values that is sometimes slow to be purged."""
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
 
-from invalidation.providers.base import Rate
+from invalidation.providers.base import Rate, Reply
 from invalidation.providers.cloudflare import Cloudflare
+from invalidation.providers.redis import Redis
 
 
 class CloudflareWithoutQuota(Cloudflare):
-    """What quotas do is asked elsewhere; this is about order and about what is in flight."""
+    """A quota would decide after a few minutes how stale pages may be; this is about order and what is in flight."""
 
     def rates(self) -> Sequence[Rate]:
         """None."""
         return ()
+
+
+class SlowValues(Redis):
+    """Lets pages be rendered from old values after their batch was stamped: most for a moment, some for long."""
+
+    def purge_tags(self, tags: Sequence[str]) -> Reply:
+        """Late."""
+        if random.random() < 0.2:
+            time.sleep(random.uniform(0.05, 0.2))
+        return super().purge_tags(tags)

@@ -12,6 +12,7 @@ LONGEST_RENDER_SECONDS = 3.0
 MIDDLEWARE = [*MIDDLEWARE, "tests.chain.checked.middleware.SlowRender"]
 tiers = dict(INVALIDATION["TIERS"])
 tiers["cloudflare"] = {**tiers["cloudflare"], "PROVIDER": "tests.chain.checked.provider.CloudflareWithoutQuota"}
+tiers["cache"] = {**tiers["cache"], "PROVIDER": "tests.chain.checked.provider.SlowValues"}
 INVALIDATION = {
     **INVALIDATION,
     "TIERS": tiers,

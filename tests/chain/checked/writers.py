@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -106,19 +107,39 @@ def _running() -> Any:
 def purges(committed: dict[str, float]) -> list[Write]:
     """What became of each save: its batch's sequence and the instants of purge and rebound."""
     events = Event.objects.filter(correlation_id__in=committed).select_related("batch__rebound").order_by("id")
-    writes = {}
+    by_post: dict[int, list[Event]] = {}
     for event in events:
         assert event.status == EventStatus.DONE, f"{event} ended as {event.status}"
-        assert event.batch
-        assert event.completed_at
-        post, _, version = event.correlation_id.partition("-v")
-        again = event.batch.rebound.completed_at if event.batch.rebound else None
-        writes[event.correlation_id] = Write(
-            post=int(post),
-            version=int(version),
-            committed_at=committed[event.correlation_id],
-            sequence=event.batch.sequence or 0,
-            done_at=event.completed_at.timestamp(),
-            rebounded_at=again.timestamp() if again else None,
-        )
-    return list(writes.values())
+        by_post.setdefault(_numbers(event)[0], []).append(event)
+    return [_write(event, saves, committed) for saves in by_post.values() for event in saves]
+
+
+def _numbers(event: Event) -> tuple[int, int]:
+    """Post and version."""
+    post, _, version = event.correlation_id.partition("-v")
+    return int(post), int(version)
+
+
+def _write(event: Event, saves: Sequence[Event], committed: dict[str, float]) -> Write:
+    assert event.batch
+    assert event.completed_at
+    again = event.batch.rebound.completed_at if event.batch.rebound else _done_by_later(event.batch, saves)
+    post, version = _numbers(event)
+    return Write(
+        post=post,
+        version=version,
+        committed_at=committed[event.correlation_id],
+        sequence=event.batch.sequence or 0,
+        done_at=event.completed_at.timestamp(),
+        rebounded_at=again.timestamp() if again else None,
+    )
+
+
+def _done_by_later(batch: Batch, saves: Sequence[Event]) -> datetime | None:
+    """The end of the first batch with the same post that was claimed when the rebound was due, or later."""
+    later = [save.completed_at for save in saves if _does_the_work(save, batch) and save.completed_at]
+    return min(later, default=None)
+
+
+def _does_the_work(save: Event, batch: Batch) -> bool:
+    return bool(save.batch and batch.rebound_at and save.batch.created_at >= batch.rebound_at)
