@@ -68,8 +68,9 @@ def _deploy(outcome: Outcome, wait_seconds: float) -> None:
     time.sleep(max(0.0, started.switches_at - time.time()))
     event = _purge(outcome, wait_seconds)
     sequence = event.batch.sequence if event and event.batch else 0
-    server.hset(KEY, mapping={"release": outcome.release, "sequence": sequence or 0, "generation": started.number})
     outcome.facts["sequence"] = sequence
+    left: dict[Any, Any] = {"release": outcome.release, "generation": started.number, "sequence": sequence or 0}
+    server.hset(KEY, mapping=left | {"purge": str(event.uid) if event else ""})
     if not outcome.problems:
         _warm(outcome)
 
@@ -101,8 +102,11 @@ def _warm(outcome: Outcome) -> None:
     outcome.problems += [f"{one.tier} {one.node} {one.url}: {one.error}" for one in warmed.failures]
 
 
-def _post(outcome: Outcome, _wait_seconds: float) -> None:
-    """Every critical page at every node that serves it: 200, a hit when asked again, rendered since the deployment."""
+def _post(outcome: Outcome, wait_seconds: float) -> None:
+    """Every critical page at every node that serves it: 200, a hit when asked again, rendered since the deployment.
+
+    A page that was under way when it was purged is there until the rebound: that is waited for before it is blamed.
+    """
     deployed = _deployed()
     outcome.facts |= {"generation": deployed.get("generation"), "pages": []}
     if deployed.get("release") != outcome.release:
@@ -110,11 +114,24 @@ def _post(outcome: Outcome, _wait_seconds: float) -> None:
             f"the newest deployment is of {deployed.get('release')!r}: run --phase deploy for {outcome.release!r} first"
         )
         return
-    for node in nodes():
-        for url in served(node, urls.critical()):
-            page = _proved(node, url, int(deployed["sequence"]))
-            outcome.facts["pages"].append(page)
-            outcome.problems += [f"{node.tier} {node.node} {url}: {problem}" for problem in page["problems"]]
+    sequence, purge = int(deployed["sequence"]), deployed.get("purge")
+    pages = _proved_everywhere(sequence)
+    if purge and any(_is_old(page, sequence) for page in pages):
+        database = conf.settings().databases[0]
+        outcome.facts["rebounded"] = status.wait_for_rebound(purge, database, wait_seconds)
+        pages = _proved_everywhere(sequence)
+    outcome.facts["pages"] = pages
+    for page in pages:
+        outcome.problems += [f"{page['tier']} {page['node']} {page['url']}: {problem}" for problem in page["problems"]]
+
+
+def _proved_everywhere(sequence: int) -> list[dict[str, Any]]:
+    return [_proved(node, url, sequence) for node in nodes() for url in served(node, urls.critical())]
+
+
+def _is_old(page: Mapping[str, Any], sequence: int) -> bool:
+    rendered = page.get("sequence")
+    return rendered is not None and rendered < sequence
 
 
 def _deployed() -> dict[str, str]:

@@ -89,8 +89,8 @@ def _tier(provider: str, node: str, *fills_from: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def worker(transactional_db: None) -> Iterator[None]:
-    """Purges whatever is recorded, at once."""
+def worker(transactional_db: None) -> Iterator[Queue]:
+    """Purges whatever is recorded, at once; a rebound it leaves in its queue."""
     queue = Queue()
 
     def work(**_: Any) -> None:
@@ -101,6 +101,6 @@ def worker(transactional_db: None) -> Iterator[None]:
 
     queue.connect()
     event_recorded.connect(work)
-    yield
+    yield queue
     event_recorded.disconnect(work)
     queue.disconnect()

@@ -17,9 +17,11 @@ from invalidation.deployment.nodes import nodes
 from invalidation.deployment.phases import judged
 from invalidation.deployment.warm import Pace
 from invalidation.freshness import generation, index
+from invalidation.pipeline import rebound
 from invalidation.providers.base import Probe
 from tests.deployment import naive
 from tests.deployment.conftest import cache
+from tests.pipeline.chain import Queue
 from tests.stand_ins.origin import CACHEABLE, Origin
 
 
@@ -165,6 +167,27 @@ def test_f19_a_page_from_before_the_deployment_fails_the_last_phase() -> None:
     code, report = phase("post")
     assert code == 1
     assert "was rendered at 1, before the deployment" in report["problems"][0]
+
+
+@pytest.mark.usefixtures("site")
+def test_the_last_phase_waits_for_the_rebound_before_it_blames_a_page_that_was_under_way(
+    origin: Origin, settings: Settings, worker: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiers = {name: tier | {"REBOUND_SECONDS": 0.1} for name, tier in settings.INVALIDATION["TIERS"].items()}
+    settings.INVALIDATION = settings.INVALIDATION | {"TIERS": tiers}
+    phase("deploy")
+    for path in ("/", "/blog/"):
+        origin.change(path)
+        origin.pages[path].headers = {**CACHEABLE, "X-Cache-Sequence": "9999999999999999"}
+
+    def beat(_seconds: float) -> None:
+        rebound.rebound("default")
+        worker.run()
+
+    with monkeypatch.context() as waiting:
+        waiting.setattr("time.sleep", beat)
+        code, report = phase("post")
+    assert (code, report["problems"], report["rebounded"]) == (0, [], True)
 
 
 @pytest.mark.usefixtures("site", "db")
