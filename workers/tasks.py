@@ -35,7 +35,9 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
     with onward.journey(database) as journey:
         with bound_contextvars(correlation_id=correlation_id):
             ended = delivering.deliver(database, delivery)
-        return "; ".join([result(ended), *_onward(journey)])
+        told = "; ".join([result(ended), *_onward(journey)])
+    draining.resume(database)
+    return told
 
 
 def _onward(journey: onward.Journey) -> Iterator[str]:

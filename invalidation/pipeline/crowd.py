@@ -12,7 +12,7 @@ from invalidation import conf
 from invalidation.models import Delivery, DeliveryStatus, Event, EventStatus
 
 #: So many deliveries that nothing but a free worker is missing for, and that wait for longer than this, are a crowd.
-CROWD = 50
+CROWD = 8
 WAITED = timedelta(seconds=1)
 #: Counted at most this often in one process.
 COUNT_SECONDS = 1.0
@@ -32,6 +32,11 @@ class Gauge:
             return known
         self.counted[database] = time.monotonic(), _waiting(database) >= CROWD
         return self.counted[database][1]
+
+    def has_dissolved(self, database: str) -> bool:
+        """Was there a crowd at the last count, and is there none now? Once for each crowd."""
+        _, known = self.counted.get(database, (0.0, False))
+        return known and not self.crowded(database)
 
 
 gauge = Gauge()

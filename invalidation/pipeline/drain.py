@@ -97,6 +97,11 @@ def announce_rest(database: str, **old: object) -> bool:
     return False
 
 
+def resume(database: str) -> bool:
+    """After a delivery: announce the events that were left to merge, once the crowd that they were left for is gone."""
+    return crowd.gauge.has_dissolved(database) and announce_rest(database)
+
+
 def _pending(database: str) -> QuerySet[Event]:
     return Event.objects.using(database).filter(status=EventStatus.PENDING)
 

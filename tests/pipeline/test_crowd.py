@@ -11,6 +11,7 @@ from django.db.models import F
 import invalidation
 from invalidation.models import Delivery, Event
 from invalidation.pipeline import crowd, drain
+from tests.pipeline.chain import Queue
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +59,16 @@ def test_deliveries_that_have_just_been_handed_out_are_no_crowd(queue: object) -
     for number in range(5):
         invalidation.invalidate(tags=[f"first:{number}"])
         assert drain.drain().events == 1
+
+
+def test_events_that_were_left_are_announced_when_the_crowd_has_dissolved(queue: Queue) -> None:
+    pile_up()
+    invalidation.invalidate(tags=["second"])
+    assert drain.drain().events == 0
+    announced = queue.drains
+    assert not drain.resume("default")
+    queue.run()
+    assert drain.resume("default")
+    assert queue.drains == announced + 1
+    assert not drain.resume("default")
+    assert drain.drain().events == 1
