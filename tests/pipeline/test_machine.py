@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from tests.pipeline.conftest import declared
 
 URLS = ["/a/", "/b/", "/c/"]
 NODES = [APPLICATION, LEFT, RIGHT, EDGE]
+#: More than any backlog of theirs takes once the faults have ended.
+ROUNDS = 12
 TROUBLES = [None, TransientError("down"), Unproven("no marker"), Throttled("slow down"), RejectedError("forbidden")]
 
 
@@ -169,18 +172,25 @@ class Machine(RuleBasedStateMachine):
         self.queue.on_announcement.clear()
         for node in Chain.nodes.values():
             node.trouble = None
-        for _ in range(12):
+        for _ in range(ROUNDS):
             self.replay()
             self.time_passes()
             sweep.sweep("default")
             drain.drain()
             self.queue.run()
+            if self.has_ended():
+                break
         self.queue.disconnect()
         assert set(Event.objects.values_list("status", flat=True)) <= {EventStatus.DONE}
         assert set(Batch.objects.values_list("status", flat=True)) <= {BatchStatus.DONE}
         for name, node in Chain.nodes.items():
             stale = {url: held for url, held in node.copies.items() if held != self.committed[url.removeprefix(SITE)]}
             assert not stale, f"{name or 'application'} still holds {stale} of {self.committed}"
+
+    def has_ended(self) -> bool:
+        """Is everything done? Then no further round would touch a copy."""
+        waiting = Batch.objects.exclude(status=BatchStatus.DONE), Event.objects.exclude(status=EventStatus.DONE)
+        return not any(rows.exists() for rows in waiting)
 
 
 @pytest.mark.databases
@@ -191,6 +201,12 @@ def test_every_committed_change_reaches_every_tier_whatever_happens(settings: Se
     run_state_machine_as_test(Machine, settings=PROFILE)
 
 
+#: The interleavings are those of one process on every database; PostgreSQL's share shows that its SQL means the same.
+EXAMPLES = 20 if connection.vendor == "postgresql" else 40
 PROFILE = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=EXAMPLES,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
 )
