@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -31,18 +30,16 @@ class Withholding(CloudFront):
 
 
 @pytest.mark.timeout(180)
-def test_a_worker_killed_between_acceptance_and_our_status_leads_to_one_invalidation(tmp_path: Path) -> None:
-    database_url = f"sqlite:///{tmp_path / 'outbox.sqlite3'}"
-    answer(start(database_url, "manage.py", "migrate", "--verbosity=0"))
+def test_a_worker_killed_between_acceptance_and_our_status_leads_to_one_invalidation(database_copy: str) -> None:
     with Withholding() as vendor:
-        worker = start(database_url, "-m", "tests.cdn.worker", vendor.url)
+        worker = start(database_copy, "-m", "tests.cdn.worker", vendor.url)
         accepted = vendor.accepted.wait(60)
         worker.kill()
         _, errors = worker.communicate(timeout=20)
         assert accepted, errors
         assert worker.returncode == -signal.SIGKILL
         vendor.released.set()
-        status, leases = answer(start(database_url, "-m", "tests.cdn.worker", vendor.url)).split()
+        status, leases = answer(start(database_copy, "-m", "tests.cdn.worker", vendor.url)).split()
         assert status == "purged"
         assert int(leases) > 1
         assert [purge["items"] for purge in vendor.log] == [["#blog.post"], ["/a/"]]

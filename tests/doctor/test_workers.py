@@ -28,17 +28,15 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, redis: Redis) -> Site:
+def site(database_copy: str, redis: Redis) -> Site:
     """The reference site without proxies."""
     environment = {
         "DJANGO_SETTINGS_MODULE": "project.settings.test",
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'site.sqlite3'}",
+        "DATABASE_URL": database_copy,
         "REDIS_URL": redis.url().removesuffix("/0"),
         "SITE_URLS": "http://blog.localhost",
     }
-    site = Site(environment)
-    site.manage("migrate", "--verbosity", "0")
-    return site
+    return Site(environment)
 
 
 def celery(site: Site, folder: Path, *arguments: str, says: str) -> Service:
@@ -78,8 +76,11 @@ def found(site: Site) -> list[tuple[str, str]]:
 def test_worker_and_beat_are_sound_and_each_that_is_missing_is_named(site: Site, tmp_path: Path) -> None:
     assert found(site) == [("no-worker", ""), ("beat-silent", "")]
     with ExitStack() as running:
-        consuming = running.enter_context(worker(site, tmp_path, "-Q", "invalidation.events"))
-        running.enter_context(beat(site, tmp_path))
+        consuming, beating = worker(site, tmp_path, "-Q", "invalidation.events"), beat(site, tmp_path)
+        for service in (consuming, beating):
+            running.enter_context(service.launch())
+        for service in (consuming, beating):
+            service.wait_until_ready()
         assert found(site) == [("queue-not-consumed", "invalidation.deliver.cache")]
         running.enter_context(worker(site, tmp_path, "-n", "second@%h"))
         assert found(site) == []

@@ -26,11 +26,15 @@ print(Event.objects.exclude(status="done").count(), Batch.objects.exclude(status
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Of a database with every table."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'outbox.sqlite3'}"
+        copied: str = request.getfixturevalue("database_copy")
+        return copied
     server: Postgres = request.getfixturevalue("postgres_server")
-    return server.create_database("contention")
+    created = server.create_database("contention")
+    answer(start(created, "manage.py", "migrate", "--verbosity=0"))
+    return created
 
 
 def start(database_url: str, *arguments: str) -> subprocess.Popen[str]:
@@ -49,7 +53,6 @@ def answer(process: subprocess.Popen[str], seconds: float = 100) -> str:
 
 
 def test_drains_at_once_claim_every_event_once(database_url: str) -> None:
-    answer(start(database_url, "manage.py", "migrate", "--verbosity=0"))
     answer(start(database_url, "manage.py", "shell", "--no-imports", "--command", STORE))
     workers = [start(database_url, "-m", "tests.pipeline.contender") for _ in range(3)]
     assert sum(int(answer(worker)) for worker in workers) == EVENTS

@@ -36,19 +36,16 @@ def default_redis_broker(tmp_path: Path) -> Iterator[LocalRedis]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, default_redis_broker: LocalRedis) -> Site:
+def site(database_copy: str, default_redis_broker: LocalRedis) -> Site:
     """The reference site on a database of this test's own."""
-    database = f"sqlite:///{tmp_path / 'site.sqlite3'}"
     redis = default_redis_broker.url.removesuffix("/0")
     environment = {
         "DJANGO_SETTINGS_MODULE": "project.settings.test",
-        "DATABASE_URL": database,
+        "DATABASE_URL": database_copy,
         "REDIS_URL": redis,
         "SITE_URLS": "http://blog.localhost",
     }
-    site = Site(environment)
-    site.manage("migrate", "--verbosity", "0")
-    return site
+    return Site(environment)
 
 
 @pytest.fixture
