@@ -1,5 +1,5 @@
-"""Makes the real servers available to every test."""
+"""Makes the real servers available to every test, and orders the tests."""
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fixtures.servers"]
+pytest_plugins = ["tests.fixtures.order", "tests.fixtures.servers"]
