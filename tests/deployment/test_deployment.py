@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -14,14 +16,14 @@ from pytest_django import Settings
 
 from deploy.local import Redis, free_port, wait_for
 from invalidation.deployment.nodes import nodes
-from invalidation.deployment.phases import judged
+from invalidation.deployment.phases import _proved, judged
 from invalidation.deployment.warm import Pace
 from invalidation.freshness import generation, index
 from invalidation.pipeline import rebound
 from invalidation.providers.base import Probe
 from tests.deployment import naive
 from tests.deployment.conftest import cache
-from tests.pipeline.chain import Queue
+from tests.pipeline.chain import Chain, Queue
 from tests.stand_ins.origin import CACHEABLE, Origin
 
 
@@ -245,6 +247,28 @@ def test_what_is_wrong_with_an_answer_is_named(answer: dict[str, Any], word: str
     good: dict[str, Any] = {"status_code": 200, "cache_status": "HIT", "sequence": 5}
     [problem] = judged(Probe(**{**good, **answer}), 5)
     assert word in problem
+
+
+@dataclass
+class Asked(Chain):
+    """Answers in this order, then nothing."""
+
+    answers: list[str]
+    tier: str = "chain"
+    node: str = ""
+
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
+        return Probe(200, 5, self.answers.pop(0))
+
+
+@pytest.mark.parametrize(
+    ("answers", "problems"), [(["MISS", "HIT"], 0), (["HIT", "MISS", "HIT"], 0), (["MISS", "MISS", "MISS"], 1)]
+)
+def test_a_page_is_asked_for_once_more_where_it_was_purged_between_two_requests(
+    answers: list[str], problems: int
+) -> None:
+    assert len(_proved(Asked(answers), "http://blog.test/", 5)["problems"]) == problems
+    assert answers == []
 
 
 def test_pages_of_the_sitemap_are_warm_in_every_tier(
