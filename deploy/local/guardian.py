@@ -6,6 +6,7 @@ server changes its user; a pipe that reaches its end has none of these limits. R
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -32,10 +33,18 @@ class Guardian:
         """The group has ended; its number may be given to somebody else."""
         self._tell(f"-{process_group}\n")
 
+    def end(self) -> None:
+        """Let it kill what is left, and go."""
+        with self._lock:
+            if self._process:
+                self._process.communicate()
+            self._process = None
+
     def _tell(self, line: str) -> None:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 self._process = self._started()
+                atexit.register(self.end)
             pipe = cast("IO[bytes]", self._process.stdin)
             pipe.write(line.encode())
             pipe.flush()
