@@ -25,8 +25,7 @@ test: setup ## the whole suite on real servers
 ifdef ARGS
 	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL) $(ARGS)
 else
-	@$(PYTHON) -m pytest -m "not chaos and not benchmark and not alone" $(PARALLEL)
-	@$(PYTHON) -m pytest -m alone
+	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL)
 	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL)
 endif
 

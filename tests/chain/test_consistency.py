@@ -12,7 +12,6 @@ import pytest
 
 from tests.chain.checked.judge import Read, Write, judge
 
-pytestmark = pytest.mark.alone
 ROOT = Path(__file__).resolve().parents[2]
 WRITES = [
     Write(post=1, version=2, committed_at=10, sequence=100, done_at=11, rebounded_at=14),

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from deploy.local.stack import Stack
-
-pytestmark = pytest.mark.alone
 
 
 def test_each_phase_holds_and_may_be_repeated(stack: Stack) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -201,10 +200,8 @@ def test_every_committed_change_reaches_every_tier_whatever_happens(settings: Se
     run_state_machine_as_test(Machine, settings=PROFILE)
 
 
-#: The interleavings are those of one process on every database; PostgreSQL's share shows that its SQL means the same.
-EXAMPLES = 20 if connection.vendor == "postgresql" else 40
 PROFILE = settings(
-    max_examples=EXAMPLES,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
