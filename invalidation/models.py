@@ -82,7 +82,8 @@ class Batch(models.Model):
     rebounded_at = models.DateTimeField(null=True, blank=True)
     """When that was seen to: by `rebound`, or by a later batch that had purged the same already."""
     rebound = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="rebounds")
-    """The batch whose deliveries purge it again, together with others that were due; it has no events of its own."""
+    """The batch whose deliveries purge it again, together with others that were due; it has no events of its own. Where
+    a node was late, the last of several: its own `rebound` is the one before it."""
     verified_at = models.DateTimeField(null=True, blank=True)
     """When a sample of its URLs was asked for, or left out because the budget was spent."""
 

@@ -122,11 +122,11 @@ def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) ->
 
 
 def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
-    """For the same tiers and nodes together, each group within the limit of a batch."""
+    """Together what has the same tiers, nodes and rebound before it; each group within the limit of a batch."""
     limit = conf.settings().batch_targets_limit
     groups: defaultdict[tuple[object, ...], list[Due]] = defaultdict(list)
     for one in due:
-        place = (one.batch.tiers, one.nodes)
+        place = (one.batch.tiers, one.nodes, one.batch.rebound_id)
         group = groups[place]
         if group and sum(len(other.left) for other in group) + len(one.left) > limit:
             yield groups.pop(place)
@@ -167,6 +167,7 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> Batch | None
         targets=coalesce(one.left for one in group).document(),
         correlation_id=batches[0].correlation_id,
         sequence=max((batch.sequence for batch in batches if batch.sequence), default=None),
+        rebound_id=batches[0].rebound_id,
         verified_at=now,
     )
     tiers, nodes = conf.settings().tiers, group[0].nodes

@@ -124,10 +124,11 @@ def _uuid(identifier: UUID | str) -> UUID:
 
 
 def deliveries_of(event: Event) -> QuerySet[Delivery]:
-    """The deliveries that carry this event, rebound included, in the order in which they were planned."""
-    if event.batch is None:
-        return Delivery.objects.none()
-    batches = [pk for pk in (event.batch.pk, event.batch.rebound_id) if pk]
+    """The deliveries that carry this event, rebounds included, in the order in which they were planned."""
+    batches, batch = [], event.batch
+    while batch:
+        batches.append(batch.pk)
+        batch = batch.rebound
     return Delivery.objects.using(event._state.db).filter(batch_id__in=batches).order_by("id")
 
 

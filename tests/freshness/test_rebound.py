@@ -200,6 +200,8 @@ def test_a_node_that_is_purged_late_has_its_rebound_then_and_the_others_have_the
     assert rebounds(queue) == [("inner", LEFT), ("edge", EDGE)]
     let_pass(timedelta(hours=1))
     assert rebounds(queue) == []
+    passes = [row["pass"] for row in status.document(Event.objects.get())["deliveries"]]
+    assert passes == ["purge"] * 4 + ["rebound"] * 3 + ["repeat"] + ["rebound"] * 2
 
 
 def test_a_node_that_comes_back_has_its_rebound_while_another_is_still_away(queue: Queue) -> None:
