@@ -230,9 +230,12 @@ class Settings:
     """Keys of the default cache that it removes, with `*`, `?` and `[…]`."""
 
     def rebound_delay_seconds(self, names: Iterable[str]) -> float:
-        """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all."""
+        """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all.
+
+        A tier that was declared when its batch was claimed, and no longer is, wants nothing.
+        """
         default = self.longest_render_seconds + self.replica_lag_seconds
-        wanted = [self.tiers[name].rebound_seconds for name in names]
+        wanted = [self.tiers[name].rebound_seconds for name in names if name in self.tiers]
         return max((default if seconds is None else seconds for seconds in wanted), default=0.0)
 
 

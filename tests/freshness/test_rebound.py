@@ -16,7 +16,7 @@ from pytest_django import Settings
 from invalidation import conf
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, Pass
-from invalidation.pipeline import drain, rebound, status
+from invalidation.pipeline import advance, drain, rebound, status
 from invalidation.pipeline.rebound import Purge, remaining
 from invalidation.values import CacheKey, Targets
 from tests.freshness.conftest import let_pass
@@ -218,6 +218,17 @@ def test_a_node_that_comes_back_has_its_rebound_while_another_is_still_away(queu
     let_pass(timedelta(seconds=25))
     assert rebounds(queue) == [("inner", LEFT), ("edge", EDGE)]
     assert Batch.objects.get(event_count=1).status == BatchStatus.RUNNING
+
+
+def test_a_tier_that_is_no_longer_declared_holds_up_nothing(queue: Queue, settings: Settings) -> None:
+    batch = purge(queue, tags=["a"])
+    Batch.objects.update(status=BatchStatus.RUNNING, rebounded_at=None)
+    settings.INVALIDATION = declared(TIERS={"application": {"PROVIDER": "tests.pipeline.chain.Free"}})
+    advance.hand_out("default", batch)
+    batch.refresh_from_db()
+    assert batch.status == BatchStatus.DONE
+    let_pass(timedelta(seconds=13))
+    assert rebounds(queue) == [("application", APPLICATION)]
 
 
 def test_two_workers_at_once_make_one_rebound(queue: Queue) -> None:
