@@ -241,8 +241,8 @@ def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocu
 
 def wait(event_uid: UUID | str, database: str, timeout_seconds: float) -> EventStatus:
     """Poll until the event is done or dead, for at most `timeout_seconds`; the answer is its status by then."""
-    end = _poll(lambda: _status(event_uid, database), lambda status: status in FINAL, timeout_seconds)
-    return EventStatus(end)
+    end: EventStatus = _poll(lambda: _status(event_uid, database), FINAL.__contains__, timeout_seconds)
+    return end
 
 
 def wait_for_rebound(event_uid: UUID | str, database: str, timeout_seconds: float) -> bool:
