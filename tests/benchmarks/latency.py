@@ -1,0 +1,128 @@
+"""From a commit to Nginx having purged the post's page, ours and the naive way: `python -m tests.benchmarks.latency`.
+
+One process saves posts in turn at a fixed rate, by the clock; one worker of the Procfile does the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deploy.local.processes import ServiceFailed, wait_for
+from tests.benchmarks.processor import processor_seconds
+from tests.benchmarks.site import Site, site
+
+RATES = (1, 10, 30, 50, 200)
+#: After the last save; what is purged later counts as not purged.
+PATIENCE_SECONDS = 120
+IDLE_SAMPLE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What one rate came to."""
+
+    kind: str
+    rate: float
+    saves: int
+    milliseconds: list[float]
+    """From each commit to the purge, in the order of the commits; saves that were not purged in time are missing."""
+
+    growth: float
+    """By how many milliseconds the lag grows in a second."""
+
+    achieved_rate: float
+    processor_milliseconds: float
+    """Of the worker for each save, rebounds included, without what it uses idle."""
+
+    def quantile(self, percent: int) -> float:
+        """Milliseconds within which so many of a hundred were purged."""
+        return statistics.quantiles(self.milliseconds, n=100, method="inclusive")[percent - 1]
+
+    def __str__(self) -> str:
+        missing = self.saves - len(self.milliseconds)
+        return (
+            f"{self.kind:6} {self.rate:5g}/s  p50 {self.quantile(50):8.1f} ms  p99 {self.quantile(99):8.1f} ms  "
+            f"grows {self.growth:7.1f} ms/s  worker {self.processor_milliseconds:6.2f} ms a save  "
+            f"({self.saves} saves at {self.achieved_rate:.1f}/s{f', {missing} NOT PURGED' if missing else ''})"
+        )
+
+
+def measured(running: Site, kind: str, rate: float, saves: int) -> Lag:
+    """Save at this rate, and wait for the purges."""
+    running.wait_until_idle()
+    idle = _idle_share(running)
+    started, used = time.monotonic(), processor_seconds(running.stack.worker.pid)
+    committed = running.saved(kind, rate, saves)
+    purged = _purged(running, committed)
+    running.wait_until_idle()
+    used = processor_seconds(running.stack.worker.pid) - used - idle * (time.monotonic() - started)
+    moments = [(at, (purged[path] - at) / 1e6) for path, at in committed.items() if path in purged]
+    return Lag(
+        kind,
+        rate,
+        saves,
+        [lag for _, lag in moments],
+        _growth(moments),
+        (saves - 1) * 1e9 / (max(committed.values()) - min(committed.values())),
+        1000 * used / saves,
+    )
+
+
+def _idle_share(running: Site) -> float:
+    """Of a processor, what the worker uses for looking whether there is anything to do."""
+    used = processor_seconds(running.stack.worker.pid)
+    time.sleep(IDLE_SAMPLE_SECONDS)
+    return (processor_seconds(running.stack.worker.pid) - used) / IDLE_SAMPLE_SECONDS
+
+
+def _purged(running: Site, committed: dict[str, int]) -> dict[str, int]:
+    """When each path was purged, of those that were in time."""
+
+    def found() -> dict[str, int]:
+        times = {path: running.log.first_since(path, at) for path, at in committed.items()}
+        return {path: at for path, at in times.items() if at is not None}
+
+    try:
+        wait_for(lambda: len(found()) == len(committed), PATIENCE_SECONDS, "every page to be purged")
+    except ServiceFailed as failure:
+        sys.stderr.write(f"{failure}\n")
+    return found()
+
+
+def _growth(moments: list[tuple[int, float]]) -> float:
+    if len(moments) < 2:
+        return 0.0
+    return statistics.linear_regression([at / 1e9 for at, _ in moments], [lag for _, lag in moments]).slope
+
+
+def compared(running: Site, rates: list[float], saves: int, seconds: float, kinds: list[str]) -> Iterator[Lag]:
+    """Each rate, ours and naive in turn; at least `saves`, and for at least so many seconds."""
+    for rate in rates:
+        for kind in kinds:
+            yield measured(running, kind, rate, max(saves, int(rate * seconds)))
+
+
+def main() -> int:
+    """Print a line for each rate and kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="saves a second")
+    parser.add_argument("--saves", type=int, default=200, help="at each rate")
+    parser.add_argument("--seconds", type=float, default=10.0, help="at the least, at each rate")
+    parser.add_argument("--kinds", default="ours,naive")
+    parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
+    options = parser.parse_args()
+    rates = [float(rate) for rate in options.rates.split(",")]
+    with site(synced=not options.sqlite) as running:
+        for lag in compared(running, rates, options.saves, options.seconds, options.kinds.split(",")):
+            sys.stdout.write(f"{lag}\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
