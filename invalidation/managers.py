@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from django.db import models
 
 from invalidation.emission import reading, registry, state
+from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.rules import model_tag
 from invalidation.values import Targets
@@ -93,7 +94,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         """Does a write to these fields show anywhere? A name that isn't a column (`pk`) counts as shown."""
         public = registry.public_columns(self.model)
         return bool(public) and any(
-            not (columns := state.attribute_names(self.model, [name])) or columns & public for name in names
+            not (columns := attribute_names(self.model, [name])) or columns & public for name in names
         )
 
     def _emit(self, targets: Targets) -> None:

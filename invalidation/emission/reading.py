@@ -9,6 +9,7 @@ import structlog
 from django.db.models import Model, prefetch_related_objects
 
 from invalidation.emission import registry, state
+from invalidation.emission.columns import attribute_names
 from invalidation.emission.rules import Rules
 from invalidation.values import Lane, Targets, union
 
@@ -46,7 +47,7 @@ def change_targets(rules: Rules, instance: Model, now: Model, changed: set[str],
     """What a write makes stale: the row as it is now, and as it was where a tracked field or the visibility changed."""
     rows = as_instances(rules, [now], using)
     after = union(targets_of(rules, row) for row in rows)
-    unmoved = rules.track is not None and not changed & state.attribute_names(type(instance), rules.track)
+    unmoved = rules.track is not None and not changed & attribute_names(type(instance), rules.track)
     if not changed or (after and unmoved):
         return after
     known = state.newest(instance)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import wraps
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.signals import m2m_changed, post_delete, post_init, post_save, pre_delete, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from invalidation.emission import reading, registry, relations, state
+from invalidation.emission import loading, reading, registry, relations, state
+from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.rules import Rules
 from invalidation.values import Targets, union
@@ -22,12 +22,11 @@ def connect(model: type[Model]) -> None:
     """Listen to everything that can change a row of `model`; harmless to repeat."""
     for relative in registry.relatives(model):
         uid = f"invalidation.{relative._meta.label}"
-        post_init.connect(on_init, sender=relative, dispatch_uid=uid)
         pre_save.connect(before_save, sender=relative, dispatch_uid=uid)
         post_save.connect(on_save, sender=relative, dispatch_uid=uid)
         pre_delete.connect(before_delete, sender=relative, dispatch_uid=uid)
         post_delete.connect(on_delete, sender=relative, dispatch_uid=uid)
-        _watch_refresh(relative)
+        loading.watch(relative, state.refreshed)
         for through in relations.throughs(relative):
             _connect_relation(through)
 
@@ -45,30 +44,9 @@ def connect_all() -> None:
         connect(model)
 
 
-def _watch_refresh(model: type[Model]) -> None:
-    """Django has no signal for `refresh_from_db`, after which the row is known to hold other values."""
-    refresh = model.refresh_from_db
-    if hasattr(refresh, "is_watched"):
-        return
-
-    @wraps(refresh)
-    def watched(self: Model, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        names = None if fields is None else list(fields)
-        refresh(self, using=using, fields=names, **kwargs)
-        state.refreshed(self, names)
-
-    watched.is_watched = True  # type: ignore[attr-defined]
-    model.refresh_from_db = watched  # type: ignore[method-assign,assignment]
-
-
-def on_init(instance: Model, **_: Any) -> None:
-    """Remember what was loaded."""
-    state.remember(instance)
-
-
 def _written(instance: Model, update_fields: Collection[str] | None) -> frozenset[str] | None:
     """Columns that the save writes; None means all that are loaded."""
-    return None if update_fields is None else state.attribute_names(type(instance), update_fields)
+    return None if update_fields is None else attribute_names(type(instance), update_fields)
 
 
 def before_save(instance: Model, *, raw: bool, using: str, update_fields: frozenset[str] | None, **_: Any) -> None:
@@ -113,7 +91,7 @@ def _changed_targets(
     return union(
         reading.change_targets(rules, instance, now, changed, using)
         for rules in every
-        if not _only_ignored(state.attribute_names(type(instance), rules.ignore), written, changed)
+        if not _only_ignored(attribute_names(type(instance), rules.ignore), written, changed)
     )
 
 

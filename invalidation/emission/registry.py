@@ -10,8 +10,8 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
+from invalidation.emission.columns import attribute_names
 from invalidation.emission.rules import Rules
-from invalidation.emission.state import attribute_names
 
 RulesClass = TypeVar("RulesClass", bound=type[Rules])
 _registered: dict[type[Model], Rules] = {}

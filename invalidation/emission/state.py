@@ -5,23 +5,15 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Collection, Iterable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from functools import cache
-from typing import Any, Self
-from uuid import UUID
+from typing import Any
 
 from django.db import connections
-from django.db.models import Field, FileField, ForeignKey, Model
-from django.db.models.fields.files import FieldFile
+from django.db.models import Field, ForeignKey, Model
 
+from invalidation.emission import loading
+from invalidation.emission.columns import PLAIN, attribute_names, columns, detached, files, is_expression
+from invalidation.emission.loading import STATES
 from invalidation.pipeline.hooks import on_commit
-
-#: Attribute of an instance that holds its remembered states.
-STATES = "_invalidation_states"
-
-#: Types whose values nobody can change in place.
-PLAIN = frozenset({str, int, bool, type(None), float, Decimal, datetime, date, time, timedelta, UUID})
 
 State = dict[str, Any]
 
@@ -42,13 +34,7 @@ class Known:
 
 
 class States(list[Known]):
-    """The newest last; more than one only while a transaction is open, because a rollback tells nobody.
-
-    Pickles (a cached instance) and deep copies remember nothing: what they hold may be older than the row.
-    """
-
-    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
-        return (type(self), ())
+    """The newest last; more than one only while a transaction is open, because a rollback tells nobody."""
 
     def newest(self) -> State:
         """What the row holds as far as this instance knows; empty if it knows nothing."""
@@ -74,50 +60,22 @@ class Commitment:
             del self.states[: self.states.index(self.known)]
 
 
-@cache
-def _columns(model: type[Model]) -> frozenset[str]:
-    return frozenset(field.attname for field in model._meta.concrete_fields)
-
-
-@cache
-def _attribute_names(model: type[Model], names: frozenset[str]) -> frozenset[str]:
-    fields = model._meta.concrete_fields
-    return frozenset(field.attname for field in fields if field.name in names or field.attname in names)
-
-
-def attribute_names(model: type[Model], names: Iterable[str]) -> frozenset[str]:
-    """Column attributes (`category_id`) of the fields named, whichever of the two names was used."""
-    return _attribute_names(model, frozenset(names))
-
-
-def _kept(value: Any) -> Any:
-    """The value, detached from what may change it in place (JSON, arrays, files)."""
-    if isinstance(value, dict | list | set | bytearray):
-        return copy.deepcopy(value) if value else type(value)()
-    return value.name if isinstance(value, FieldFile) else value
-
-
-def _is_expression(value: Any) -> bool:
-    """F('views') + 1: what the row holds is known to the database alone."""
-    return hasattr(value, "resolve_expression")
-
-
 def has_expressions(instance: Model) -> bool:
     """Was a column assigned what only the database can compute?"""
-    return any(_is_expression(instance.__dict__.get(name)) for name in _columns(type(instance)))
+    return any(is_expression(instance.__dict__.get(name)) for name in columns(type(instance)))
 
 
 def _read(instance: Model) -> State:
-    """The loaded columns; deferred ones and expressions are absent. Runs for every instance that is loaded."""
+    """The loaded columns; deferred ones and expressions are absent."""
     state: State = {}
     values = instance.__dict__
-    for name in _columns(type(instance)):
+    for name in columns(type(instance)):
         if name in values:
             value = values[name]
             if type(value) in PLAIN:
                 state[name] = value
-            elif not _is_expression(value):
-                state[name] = _kept(value)
+            elif not is_expression(value):
+                state[name] = detached(value)
     return state
 
 
@@ -127,8 +85,11 @@ def remember(instance: Model, row: Model | None = None) -> None:
 
 
 def _states(instance: Model) -> States:
-    states: States = instance.__dict__.setdefault(STATES, States())
-    return states
+    held = instance.__dict__.get(STATES)
+    if type(held) is not States:
+        known = [Known(loading.row_of(type(instance), held))] if held else []
+        held = instance.__dict__[STATES] = States(known)
+    return held
 
 
 def before_write(instance: Model, using: str, written: Collection[str]) -> None:
@@ -146,7 +107,7 @@ def before_write(instance: Model, using: str, written: Collection[str]) -> None:
     missing = {name for name in written if name in instance.__dict__ and name not in known}
     if not missing:
         return
-    row = _stored(instance, using, missing if known else _columns(type(instance)))
+    row = _stored(instance, using, missing if known else columns(type(instance)))
     if states:
         known.update(row)
     elif row:
@@ -170,8 +131,8 @@ def present(instance: Model, using: str, written: Collection[str] | None, public
     The instance itself where that is true. Otherwise a copy: values assigned but not saved are as they were,
     expressions in the `public` columns are read back in one query, deferred columns load into the copy alone.
     """
-    values, names, known = instance.__dict__, _columns(type(instance)), newest(instance)
-    unknown = {name for name in names if name not in values or _is_expression(values[name])}
+    values, names, known = instance.__dict__, columns(type(instance)), newest(instance)
+    unknown = {name for name in names if name not in values or is_expression(values[name])}
     kept = {} if written is None else {name: known[name] for name in known.keys() - set(written)}
     if not unknown and all(_same(values.get(name), value) for name, value in kept.items()):
         return instance
@@ -190,10 +151,10 @@ def advance(instance: Model, using: str, row: Model) -> None:
 
 def refreshed(instance: Model, fields: Iterable[str] | None) -> None:
     """The columns of `fields` (None: all) were read from the database again."""
-    states: States | None = instance.__dict__.get(STATES)
-    if states is None:
+    if STATES not in instance.__dict__:
         return
-    wanted = _columns(type(instance)) if fields is None else attribute_names(type(instance), fields)
+    states = _states(instance)
+    wanted = columns(type(instance)) if fields is None else attribute_names(type(instance), fields)
     values = {name: value for name, value in _read(instance).items() if name in wanted}
     known = states.newest()
     if known.keys() & wanted:
@@ -228,7 +189,7 @@ def changed(instance: Model, now: Model) -> set[str]:
     known, after = newest(instance), now.__dict__
     return {
         name
-        for name in _columns(type(instance)) & instance.__dict__.keys()
+        for name in columns(type(instance)) & instance.__dict__.keys()
         if name not in after or name not in known or not _same(after[name], known[name])
     }
 
@@ -242,7 +203,7 @@ def as_it_was(instance: Model, state: State) -> Model:
     past = _copied(instance, type(instance))
     cached = instance._state.fields_cache
     past._state.fields_cache = {name: value for name, value in cached.items() if not _moved(instance, state, name)}
-    past.__dict__.update({name: _kept(value) for name, value in state.items()})
+    past.__dict__.update({name: detached(value) for name, value in state.items()})
     return past
 
 
@@ -257,17 +218,11 @@ def _copied(instance: Model, model: type[Model]) -> Model:
     twin.__dict__.update(instance.__dict__)
     twin.__dict__.pop(STATES, None)
     twin.__dict__.pop("_prefetched_objects_cache", None)
-    for name in _files(type(instance)) & twin.__dict__.keys():
-        twin.__dict__[name] = _kept(twin.__dict__[name])
+    for name in files(type(instance)) & twin.__dict__.keys():
+        twin.__dict__[name] = detached(twin.__dict__[name])
     twin._state = copy.copy(instance._state)
     twin._state.fields_cache = dict(instance._state.fields_cache)
     return twin
-
-
-@cache
-def _files(model: type[Model]) -> frozenset[str]:
-    """File columns, whose values know the instance that they belong to."""
-    return frozenset(field.attname for field in model._meta.concrete_fields if isinstance(field, FileField))
 
 
 def _moved(instance: Model, state: State, cache_name: str) -> bool:

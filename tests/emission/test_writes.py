@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 from pathlib import Path
@@ -13,10 +14,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import F, Value
 from django.db.models.functions import Concat
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_init
 from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
+from invalidation.emission.loading import STATES
 from tests.emission.conftest import Outbox
 from tests.library.models import Author, Book, Draft, Loan, Ticket
 
@@ -268,3 +270,19 @@ def test_rules_that_fail_neither_fail_the_save_nor_lose_the_row(outbox: Outbox) 
         draft = Draft.objects.create()
     assert outbox.tags == {"library.draft", f"library.draft:{draft.pk}"}
     assert [line["event"] for line in logs] == ["invalidation_rules_failed"]
+
+
+def test_a_deferred_copy_looks_its_old_state_up(outbox: Outbox, book: Book) -> None:
+    copied = copy.deepcopy(Book.objects.only("slug").get(pk=book.pk))
+    Book.objects.filter(pk=book.pk).update(slug="years")
+    outbox.forget()
+    copied.slug = "orlando"
+    copied.save()
+    assert outbox.urls == {YEARS, "/books/orlando/", WOOLF}
+
+
+def test_loading_a_row_sends_no_signal_and_copies_nothing(outbox: Outbox, author: Author) -> None:
+    """What a page of a thousand rows pays a thousand times."""
+    loaded = Author.objects.get()
+    assert not post_init.has_listeners(Author)
+    assert loaded.__dict__[STATES] == (author.pk, "woolf")
