@@ -128,7 +128,11 @@ class Event(models.Model):
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
 
     class Meta:
-        permissions = (("purge", "Can enqueue a purge"), ("purge_everything", "Can enqueue a purge of everything"))
+        permissions = (
+            ("purge", "Can enqueue a purge"),
+            ("purge_wide", "Can enqueue a purge of a large share of all pages"),
+            ("purge_everything", "Can enqueue a purge of everything"),
+        )
         indexes = (
             models.Index(
                 fields=["lane", "id"], name="invalidation_event_pending", condition=models.Q(status="pending")

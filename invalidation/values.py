@@ -147,6 +147,10 @@ class Targets:
         }
         return {kind: values for kind, values in kinds.items() if values}
 
+    def arguments(self) -> dict[str, Any]:
+        """As the arguments of `invalidate`."""
+        return {kind: getattr(self, kind) for kind in ("tags", "urls", "prefixes", "keys", "everything")}
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Targets:
         """Inverse of `document()`; validates again, because a trigger or a person may have written the row."""

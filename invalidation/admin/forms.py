@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -66,23 +65,9 @@ class PurgeForm(forms.Form):
     lane = forms.ChoiceField(choices=Lane.choices, initial=Lane.EDITORIAL)
     reason = forms.CharField(max_length=255, required=False, widget=forms.TextInput(attrs={"size": 80}))
 
-    def __init__(self, *args: Any, may_purge_everything: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.may_purge_everything = may_purge_everything
         self.fields["tiers"].choices = [(name, name) for name in conf.settings().tiers]  # type: ignore[attr-defined]
-
-    def clean_everything(self) -> bool:
-        """Only with the permission for it."""
-        if self.cleaned_data["everything"] and not self.may_purge_everything:
-            raise ValidationError("You may not purge everything.")
-        return bool(self.cleaned_data["everything"])
-
-    def clean_prefixes(self) -> list[str]:
-        """The root of a site is everything by another name."""
-        prefixes: list[str] = self.cleaned_data["prefixes"]
-        if not self.may_purge_everything and any(map(_is_site_root, prefixes)):
-            raise ValidationError("This is a whole site, and you may not purge everything.")
-        return prefixes
 
     def clean(self) -> dict[str, Any]:
         """Something must be asked for."""
@@ -95,10 +80,10 @@ class PurgeForm(forms.Form):
         names = ("tags", "urls", "prefixes", "keys", "everything")
         return Targets.of(**{name: self.cleaned_data[name] for name in names})
 
+    def chosen_tiers(self) -> list[str] | None:
+        """The chosen ones, None for all."""
+        return self.cleaned_data["tiers"] or None
+
     def arguments(self) -> dict[str, Any]:
         """The arguments for `invalidate`."""
-        return {**self.cleaned_data, "tiers": self.cleaned_data["tiers"] or None}
-
-
-def _is_site_root(prefix: str) -> bool:
-    return urlsplit(prefix).path in ("", "/")
+        return {**self.cleaned_data, "tiers": self.chosen_tiers()}

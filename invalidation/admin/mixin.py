@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from invalidation.admin.base import link
-from invalidation.admin.purge import enqueue
+from invalidation.admin.purge import confirms, enqueue, permits
 from invalidation.emission.registry import rules_for
+from invalidation.pipeline.gate import Wide, judge
 from invalidation.values import Targets, union
 
 ACTION = "purge_cached_copies"
@@ -39,16 +42,32 @@ class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs a
         return request.user.has_perm("invalidation.purge")
 
     @admin.action(description="Purge cached copies", permissions=["purge"])
-    def purge_cached_copies(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Enqueue one purge of everything that the selected objects appear in."""
+    def purge_cached_copies(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
+        """Enqueue one purge of everything that the selected objects appear in; where that is wide, once confirmed."""
         instances = list(queryset)
         targets = union(targets_of(instance) for instance in instances)
+        wide = judge(targets)
         if not targets:
             self.message_user(request, "No rules are registered for these objects.", messages.WARNING)
-            return
+        elif not permits(request, wide):
+            self.message_user(request, f"Nothing was purged. {wide.refusal if wide else ''}", messages.ERROR)
+        elif not confirms(request, wide):
+            return self._asked(request, targets, wide)
+        else:
+            self._purge_copies(request, queryset.db, instances, targets)
+        return None
+
+    def _asked(self, request: HttpRequest, targets: Targets, wide: Wide | None) -> TemplateResponse:
+        """A page that repeats the action with what was typed."""
+        context = {"title": "Purge cached copies", "opts": self.opts, "targets": targets.document(), "wide": wide}
+        context |= {"selected": request.POST.getlist(ACTION_CHECKBOX_NAME), "action": ACTION}
+        context |= {"across": request.POST.get("select_across", "0"), **self.admin_site.each_context(request)}
+        return TemplateResponse(request, "admin/invalidation/purge_selected.html", context)
+
+    def _purge_copies(self, request: HttpRequest, database: str, instances: list[Any], targets: Targets) -> None:
         reason = f"{len(instances)} selected: {', '.join(map(str, instances))}"
-        with transaction.atomic(using=queryset.db):
-            event = enqueue(request, using=queryset.db, reason=reason, **arguments(targets))
+        with transaction.atomic(using=database):
+            event = enqueue(request, using=database, reason=reason, **targets.arguments())
             for instance in instances:
                 self.log_change(request, instance, f"Purged cached copies, event {event.uid}.")
         page = link("event", event.pk, "Follow the purge")
@@ -58,14 +77,3 @@ class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs a
 def targets_of(instance: Model) -> Targets:
     """What the rules name, and the object's own tag even where it is not public."""
     return union(rules.default_targets(instance) | rules.targets(instance) for rules in rules_for(type(instance)))
-
-
-def arguments(targets: Targets) -> dict[str, Any]:
-    """Targets as arguments of `invalidate`."""
-    return {
-        "tags": targets.tags,
-        "urls": targets.urls,
-        "prefixes": targets.prefixes,
-        "keys": targets.keys,
-        "everything": targets.everything,
-    }

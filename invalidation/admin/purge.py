@@ -16,8 +16,8 @@ from invalidation.admin.forms import PurgeForm
 from invalidation.admin.summary import targets_summary
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
+from invalidation.pipeline.gate import Wide, judge
 from invalidation.pipeline.preview import preview
-from invalidation.pipeline.reach import needs_confirmation
 
 if TYPE_CHECKING:
     from invalidation.admin.events import EventAdmin
@@ -36,29 +36,30 @@ class PurgeView:
         if not self.model_admin.has_purge_permission(request):
             raise PermissionDenied
         form = self._form(request)
-        if "confirm" in request.POST and form.is_valid():
-            unasked = "confirm_wide" not in request.POST and needs_confirmation(form.targets())
-            return self._preview(request, form) if unasked else self._purge(request, form)
-        if "preview" in request.POST and form.is_valid():
-            return self._preview(request, form)
-        return self._page(request, "purge_form", form)
+        pressed = {"confirm", "preview"} & set(request.POST)
+        return self._judged(request, form) if pressed and form.is_valid() else self._page(request, "purge_form", form)
 
     def _form(self, request: HttpRequest) -> PurgeForm:
         """Filled from the request; a link may fill the first step by its query."""
-        may = request.user.has_perm("invalidation.purge_everything")
-        if request.method == "POST":
-            return PurgeForm(request.POST, may_purge_everything=may)
-        return PurgeForm(initial=request.GET.dict(), may_purge_everything=may)
+        return PurgeForm(request.POST) if request.method == "POST" else PurgeForm(initial=request.GET.dict())
 
-    def _preview(self, request: HttpRequest, form: PurgeForm) -> HttpResponse:
+    def _judged(self, request: HttpRequest, form: PurgeForm) -> HttpResponseBase:
+        """Purge what was confirmed, else show what it would do."""
         try:
-            plan = list(preview(form.targets(), form.cleaned_data["tiers"] or None))
+            wide = judge(form.targets(), form.chosen_tiers())
+            rows = preview(form.targets(), form.chosen_tiers())
         except InvalidTarget as error:
-            form.add_error(None, str(error))
-            return self._page(request, "purge_form", form)
-        rows = [{"planned": planned, "calls": len(list(planned.steps))} for planned in plan]
-        asked = {"targets": form.targets().document(), "wide": needs_confirmation(form.targets())}
-        return self._page(request, "purge_preview", form, rows=rows, **asked)
+            return self._refused(request, form, str(error))
+        if wide and not permits(request, wide):
+            return self._refused(request, form, wide.refusal)
+        if "confirm" in request.POST and confirms(request, wide):
+            return self._purge(request, form)
+        shown = [{"planned": row, "calls": len(row.steps)} for row in rows]
+        return self._page(request, "purge_preview", form, rows=shown, targets=form.targets().document(), wide=wide)
+
+    def _refused(self, request: HttpRequest, form: PurgeForm, sentence: str) -> HttpResponse:
+        form.add_error(None, sentence)
+        return self._page(request, "purge_form", form)
 
     def _purge(self, request: HttpRequest, form: PurgeForm) -> HttpResponse:
         """Event and audit entry in one transaction; announced when it commits."""
@@ -77,3 +78,13 @@ class PurgeView:
 def enqueue(request: HttpRequest, **arguments: Any) -> Event:
     """Store an event whose source is the admin and whose actor is the signed-in user."""
     return invalidation.invalidate(source="admin", actor=request.user.get_username(), **arguments)
+
+
+def permits(request: HttpRequest, wide: Wide | None) -> bool:
+    """May the signed-in user purge so much?"""
+    return wide is None or any(map(request.user.has_perm, wide.permissions))
+
+
+def confirms(request: HttpRequest, wide: Wide | None) -> bool:
+    """Was what is asked for typed?"""
+    return wide is None or wide.confirmed(request.POST.get("confirm_wide", ""))

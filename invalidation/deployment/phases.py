@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Any
 
 import invalidation
-from invalidation import conf, keys, monitor
-from invalidation.deployment import urls
+from invalidation import conf, monitor
+from invalidation.deployment import declared, urls
 from invalidation.deployment.nodes import nodes, served
 from invalidation.deployment.warm import warm
 from invalidation.exceptions import DeliveryError
@@ -79,17 +79,11 @@ def _deploy(outcome: Outcome, wait_seconds: float) -> None:
 
 def _purge(outcome: Outcome, wait_seconds: float) -> Event | None:
     """One event for everything that the settings declare, followed to its end; None where they declare nothing."""
-    settings, database = conf.settings(), conf.settings().databases[0]
-    targets: dict[str, Any] = {
-        "tags": settings.deploy_tags,
-        "urls": settings.deploy_urls,
-        "prefixes": settings.deploy_prefixes,
-        "keys": [keys.pattern(one) for one in settings.deploy_patterns],
-    }
-    if not any(targets.values()):
+    targets, database = declared.targets(), conf.settings().databases[0]
+    if not targets:
         return None
     reason = f"deployment of {outcome.release}" if outcome.release else "deployment"
-    event = invalidation.invalidate(**targets, reason=reason, source="deployment", using=database)
+    event = invalidation.invalidate(**targets.arguments(), reason=reason, source="deployment", using=database)
     end = status.wait(event.uid, database, wait_seconds)
     outcome.facts["purge"] = {"id": str(event.uid), "status": end.value}
     if end != EventStatus.DONE:

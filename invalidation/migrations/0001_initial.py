@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ('batch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='events', to='invalidation.batch')),
             ],
             options={
-                'permissions': (('purge', 'Can enqueue a purge'), ('purge_everything', 'Can enqueue a purge of everything')),
+                'permissions': (('purge', 'Can enqueue a purge'), ('purge_wide', 'Can enqueue a purge of a large share of all pages'), ('purge_everything', 'Can enqueue a purge of everything')),
             },
         ),
         migrations.CreateModel(

@@ -13,13 +13,15 @@ from invalidation.values import Targets
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """At most so many URLs, of those that the tag index knows."""
+    """At most so many URLs, and how many the tag index knows."""
 
     urls: int = 0
     known: int = 0
+    counted: bool = True
+    """False while the index can't be asked: then neither number means anything."""
 
     def __str__(self) -> str:
-        return f"up to {self.urls} of {self.known} known URLs"
+        return f"up to {self.urls} URLs, of {self.known} known"
 
     @property
     def is_wide(self) -> bool:
@@ -29,22 +31,27 @@ class Reach:
 
 
 def reach(targets: Targets) -> Reach:
-    """Counted without reading the URLs: one that carries two of the tags counts twice. Nothing while Redis is away."""
-    server, settings = patient_client(), conf.settings()
+    """Counted without reading the URLs: one that carries two of the tags counts twice."""
+    named = len(sites.expand_known(targets.urls, conf.settings().sites))
+    server = patient_client()
     if server is None:
-        return Reach()
-    prefixes = sites.expand_known(targets.prefixes, settings.sites)
+        return Reach(named)
     try:
-        counts, known = index.counts(server, tags=targets.tags, prefixes=[""] if targets.everything else prefixes)
+        counts, known = index.counts(server, tags=targets.tags, prefixes=_starts(targets))
     except UNAVAILABLE:
-        return Reach()
+        return Reach(named, counted=not (targets.tags or targets.prefixes))
     # A tag that has all that the index keeps of one may be on every page.
-    found = known if max(counts, default=0) >= settings.index_max_urls_per_tag else sum(counts) + len(targets.urls)
-    return Reach(min(found, known), known)
+    overflows = max(counts, default=0) >= conf.settings().index_max_urls_per_tag
+    return Reach((known if overflows else min(sum(counts), known)) + named, known)
 
 
-def needs_confirmation(targets: Targets) -> Reach | None:
-    """The reach, where a person should be asked first. Who says "everything" has said it; code is never asked."""
+def _starts(targets: Targets) -> set[str]:
+    """Absolute prefixes; "" stands for all."""
+    return {""} if targets.everything else sites.expand_known(targets.prefixes, conf.settings().sites)
+
+
+def wide_reach(targets: Targets) -> Reach | None:
+    """The reach of a batch that turned out wide; who says "everything" has said it."""
     if targets.everything or not (targets.tags or targets.prefixes or targets.urls):
         return None
     found = reach(targets)

@@ -9,7 +9,7 @@ from invalidation.freshness import sequence
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch, Delivery
 from invalidation.pipeline import sites
-from invalidation.pipeline.reach import Reach, needs_confirmation
+from invalidation.pipeline.reach import Reach, wide_reach
 from invalidation.providers.registry import provider_class
 
 logger = structlog.get_logger(__name__)
@@ -18,7 +18,7 @@ logger = structlog.get_logger(__name__)
 def open_batch(database: str, batch: Batch) -> None:
     """Stamp a new batch, and record where it reaches wide."""
     stamp(database, batch)
-    if not batch.widening and (wide := needs_confirmation(batch.merged)):
+    if not batch.widening and (wide := wide_reach(batch.merged)):
         _record(database, batch, wide)
 
 

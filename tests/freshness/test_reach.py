@@ -18,7 +18,7 @@ from invalidation.freshness import index
 from invalidation.models import Delivery, Event
 from invalidation.pipeline import drain
 from invalidation.pipeline.preview import preview
-from invalidation.pipeline.reach import Reach, needs_confirmation, reach
+from invalidation.pipeline.reach import Reach, reach, wide_reach
 from invalidation.pipeline.resolve import plan_targets
 from invalidation.values import Targets
 from project.settings import base
@@ -48,19 +48,19 @@ def _known(declare: Declare, freshness_redis: redis.Redis) -> None:
 def test_the_reach_is_counted_by_tags_and_prefixes() -> None:
     assert reach(Targets.of(tags=["post:1"], prefixes=["/news/"])) == Reach(6, 20)
     assert reach(Targets.of(tags=["post"], prefixes=["/news/"])) == Reach(20, 20)
-    assert needs_confirmation(Targets.of(prefixes=["/news/"])) is None
-    assert needs_confirmation(Targets.of(prefixes=["/blog/"])) == Reach(15, 20)
-    assert needs_confirmation(Targets.of(everything=True)) is None
+    assert wide_reach(Targets.of(prefixes=["/news/"])) is None
+    assert wide_reach(Targets.of(prefixes=["/blog/"])) == Reach(15, 20)
+    assert wide_reach(Targets.of(everything=True)) is None
 
 
 def test_few_urls_are_never_wide(declare: Declare) -> None:
     declare({"memory": MEMORY}, SITES=[SITE])
-    assert needs_confirmation(Targets.of(tags=["post"])) is None
+    assert wide_reach(Targets.of(tags=["post"])) is None
 
 
 @pytest.mark.django_db
 def test_the_command_asks_for_a_flag() -> None:
-    with pytest.raises(CommandError, match="up to 20 of 20 known URLs; add --confirm-wide") as refused:
+    with pytest.raises(CommandError, match="up to 20 URLs, of 20 known; add --confirm-wide") as refused:
         call_command("purge", "--tag", "post")
     assert refused.value.returncode == 2
     assert not Event.objects.exists()
@@ -70,7 +70,7 @@ def test_the_command_asks_for_a_flag() -> None:
 
 
 @pytest.mark.django_db
-def test_the_admin_asks_for_a_tick(settings: Settings) -> None:
+def test_the_admin_asks_for_the_number(settings: Settings) -> None:
     settings.ROOT_URLCONF, settings.MIDDLEWARE = base.ROOT_URLCONF, base.MIDDLEWARE
     with invalidation.suspend("the reference site shows its users as authors"):
         browser = Client()
@@ -79,10 +79,10 @@ def test_the_admin_asks_for_a_tick(settings: Settings) -> None:
     address = reverse("admin:invalidation_event_purge")
     for button in ("preview", "confirm"):
         shown = browser.post(address, {**form, button: "1"}).content.decode()
-        assert "up to 20 of 20 known URLs" in shown
-        assert 'name="confirm_wide" required' in shown
+        assert "up to 20 URLs, of 20 known" in shown
+        assert 'name="confirm_wide"' in shown
     assert not Event.objects.exists()
-    assert browser.post(address, {**form, "confirm": "1", "confirm_wide": "on"}).status_code == 302
+    assert browser.post(address, {**form, "confirm": "1", "confirm_wide": "20"}).status_code == 302
     assert "confirm_wide" not in browser.post(address, {**form, "tags": "post:1", "preview": "1"}).content.decode()
 
 
@@ -90,7 +90,7 @@ def test_the_admin_asks_for_a_tick(settings: Settings) -> None:
 def test_code_is_not_asked_but_the_delivery_says_so() -> None:
     invalidation.invalidate(tags=["post"])
     drain.drain()
-    assert Delivery.objects.get().decisions == ["wide: reaches up to 20 of 20 known URLs"]
+    assert Delivery.objects.get().decisions == ["wide: reaches up to 20 URLs, of 20 known"]
     invalidation.invalidate(tags=["post:1"])
     drain.drain()
     assert Delivery.objects.latest("pk").decisions == []

@@ -70,7 +70,7 @@ def test_the_preview_carries_the_form_to_the_confirmation(sign_in: SignIn) -> No
     form = send(browser, "preview", **fields).context["form"]
     hidden = {field.html_name: field.value() for field in form if field.value() is not None}
     assert hidden["tags"].split() == ["blog.post", "blog.tag"]
-    assert send(browser, "confirm", **hidden).status_code == 302
+    assert send(browser, "confirm", **hidden, confirm_wide="everything").status_code == 302
     assert Event.objects.get().targets == {"tags": ["blog.post", "blog.tag"], "urls": ["/a/"], "everything": True}
 
 
@@ -123,8 +123,8 @@ def test_changing_ones_mind_keeps_what_was_typed(sign_in: SignIn) -> None:
         ({"tags": "a", "tiers": ["nowhere"]}, "not one of the available choices"),
         ({"tags": "a", "reason": "x" * 256}, "at most 255 characters"),
         ({"everything": "on"}, "You may not purge everything"),
-        ({"prefixes": "/"}, "you may not purge everything"),
-        ({"prefixes": SITE}, "you may not purge everything"),
+        ({"prefixes": "/"}, "You may not purge everything"),
+        ({"prefixes": SITE}, "You may not purge everything"),
         ({"tags": "\n".join(f"t{number}" for number in range(1001))}, "above the limit of 1000"),
     ],
 )
@@ -139,7 +139,7 @@ def test_bad_input_is_named_and_nothing_is_stored(
 
 @pytest.mark.parametrize("fields", [{"everything": "on"}, {"prefixes": "/"}])
 def test_everything_needs_its_own_permission(sign_in: SignIn, fields: dict[str, str]) -> None:
-    assert send(sign_in("purge", "purge_everything"), "confirm", **fields).status_code == 302
+    assert send(sign_in("purge", "purge_everything"), "confirm", **fields, confirm_wide="everything").status_code == 302
     assert Event.objects.count() == 1
 
 

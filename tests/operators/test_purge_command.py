@@ -69,7 +69,7 @@ def test_every_option_reaches_the_event() -> None:
 
 @pytest.mark.django_db
 def test_json_is_the_status_document_and_nothing_else() -> None:
-    printed = purge("--everything", "--format", "json")
+    printed = purge("--everything", "--confirm-wide", "--format", "json")
     assert json.loads(printed) == status.document(status.find(Event.objects.get().uid))
 
 

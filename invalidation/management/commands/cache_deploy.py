@@ -14,21 +14,26 @@ PAGES = ("tier", "node", "url", "status_code", "cache_status", "sequence", "mill
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 the phase held, 1 it did not and the report says why, 2 the settings can't be used."""
+    """Exit codes: 0 the phase held, 1 it did not and the report says why, 2 nothing was begun."""
 
     help = "Prepare (pre), carry out (deploy) or verify (post) the deployment of a release behind caches."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Phase, release, patience, format."""
+        """Phase, release, patience, confirmation, format."""
         parser.add_argument("--phase", choices=deployment.PHASES, required=True, help="Which phase.")
         parser.add_argument("--release", help="Name of the release (default: INVALIDATION['RELEASE']).")
         parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="For the purge (default: 60).")
+        parser.add_argument(
+            "--confirm-wide", action="store_true", help="Yes, purge everything, or a large share of all known URLs."
+        )
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the phase, print its report."""
         release = conf.settings().release if options["release"] is None else options["release"]
         try:
+            if options["phase"] == "deploy" and not options["confirm_wide"] and (wide := deployment.unconfirmed()):
+                raise CommandError(f"This reaches {wide}; add --confirm-wide if that is meant.", returncode=USAGE)
             outcome = deployment.run(options["phase"], release, options["wait"])
         except InvalidTarget as error:
             raise CommandError(str(error), returncode=USAGE) from error

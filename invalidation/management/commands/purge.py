@@ -16,8 +16,8 @@ from invalidation.management.documents import show_event, show_plan
 from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
 from invalidation.pipeline import status, verify
+from invalidation.pipeline.gate import judge
 from invalidation.pipeline.preview import preview
-from invalidation.pipeline.reach import needs_confirmation
 from invalidation.values import Lane, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             "--verify", action="store_true", help="With --wait: ask every node for the pages, and fail if one is stale."
         )
         parser.add_argument(
-            "--confirm-wide", action="store_true", help="Yes, purge a large share of all known URLs (WIDE_SHARE)."
+            "--confirm-wide", action="store_true", help="Yes, purge everything, or a large share of all known URLs."
         )
         parser.add_argument("--dry-run", action="store_true", help="Show the plan; purge nothing.")
         add_format(parser)
@@ -77,7 +77,7 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 show_plan(self.stdout, preview(targets, options["tiers"]), options["format"])
                 return
-            if not options["confirm_wide"] and (wide := needs_confirmation(targets)):
+            if not options["confirm_wide"] and (wide := judge(targets, options["tiers"])):
                 raise CommandError(f"This reaches {wide}; add --confirm-wide if that is meant.", returncode=USAGE)
             event = enqueue(options)
         except InvalidTarget as error:

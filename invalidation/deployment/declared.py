@@ -1,0 +1,25 @@
+"""What the settings declare to be purged by a deployment, and whether a person must confirm it."""
+
+from __future__ import annotations
+
+from invalidation import conf, keys
+from invalidation.pipeline.gate import Wide, is_whole_site, judge
+from invalidation.values import Targets
+
+
+def targets() -> Targets:
+    """What a deployment purges; empty where nothing is declared."""
+    settings = conf.settings()
+    return Targets.of(
+        tags=settings.deploy_tags,
+        urls=settings.deploy_urls,
+        prefixes=settings.deploy_prefixes,
+        keys=[keys.pattern(one) for one in settings.deploy_patterns],
+    )
+
+
+def unconfirmed() -> Wide | None:
+    """Why it must be confirmed. Settings that name a whole site have said so; those that only come to it have not."""
+    if any(map(is_whole_site, conf.settings().deploy_prefixes)):
+        return None
+    return judge(targets())
