@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from workers.setup import configure
 
@@ -12,7 +14,10 @@ from workers.setup import configure
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.production")
 
 app = Celery("project")
-# The site names the broker (CELERY_BROKER_URL) and may override the rest; queues, acknowledgement, time limits
-# and schedule come from the app, whose values were measured.
 app.config_from_object("django.conf:settings", namespace="CELERY")
 configure(app)
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Celery configures no logging where this signal has a receiver: Django's LOGGING stands, in workers too."""

@@ -22,15 +22,14 @@ from invalidation.signals import deliveries_ready, event_recorded, examination_d
 from invalidation.values import CacheKey, Lane
 from workers import onward
 from workers.queues import EVENTS, PRIORITIES, tier_queue
-from workers.setup import VISIBILITY_SECONDS
 
 logger = structlog.get_logger(__name__)
 
 #: Events named in a message; the drain takes whatever is pending, names are for the person at Flower.
 MAX_NAMED = 20
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
-#: timeout is delivered again and again (kombu #337).
-MAX_COUNTDOWN_SECONDS = VISIBILITY_SECONDS / 2
+#: timeout, which is the host's, is delivered again and again (kombu #337).
+MAX_COUNTDOWN_SECONDS = 60.0
 #: An examination that waited for longer is of no use to who asked for it.
 EXAMINATION_SECONDS = 60
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from celery import shared_task
+import celery
 from structlog.contextvars import bound_contextvars
 
 from invalidation import doctor
@@ -17,6 +18,9 @@ from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
 from invalidation.pipeline import verify as verifying
 from workers import announce, onward
+from workers.setup import TASK_OPTIONS
+
+shared_task = partial(celery.shared_task, **TASK_OPTIONS)
 
 
 @shared_task(name="invalidation.drain")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from project.settings import environment, logs, stores
 from project.settings.policy import POLICY, UNHASHED_SECONDS
 from project.settings.tiers import tiers
+from project.settings.workers import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
