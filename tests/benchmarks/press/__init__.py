@@ -1,0 +1,1 @@
+"""An app like the reference blog's, for a Django with the invalidation app and for one without."""
