@@ -22,6 +22,8 @@ CONCEALED = {"cache-tag", "cloudflare-cdn-cache-control"}
 STORED_STATUSES = {200, 203, 204, 300, 301, 308, 404, 410}
 TIMEOUT_SECONDS = 30
 GZIP = "gzip"
+#: What the origin's own cache said in X-Cache, where the edge says something of itself.
+BEHIND = "X-Cache-Behind"
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _is_private(request: Request) -> bool:
 def _passed(answer: requests.Response) -> dict[str, str]:
     headers = {name.title(): value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
     headers.pop("Content-Length", None)
+    if inner := headers.pop("X-Cache", ""):
+        headers[BEHIND] = inner
     if cookies := answer.raw.headers.getlist("Set-Cookie"):
         headers["Set-Cookie"] = "\r\nSet-Cookie: ".join(cookies)  # one line each: they can't be joined by commas
     return headers

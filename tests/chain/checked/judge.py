@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tests.chain.checked.stays import Stays
+
 
 class Read(NamedTuple):
     """One mention of a post in an answer."""
@@ -16,6 +18,16 @@ class Read(NamedTuple):
     version: int
     sequence: int
     """At which the answer was rendered; 0 where it doesn't say."""
+
+    tier: str = ""
+    """The outermost that had the answer in its store; gunicorn where none had."""
+
+    asked: str = ""
+    """The tier that was asked."""
+
+    path: str = ""
+    built: str = ""
+    """When and from which values the origin built it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class Timeline:
 
     def first_after(self, version: int) -> float:
         """When the first version newer than this reached the stage."""
-        return min(instant for instant, (newest, _) in zip(self.instants, self.newest, strict=True) if newest > version)
+        return self.instants[bisect_right(self.newest, version, key=lambda stage: stage[0])]
 
 
 @dataclass(slots=True)
@@ -72,32 +84,71 @@ class Verdict:
     content_older_than_sequence: int = 0
     """Answers whose sequence promises more than they show: an inner cache of values was stale."""
 
+    stayed_stale: Stays = field(default_factory=Stays)
+    """By tier, from the commit to the last question that a copy answered with old content."""
+
+    stayed_stale_after_done: Stays = field(default_factory=Stays)
+    """The same, from the end of the purge."""
+
     examples: list[dict[str, Any]] = field(default_factory=list)
 
+    def document(self) -> dict[str, Any]:
+        """For the report."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return {name: found.table() if isinstance(found, Stays) else found for name, found in plain.items()}
 
-def judge(reads: Iterable[Read], writes: Sequence[Write], limit: int = 5) -> Verdict:
+
+class Stages:
+    """What had been committed, purged and rebounded of each post, and when."""
+
+    def __init__(self, writes: Sequence[Write]) -> None:
+        self.committed = _timelines(writes, {id(write): write.committed_at for write in writes})
+        self.done = _timelines(writes, {id(write): write.done_at for write in writes})
+        self.rebounded = _timelines(writes, {id(write): write.rebounded_at for write in writes if write.rebounded_at})
+
+
+NOTHING = Timeline([])
+
+
+def judge(reads: Iterable[Read], writes: Sequence[Write], limit: int = 20) -> Verdict:
     """Compare each read with the newest version that was committed, purged and rebounded when it was asked for."""
-    committed = _timelines(writes, {id(write): write.committed_at for write in writes})
-    done = _timelines(writes, {id(write): write.done_at for write in writes})
-    rebounded = _timelines(writes, {id(write): write.rebounded_at for write in writes if write.rebounded_at})
-    verdict = Verdict()
+    stages, verdict = Stages(writes), Verdict()
     for read in reads:
         verdict.reads += 1
-        newest, _ = committed[read.post].at(read.asked_at) if read.post in committed else (0, 0)
-        purged, sequence = done[read.post].at(read.asked_at) if read.post in done else (0, 0)
-        again, _ = rebounded[read.post].at(read.asked_at) if read.post in rebounded else (0, 0)
-        verdict.old_sequence_after_done += 0 < read.sequence < sequence
+        purged = stages.done.get(read.post, NOTHING).at(read.asked_at)
+        again, _ = stages.rebounded.get(read.post, NOTHING).at(read.asked_at)
+        verdict.old_sequence_after_done += 0 < read.sequence < purged[1]
         verdict.stale_after_rebound += read.version < again
-        if read.version < purged:
-            verdict.stale_after_done += 1
-            verdict.content_older_than_sequence += read.sequence >= sequence
-            if len(verdict.examples) < limit:
-                verdict.examples.append({**read._asdict(), "purged": purged, "purged_sequence": sequence})
-        elif read.version < newest:
-            age = read.asked_at - committed[read.post].first_after(read.version)
+        if read.version < purged[0]:
+            _stale_after_done(verdict, read, stages, purged, limit)
+        elif read.version < stages.committed.get(read.post, NOTHING).at(read.asked_at)[0]:
             verdict.stale_before_done += 1
-            verdict.longest_stale_milliseconds = max(verdict.longest_stale_milliseconds, 1000 * age)
+            age = _note(verdict.stayed_stale, read, stages.committed)
+            verdict.longest_stale_milliseconds = max(verdict.longest_stale_milliseconds, age)
     return verdict
+
+
+def _stale_after_done(verdict: Verdict, read: Read, stages: Stages, purged: tuple[int, int], limit: int) -> None:
+    """Count it, and tell of each copy the first that was seen."""
+    verdict.stale_after_done += 1
+    verdict.content_older_than_sequence += read.sequence >= purged[1]
+    if len(verdict.examples) < limit and (read.tier, _copy(read)) not in verdict.stayed_stale_after_done.longest:
+        since_commit = 1000 * (read.asked_at - stages.committed[read.post].first_after(read.version))
+        seen = read._asdict() | {"purged": purged[0], "purged_sequence": purged[1]}
+        verdict.examples.append(seen | {"milliseconds_since_commit": round(since_commit, 1)})
+    _note(verdict.stayed_stale, read, stages.committed)
+    _note(verdict.stayed_stale_after_done, read, stages.done)
+
+
+def _copy(read: Read) -> tuple[str, int, int]:
+    return read.path, read.post, read.version
+
+
+def _note(stays: Stays, read: Read, timelines: Mapping[int, Timeline]) -> float:
+    """Milliseconds between the first newer version's reaching of a stage and the question."""
+    age = 1000 * (read.asked_at - timelines[read.post].first_after(read.version))
+    stays.add(read.tier, _copy(read), age)
+    return age
 
 
 def _timelines(writes: Sequence[Write], instants: Mapping[int, float | None]) -> dict[int, Timeline]:

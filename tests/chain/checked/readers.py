@@ -1,92 +1,153 @@
-"""Visitors: processes that ask the outermost tier for pages as fast as they can, and note what each answer shows."""
+"""Visitors: a process that asks every tier for pages as fast as they come, or as it is told, and notes what it sees."""
 
 from __future__ import annotations
 
-import http.client
 import multiprocessing
 import pickle
 import random
-import re
+import selectors
 import time
-from array import array
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tests.chain.checked.judge import Read
+from tests.chain.checked.notes import ORIGIN, Notes
+from tests.chain.checked.wire import Lane, Malformed
 
-MENTION = re.compile(rb"(?:title|body)-(\d+)-v(\d+)")
-STATUS_HEADER, SEQUENCE_HEADER = "CF-Cache-Status", "X-Cache-Sequence"
+#: Requests sent at once on one connection: more would hold an answer against a question that is long past.
+DEPTH = 4
+#: How often each page is asked of the origin, which has the proxies' visitors to serve.
+ORIGIN_PAUSE_SECONDS = 20.0
+#: Visitors go on for so long after the last change.
+TAIL_SECONDS = 2.0
+WAIT_SECONDS = 0.01
 
 
-@dataclass
-class Notes:
-    """What one visitor saw: four numbers per mention, which keeps a million of them small."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Whom to ask for what, until when."""
 
-    instants: array[float] = field(default_factory=lambda: array("d"))
-    numbers: array[int] = field(default_factory=lambda: array("q"))
-    answers: Counter[str] = field(default_factory=Counter)
+    host: str
+    tiers: Mapping[str, str]
+    """Tier to its address."""
 
-    def add(self, asked_at: float, sequence: int, body: bytes) -> None:
-        """Note each post once, as the oldest of its mentions."""
-        oldest: dict[int, int] = {}
-        for post, version in MENTION.findall(body):
-            oldest[int(post)] = min(int(version), oldest.get(int(post), int(version)))
-        for number, shown in oldest.items():
-            self.instants.append(asked_at)
-            self.numbers.extend((number, shown, sequence))
+    paths: Sequence[str]
+    seconds: float
+    reads: int
+    """At least so long, and at least so many."""
 
-    def reads(self) -> list[Read]:
-        """As the judge wants them."""
-        numbers = iter(self.numbers)
+    rate: float
+    """Most answers a second."""
+
+    seed: int
+
+    def request(self, path: str) -> bytes:
+        """Uncompressed, so that the answer can be read."""
+        fields = f"Host: {self.host}\r\nAccept-Encoding: identity\r\nUser-Agent: checker\r\n\r\n"
+        return f"GET {path} HTTP/1.1\r\n{fields}".encode()
+
+    def lanes(self) -> list[Lane]:
+        """One for each page of each tier: a page that is being rendered holds up no other."""
+        places = {tier: urlsplit(url) for tier, url in self.tiers.items()}
         return [
-            Read(instant, post, version, sequence)
-            for instant, post, version, sequence in zip(self.instants, numbers, numbers, numbers, strict=False)
+            Lane(tier, (place.hostname or "", place.port or 80), number, self.request(path))
+            for tier, place in places.items()
+            for number, path in enumerate(self.paths)
         ]
 
 
-def visit(address: str, paths: Sequence[str], until: float, notes: Notes) -> None:
-    """Ask until the clock says `until`; the first half of the paths is asked for more often."""
-    connection = http.client.HTTPConnection(address, timeout=30)
-    while time.time() < until:
-        path = random.choice(paths)
-        asked_at = time.time()
+class Crowd:
+    """Every lane at once, in one thread."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.notes = Notes(plan.paths)
+        self.dice = random.Random(plan.seed)
+        self.lanes = plan.lanes()
+        self.selector = selectors.DefaultSelector()
+        begin = time.monotonic()
+        for lane in self.lanes:
+            lane.ask_at = begin + self._pause(lane)
+
+    def visit(self, over: Callable[[], bool]) -> None:
+        """Ask until it is over, and hear out the last answers."""
+        while not over():
+            self._ask()
+            self._hear()
+
+    def _ask(self) -> None:
+        now = time.monotonic()
+        for lane in self.lanes:
+            if lane.idle and now >= lane.ask_at:
+                lane.ask_at = now + self._pause(lane)
+                self._send(lane)
+
+    def _send(self, lane: Lane) -> None:
         try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            body = answer.read()
-        except (http.client.HTTPException, OSError):
-            notes.answers["failed"] += 1
-            connection.close()
-            continue
-        notes.answers[f"{answer.status} {answer.headers.get(STATUS_HEADER, '')}".strip()] += 1
-        if answer.status == http.client.OK:
-            notes.add(asked_at, int(answer.headers.get(SEQUENCE_HEADER) or 0), body)
+            if not lane.connection:
+                self.selector.register(lane.connect(), selectors.EVENT_READ, lane)
+            lane.ask(1 if lane.tier == ORIGIN else DEPTH)
+        except OSError:
+            self._close(lane)
+
+    def _pause(self, lane: Lane) -> float:
+        """So that all lanes together keep to the rate, none in step with another."""
+        usual = ORIGIN_PAUSE_SECONDS if lane.tier == ORIGIN else DEPTH * len(self.lanes) / self.plan.rate
+        return self.dice.uniform(0, 2) * usual
+
+    def _hear(self) -> None:
+        for key, _ in self.selector.select(WAIT_SECONDS):
+            lane: Lane = key.data
+            try:
+                for answer in lane.receive():
+                    self.notes.add(lane.tier, lane.path, answer)
+            except (OSError, Malformed):
+                self._close(lane)
+            else:
+                if lane.idle and lane.tier == ORIGIN:
+                    self._close(lane)
+
+    def _close(self, lane: Lane) -> None:
+        if lane.connection:
+            self.selector.unregister(lane.connection)
+        if lost := lane.close():
+            self.notes.answers[f"{lane.tier} without an answer"] += lost
 
 
-def _visitor(address: str, paths: Sequence[str], until: float, seed: int, file: Path) -> None:
-    random.seed(seed)
-    notes = Notes()
-    visit(address, paths, until, notes)
-    file.write_bytes(pickle.dumps(notes))
+def _crowd(plan: Plan, file: Path, enough: Flag, over: Flag) -> None:
+    """Say when there was enough, and end when that is over for everybody."""
+    crowd, until = Crowd(plan), time.monotonic() + plan.seconds
+
+    def is_over() -> bool:
+        if not enough.is_set() and time.monotonic() >= until and crowd.notes.reads >= plan.reads:
+            enough.set()
+        return over.is_set()
+
+    crowd.visit(is_over)
+    crowd.notes.bodies.clear()
+    file.write_bytes(pickle.dumps(crowd.notes))
 
 
 class Visitors:
-    """Some processes of them, forked before anything else has threads; `join` gives their notes."""
+    """A process of them, forked before anything else has threads; `join` gives their notes."""
 
-    def __init__(self, folder: Path, address: str, paths: Sequence[str], until: float, count: int) -> None:
+    def __init__(self, folder: Path, plan: Plan) -> None:
         context = multiprocessing.get_context("fork")
-        self.files = [folder / f"visitor-{number}.notes" for number in range(count)]
-        self.processes = [
-            context.Process(target=_visitor, args=(address, paths, until, number, file), daemon=True)
-            for number, file in enumerate(self.files)
-        ]
-        for process in self.processes:
-            process.start()
+        self.enough, self.over = context.Event(), context.Event()
+        self.file = folder / "visitors.notes"
+        self.process = context.Process(target=_crowd, args=(plan, self.file, self.enough, self.over), daemon=True)
+        self.process.start()
 
-    def join(self) -> list[Notes]:
-        """Wait for their end."""
-        for process in self.processes:
-            process.join()
-        return [pickle.loads(file.read_bytes()) for file in self.files]
+    def satisfied(self) -> bool:
+        """Have they seen enough? They go on until `join`; one that died has too."""
+        return self.enough.is_set() or not self.process.is_alive()
+
+    def join(self) -> Notes:
+        """End them some moments after the last change."""
+        time.sleep(TAIL_SECONDS)
+        self.over.set()
+        self.process.join()
+        notes: Notes = pickle.loads(self.file.read_bytes())
+        return notes

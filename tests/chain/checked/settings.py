@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from project.settings import environment
 from project.settings.production import *  # noqa: F403
-from project.settings.production import INVALIDATION, MIDDLEWARE
+from project.settings.production import CACHES, INVALIDATION, MIDDLEWARE
 
 #: Above the slowest render of `middleware.SlowRender`, its queueing included.
 LONGEST_RENDER_SECONDS = 3.0
 
-MIDDLEWARE = [*MIDDLEWARE, "tests.chain.checked.middleware.SlowRender"]
+MIDDLEWARE = [*MIDDLEWARE, "tests.chain.checked.values.SaysValues", "tests.chain.checked.middleware.SlowRender"]
+CACHES = {**CACHES, "default": {**CACHES["default"], "BACKEND": "tests.chain.checked.values.NotedCache"}}
 tiers = dict(INVALIDATION["TIERS"])
 tiers["cloudflare"] = {**tiers["cloudflare"], "PROVIDER": "tests.chain.checked.provider.CloudflareWithoutQuota"}
 tiers["cache"] = {**tiers["cache"], "PROVIDER": "tests.chain.checked.provider.SlowValues"}

@@ -23,6 +23,18 @@ class CheckedStack(Stack):
         checked = {"DJANGO_SETTINGS_MODULE": "tests.chain.checked.settings", "NAIVE": str(self.naive)}
         return super().environment | checked
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Every tier's, by its name."""
+        assert self.varnish
+        assert self.nginx
+        return {
+            "edge": self.edge_url,
+            "nginx": self.nginx.url,
+            "varnish": self.varnish.url,
+            "gunicorn": self.web_url,
+        }
+
     def _processes(self) -> dict[str, Service]:
         processes = super()._processes()
         del processes["flower"]

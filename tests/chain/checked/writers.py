@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,22 +45,23 @@ def save(pk: int, version: int) -> float:
 class Editors:
     """Each has posts of their own, so that the versions of a post are committed in order."""
 
-    def __init__(self, posts: Sequence[int], until: float, count: int) -> None:
-        self.until = until
+    def __init__(self, posts: Sequence[int], over: Callable[[], bool], count: int, seed: int) -> None:
+        self.over = over
         self.committed: dict[str, float] = {}
         self.threads = [
-            threading.Thread(target=self._edit, args=(posts[number::count],), daemon=True) for number in range(count)
+            threading.Thread(target=self._edit, args=(posts[number::count], f"{seed} {number}"), daemon=True)
+            for number in range(count)
         ]
         for thread in self.threads:
             thread.start()
 
-    def _edit(self, posts: Sequence[int]) -> None:
-        versions = dict.fromkeys(posts, 1)
-        while time.time() < self.until:
-            pk = random.choice(posts)
+    def _edit(self, posts: Sequence[int], seed: str) -> None:
+        versions, dice = dict.fromkeys(posts, 1), random.Random(seed)
+        while not self.over():
+            pk = dice.choice(posts)
             versions[pk] += 1
             self.committed[f"{pk}-v{versions[pk]}"] = save(pk, versions[pk])
-            time.sleep(random.uniform(0, PAUSE_SECONDS))
+            time.sleep(dice.uniform(0, PAUSE_SECONDS))
         connection.close()
 
     def join(self) -> dict[str, float]:
