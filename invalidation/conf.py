@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+from invalidation.values import parts_of
 
 #: Settings that are lists of strings.
 TEXTS = (
@@ -282,8 +283,8 @@ def _texts(name: str, values: Any) -> tuple[str, ...]:
 def _site(site: str) -> str:
     """An origin without a trailing slash, its host in lower case."""
     _without_credentials("SITES", [site])
-    parts = urlsplit(site)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+    parts = parts_of(site)
+    if not parts or parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise ImproperlyConfigured(
             f"INVALIDATION['SITES'] holds {site!r}; write a scheme and host, such as 'https://example.com'."
         )

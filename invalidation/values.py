@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.db.models import TextChoices
 
@@ -48,6 +48,8 @@ class CacheKey:
         key = cls(value) if isinstance(value, str) else cls(**value)
         if not key.key:
             raise InvalidTarget("A cache key can't be empty; name the key to delete.")
+        if legible(key.key) != key.key:
+            raise InvalidTarget(f"The cache key {key.key!r} is no text that can be stored; name a key that is.")
         return key
 
     def document(self) -> str | dict[str, Any]:
@@ -71,7 +73,9 @@ def checked_url(url: str) -> str:
     """Return `url`: an absolute http(s) URL, or a path that stands for every configured site."""
     if PLAIN_PATH_PATTERN.fullmatch(url):
         return url
-    parts = urlsplit(url)
+    parts = parts_of(url)
+    if parts is None:
+        raise InvalidTarget(f"{url!r} can't be read as a URL; look at its host and port, and percent-encode the rest.")
     absolute = parts.scheme in ("http", "https") and parts.netloc
     if not absolute and (not url.startswith("/") or url.startswith("//")):
         raise InvalidTarget(f"{url!r} is not a URL; give a path such as '/blog/' or a URL that starts with http(s)://.")
@@ -80,6 +84,22 @@ def checked_url(url: str) -> str:
     if len(url) > MAX_URL_CHARACTERS:
         raise InvalidTarget(f"A URL of {len(url)} characters is above the limit of {MAX_URL_CHARACTERS}.")
     return url
+
+
+def parts_of(url: str) -> SplitResult | None:
+    """Its parts, a port that is a number included; None for what has none, such as `http://[`, or can't be sent."""
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def legible(text: str) -> str:
+    """`text` as every database can store it: a question mark for what is no character, and for NUL."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
 
 
 def checked_prefix(prefix: str) -> str:

@@ -15,7 +15,7 @@ from invalidation import conf, context
 from invalidation.models import Event
 from invalidation.pipeline.hooks import on_commit
 from invalidation.signals import event_recorded, tell
-from invalidation.values import Lane, Targets
+from invalidation.values import Lane, Targets, legible
 
 #: Attribute of a database connection: its announcements that have not run yet.
 WAITING = "_invalidation_waiting"
@@ -105,7 +105,7 @@ def record(
     event = Event(
         source=source,
         actor=context.actor() if actor is None else actor,
-        reason=reason[:255],
+        reason=legible(reason)[:255],
         correlation_id=context.correlation_id(),
         lane=lane,
         tiers=tiers,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from invalidation.exceptions import InvalidTarget
+from invalidation.values import parts_of
 
 
 def origin(url: str) -> str:
-    """Scheme and host of an absolute URL, the host in lower case."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    """Scheme and host of an absolute URL, the host in lower case; "" for what is none, such as a broken index names."""
+    parts = parts_of(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}" if parts else ""
 
 
 def expand(url: str, sites: Sequence[str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from invalidation.pipeline.resolve import plan_targets
 from invalidation.values import Targets
 from project.settings import base
 from tests.freshness.conftest import Declare
+from tests.operators.conftest import UNREADABLE_URLS
 
 SITE, OTHER = "http://testserver", "http://other.example"
 MEMORY = {"PROVIDER": "invalidation.providers.memory.Memory", "OPTIONS": {"SECRET": "never-sent-anywhere"}}
@@ -113,6 +114,16 @@ def test_the_index_names_urls_on_the_tiers_own_sites_alone(declare: Declare, fre
     }
 
 
+def test_an_entry_of_the_index_that_is_no_url_is_left_out(declare: Declare, freshness_redis: redis.Redis) -> None:
+    declare({"own": NGINX}, SITES=[SITE])
+    pipeline = freshness_redis.pipeline(transaction=False)
+    for entry in (*UNREADABLE_URLS, "", "no URL", f"{SITE}/known"):
+        index.register(pipeline, entry, ["post:1"], 60)
+    pipeline.execute()
+    found = {url for step in plan_targets(Targets.of(tags=["post:1"]), "own").steps for url in step.items}
+    assert found == {f"{SITE}/news/1", f"{SITE}/known"}
+
+
 def test_a_dear_plan_is_widened_and_the_preview_tells_the_price(declare: Declare) -> None:
     cloudfront = {
         "PROVIDER": "invalidation.providers.cloudfront.CloudFront",
@@ -142,6 +153,7 @@ def test_a_path_is_purged_in_its_declared_variants(declare: Declare) -> None:
         {"LANGUAGE_PREFIXES": [1]},
         {"TIERS": {"a": {"PROVIDER": "x", "SITES": [OTHER]}}},
         {"TIERS": {"a": {"PROVIDER": "x", "SITES": SITE}}},
+        *({"SITES": [url]} for url in UNREADABLE_URLS),
     ],
 )
 def test_a_declaration_that_would_purge_nothing_is_refused(declared: dict[str, object]) -> None:

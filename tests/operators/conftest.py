@@ -20,6 +20,12 @@ INNER_NODE = "http://127.0.0.1:6081"
 OUTER_NODE = "http://127.0.0.1:8081"
 SITE = "https://blog.example"
 
+#: What Python refuses to take apart, and what it takes apart into no port.
+UNREADABLE_URLS = (
+    *("http://[", "http://[::1", "https://[x]/", "http://a:b/", "http://a:70000/", "http://\N{ACCOUNT OF}/"),
+    "http://127.0.0.1\N{FULLWIDTH COLON}9104/",
+)
+
 MakeEvent = Callable[..., Event]
 
 

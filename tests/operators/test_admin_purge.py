@@ -14,7 +14,7 @@ from django.urls import reverse
 import invalidation
 from invalidation.models import Event
 from project.blog.models import Category, Post
-from tests.operators.conftest import INNER_NODE, OUTER_NODE, SECRET, SITE
+from tests.operators.conftest import INNER_NODE, OUTER_NODE, SECRET, SITE, UNREADABLE_URLS
 
 SignIn = Callable[..., Client]
 
@@ -119,6 +119,7 @@ def test_changing_ones_mind_keeps_what_was_typed(sign_in: SignIn) -> None:
         ({"urls": "https://user:password@blog.example/"}, "credentials"),
         ({"prefixes": "https://evil.example/"}, "none of the configured sites"),
         ({"prefixes": "/blog/*"}, "is not a prefix"),
+        *(({kind: url}, "can&#x27;t be read as a URL") for kind in ("urls", "prefixes") for url in UNREADABLE_URLS),
         ({"tags": "a", "lane": "express"}, "not one of the available choices"),
         ({"tags": "a", "tiers": ["nowhere"]}, "not one of the available choices"),
         ({"tags": "a", "reason": "x" * 256}, "at most 255 characters"),

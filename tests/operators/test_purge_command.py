@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from invalidation.models import Event
 from invalidation.pipeline import status
 from invalidation.signals import event_recorded
-from tests.operators.conftest import SECRET, SITE
+from tests.operators.conftest import SECRET, SITE, UNREADABLE_URLS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -90,7 +90,13 @@ def test_the_table_names_the_event_without_colours_in_a_pipe() -> None:
         (("--url", "https://evil.example/x"), "none of the configured sites"),
         (("--prefix", "https://evil.example/"), "none of the configured sites"),
         (("--prefix", "/blog/*"), "is not a prefix"),
+        *(
+            ((option, url), "can't be read as a URL")
+            for option in ("--url", "--prefix")
+            for url in (*UNREADABLE_URLS, "/\udcff")
+        ),
         (("--key", ""), "cache key can't be empty"),
+        (("--key", "\udcff"), "is no text"),
         (("--tag", "blog.post", "--tier", "outermost"), "outermost"),
         (("--tag", "blog.post", "--lane", "express"), "invalid choice: 'express'"),
         (("--tag", "blog.post", "--wait", "soon"), "'soon' is not a number of seconds"),
@@ -107,6 +113,14 @@ def test_bad_input_is_one_clear_line_and_stores_nothing(
     assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_reason_with_bytes_that_are_no_text_is_stored_legibly() -> None:
+    purge("--tag", "blog.post", "--reason", "caf\udcc3\udca9 \x00!")
+    event = Event.objects.get()
+    assert event.reason == "caf?? ?!"
+    assert status.document(status.find(event.uid))["reason"] == event.reason
 
 
 @pytest.mark.django_db
