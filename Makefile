@@ -7,7 +7,7 @@ PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --maxprocesses 4 --dist l
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint fmt bench chaos clean
+.PHONY: help setup demo up test soak lint fmt bench chaos clean
 
 help: ## this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ else
 	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL)
 	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL)
 endif
+
+soak: setup ## the whole suite ten times, and every test that ever failed; ARGS="--times 3 --busy"
+	@$(PYTHON) -m tests.soak $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter
 	@$(PYTHON) -m ruff check .
