@@ -202,7 +202,7 @@ class Verification(models.Model):
     node = models.CharField(max_length=255, blank=True)
     url = models.TextField()
     status_code = models.PositiveIntegerField(null=True, blank=True)
-    """Null: the node could not be asked; `error` says why."""
+    """Null where there was no answer at all."""
     cache_status = models.CharField(max_length=32, blank=True)
     """What the node said of its copy, such as HIT."""
     sequence = models.BigIntegerField(null=True, blank=True)
@@ -210,6 +210,7 @@ class Verification(models.Model):
     stale = models.BooleanField(default=False)
     """Was it rendered before the batch?"""
     error = models.TextField(blank=True)
+    """Why the node could not be asked; then the row proves nothing."""
     checked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
 import structlog
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from invalidation import conf
@@ -20,6 +22,7 @@ from invalidation.models import Batch, Verification
 from invalidation.pipeline import graph, outbox, sites
 from invalidation.pipeline.breaker import breakers
 from invalidation.pipeline.rebound_due import OVER
+from invalidation.providers.base import Probe
 from invalidation.providers.registry import provider
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.values import Targets
@@ -32,6 +35,22 @@ TURN_SECONDS = 15.0
 BUDGET_INTERVAL = timedelta(minutes=1)
 #: A URL that is found stale again within this time will not get better by purging it a third time.
 TWICE_WITHIN = timedelta(hours=1)
+#: A node that could not be asked is asked again after a pause, and so often in all.
+PAUSE = timedelta(minutes=1)
+TIMES = 5
+#: Codes below 500 that don't tell of the page: the node, or what stands before it, would not be asked.
+REFUSALS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+Node = tuple[str, str]
+"""Name of a tier, address of a node."""
 
 
 @dataclass(slots=True)
@@ -41,11 +60,22 @@ class Verified:
     batches: int = 0
     requests: int = 0
     stale: int = 0
+    unasked: int = 0
+    """Nodes that gave no answer, or one that tells nothing of the page."""
+
     left_out: int = 0
     """Batches for which the budget did not suffice."""
 
     def __str__(self) -> str:
-        return f"{self.requests} requests for {self.batches} batches, {self.stale} stale, {self.left_out} left out"
+        found = f"{self.stale} stale, {self.unasked} could not be asked, {self.left_out} left out"
+        return f"{self.requests} requests for {self.batches} batches, {found}"
+
+    def add(self, rows: Collection[Verification]) -> None:
+        """Count one batch."""
+        self.batches += 1
+        self.requests += len(rows)
+        self.stale += sum(row.stale for row in rows)
+        self.unasked += sum(bool(row.error) for row in rows)
 
 
 def verify(database: str) -> Verified:
@@ -58,16 +88,26 @@ def verify(database: str) -> Verified:
         if budget <= done.requests or time.monotonic() - started > TURN_SECONDS:
             done.left_out += 1
             continue
-        rows = check(database, batch, sample(batch, conf.settings().verify_urls_per_batch))
-        done.batches += 1
-        done.requests += len(rows)
-        done.stale += sum(row.stale for row in rows)
+        done.add(_checked(database, batch))
     return done
 
 
+def _checked(database: str, batch: Batch) -> Collection[Verification]:
+    """Ask the nodes that have not answered yet; while any has not, the batch is verified again after a pause."""
+    passed_at = batch.rebounded_at or batch.created_at  # what a person asked before is no news of the last pass
+    before = list(batch.verifications.using(database).filter(checked_at__gte=passed_at))
+    answered = {(row.tier, row.node) for row in before if not row.error}
+    rows = check(database, batch, sample(batch, conf.settings().verify_urls_per_batch), answered=answered)
+    tries = Counter((row.tier, row.node) for row in (*before, *rows) if row.error)
+    if any(row.error and tries[row.tier, row.node] < TIMES for row in rows):
+        Batch.objects.using(database).filter(pk=batch.pk).update(verified_at=None)
+    return rows
+
+
 def _due(database: str) -> QuerySet[Batch]:
-    """Both passes are over: until then old copies are no news."""
-    return Batch.objects.using(database).filter(OVER, verified_at=None)
+    """Both passes are over: until then old copies are no news. Nor is a node that could not be asked a moment ago."""
+    lately = Verification.objects.using(database).filter(batch=OuterRef("pk"), checked_at__gt=timezone.now() - PAUSE)
+    return Batch.objects.using(database).filter(OVER, ~Exists(lately), verified_at=None)
 
 
 def _budget(database: str) -> int:
@@ -93,20 +133,17 @@ def sample(batch: Batch, limit: int) -> list[str]:
     return urls + random.sample(more, min(limit - len(urls), len(more)))
 
 
-def check(database: str, batch: Batch, urls: Collection[str]) -> list[Verification]:
-    """Ask every node for each URL, innermost tiers first, so that each tier fills from a fresh one.
+def check(database: str, batch: Batch, urls: Collection[str], *, answered: Collection[Node] = ()) -> list[Verification]:
+    """Ask every node but those `answered` for each URL, innermost tiers first: each tier fills from a fresh one.
 
     What is stale is purged again, as a new event; what is stale for the second time is reported instead.
     """
-    states, missing = breakers(), set[tuple[str, str]]()
+    states = breakers()
     rows: list[Verification] = []
     for tier, node in _nodes(batch):
-        if states.get(f"{tier} {node}".strip()) == "open":
-            continue
-        for url in urls:
-            if (tier, node) not in missing and sites.origin(url) in conf.settings().sites_of(tier):
-                rows.append(_asked(batch, tier, node, url))
-                missing |= {(tier, node)} if rows[-1].error else set()
+        if (tier, node) not in answered:
+            left_alone = states.get(f"{tier} {node}".strip()) == "open"
+            rows += _of_node(batch, (tier, node), urls, left_alone=left_alone)
     stale = {row.url: row for row in rows if row.stale}
     for url, row in stale.items():
         _respond(database, batch, url, row)
@@ -115,7 +152,23 @@ def check(database: str, batch: Batch, urls: Collection[str]) -> list[Verificati
     return rows
 
 
-def _nodes(batch: Batch) -> Iterator[tuple[str, str]]:
+def _of_node(batch: Batch, place: Node, urls: Collection[str], *, left_alone: bool) -> list[Verification]:
+    """What one node answers, up to the first URL for which it can't be asked."""
+    rows: list[Verification] = []
+    served = conf.settings().sites_of(place[0])
+    for url in (url for url in urls if sites.origin(url) in served):
+        row = Verification(batch=batch, tier=place[0], node=place[1], url=url)
+        if left_alone:
+            row.error = "could not be asked: it failed too often, and is left alone for a while"
+        else:
+            _ask(row, batch.sequence)
+        rows.append(row)
+        if row.error:
+            break
+    return rows
+
+
+def _nodes(batch: Batch) -> Iterator[Node]:
     """Tier and node of those that can be asked for a page, innermost first."""
     tiers = conf.settings().tiers
     wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
@@ -125,16 +178,21 @@ def _nodes(batch: Batch) -> Iterator[tuple[str, str]]:
                 yield name, node
 
 
-def _asked(batch: Batch, tier: str, node: str, url: str) -> Verification:
-    row = Verification(batch=batch, tier=tier, node=node, url=url)
+def _ask(row: Verification, purged: int | None) -> None:
     try:
-        probe = provider(tier, node).fetch(url)
+        probe = provider(row.tier, row.node).fetch(row.url)
     except DeliveryError as error:
-        row.error = str(error)
-        return row
+        row.error = f"could not be asked: {error}"
+        return
     row.status_code, row.cache_status, row.sequence = probe.status_code, probe.cache_status, probe.sequence
-    row.stale = is_stale(probe.sequence, batch.sequence)
-    return row
+    row.stale = is_stale(probe.sequence, purged)
+    if not (row.stale or is_answer(probe)):
+        row.error = f"could not be asked: it answered {probe.status_code}"
+
+
+def is_answer(probe: Probe) -> bool:
+    """Does it tell of the page, be it that it is gone? An error tells of the node, and proves nothing. Pure."""
+    return probe.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and probe.status_code not in REFUSALS
 
 
 def is_stale(rendered: int | None, purged: int | None) -> bool:

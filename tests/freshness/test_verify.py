@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -9,13 +10,16 @@ from typing import Any, ClassVar
 import pytest
 import redis
 from django.core.management import CommandError, call_command
+from django.db.models import F
+from django.db.models.functions import Now
 from structlog.testing import capture_logs
 
 import invalidation
+from invalidation import conf
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.models import Batch, Event, Verification
-from invalidation.pipeline import drain, rebound, status, verify
+from invalidation.pipeline import breaker, drain, rebound, status, verify
 from invalidation.providers.base import Probe
 from invalidation.signals import event_recorded, stale_twice, verified
 from tests.freshness.conftest import NAIVE, Behind, Declare, let_pass
@@ -34,13 +38,14 @@ class Asked(Chain):
 
     supports_fetch: bool = True
     sequences: ClassVar[dict[str, int | None]] = {}
+    codes: ClassVar[dict[str, int]] = {}
     asked: ClassVar[list[tuple[str, str]]] = []
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Probe:
         self.asked.append((self.node, url.removeprefix(SITE)))
         if self.node in self.sequences and self.sequences[self.node] == 0:
             raise TransientError("frozen")
-        return Probe(200, self.sequences.get(self.node), "HIT")
+        return Probe(self.codes.get(self.node, 200), self.sequences.get(self.node), "HIT")
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +60,7 @@ def _chain(declare: Declare) -> None:
     Chain.nodes.clear()
     Chain.nodes.update({name: Node() for name in (INNER, LEFT, RIGHT)})
     Asked.sequences.clear()
+    Asked.codes.clear()
     Asked.asked.clear()
 
 
@@ -68,6 +74,12 @@ def purge(queue: Queue, **targets: Any) -> Batch:
     queue.run()
     batch.refresh_from_db()
     return batch
+
+
+def pause_passed() -> None:
+    """Whatever was asked was asked a while ago."""
+    Verification.objects.update(checked_at=F("checked_at") - verify.PAUSE)
+    Batch.objects.update(rebounded_at=F("rebounded_at") - verify.PAUSE)
 
 
 def test_each_url_is_asked_for_through_every_node_from_the_inside_out(queue: Queue) -> None:
@@ -172,8 +184,84 @@ def test_a_node_that_does_not_answer_is_asked_once_and_called_neither_fresh_nor_
     Asked.sequences[LEFT] = 0
     verify.verify("default")
     row = batch.verifications.get(node=LEFT)
-    assert (row.status_code, row.stale, row.error) == (None, False, "frozen")
+    assert (row.status_code, row.stale, row.error) == (None, False, "could not be asked: frozen")
     assert batch.verifications.filter(node=RIGHT).count() == 2
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 429, 403, 401, 407, 408])
+def test_f28_an_answer_that_is_none_proves_nothing_and_is_counted_apart(code: int, queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    Asked.codes[LEFT] = code
+    done = verify.verify("default")
+    assert (done.requests, done.stale, done.unasked) == (3, 0, 1)
+    assert "1 could not be asked" in str(done)
+    row = batch.verifications.get(node=LEFT)
+    assert (row.status_code, row.stale, row.error) == (code, False, f"could not be asked: it answered {code}")
+    assert batch.verifications.exclude(error="").count() == 1
+
+
+@pytest.mark.parametrize("code", [200, 301, 304, 404, 410])
+def test_a_page_that_is_gone_or_has_moved_is_an_answer(code: int, queue: Queue) -> None:
+    purge(queue, urls=["/a/"])
+    Asked.codes[LEFT] = code
+    assert verify.verify("default").unasked == 0
+
+
+def test_an_old_copy_is_stale_whatever_its_code(queue: Queue) -> None:
+    purge(queue, urls=["/a/"])
+    Asked.sequences[LEFT], Asked.codes[LEFT] = 1, 503
+    assert verify.verify("default").stale == 1
+
+
+def test_f28_what_could_not_be_asked_is_asked_again_alone_until_it_answers(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    Asked.codes[LEFT] = 502
+    verify.verify("default")
+    assert Batch.objects.get(pk=batch.pk).verified_at is None
+    assert verify.verify("default").batches == 0, "not at once"
+    Asked.codes.clear()
+    Asked.asked.clear()
+    pause_passed()
+    done = verify.verify("default")
+    assert (done.batches, done.unasked) == (1, 0)
+    assert Asked.asked == [(LEFT, "/a/")]
+    assert Batch.objects.get(pk=batch.pk).verified_at
+    pause_passed()
+    assert verify.verify("default").batches == 0
+
+
+def test_what_a_person_asked_before_the_last_pass_answers_nothing_after_it(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    verify.check("default", batch, [f"{SITE}/a/"])
+    pause_passed()
+    Batch.objects.update(rebounded_at=Now())
+    assert verify.verify("default").requests == 3
+
+
+def test_f28_a_node_that_is_away_for_good_is_asked_so_often_and_no_more(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+    Asked.sequences[LEFT] = 0
+    for _ in range(verify.TIMES + 2):
+        verify.verify("default")
+        pause_passed()
+    assert batch.verifications.filter(node=LEFT).count() == verify.TIMES
+    assert batch.verifications.filter(node=RIGHT).count() == 1
+    assert Batch.objects.get(pk=batch.pk).verified_at
+
+
+def test_f28_a_node_that_is_left_alone_by_its_breaker_could_not_be_asked(queue: Queue) -> None:
+    batch = purge(queue, urls=["/a/"])
+
+    def fail() -> None:
+        raise TransientError("down")
+
+    for _ in range(conf.settings().breaker_failures):
+        with contextlib.suppress(TransientError):
+            breaker.guarded("outer", LEFT, fail)
+    verify.verify("default")
+    row = batch.verifications.get(node=LEFT)
+    assert (row.status_code, "left alone" in row.error) == (None, True)
+    assert (LEFT, "/a/") not in Asked.asked
 
 
 def test_the_budget_bounds_the_requests_and_what_is_beyond_it_is_left_out_for_good(
@@ -257,6 +345,11 @@ def test_purge_with_verify_fails_when_a_node_serves_an_old_copy(
             call_command("purge", "--url", "/a/", "--wait", "5", "--verify")
         assert "HIT" in capsys.readouterr().out
         Asked.sequences[RIGHT] = None
+        Asked.codes[RIGHT] = 502
+        with pytest.raises(CommandError, match="1 could not be asked") as unproved:
+            call_command("purge", "--url", "/a/", "--wait", "5", "--verify")
+        assert "before the purge" not in str(unproved.value)
+        Asked.codes.clear()
         call_command("purge", "--url", "/a/?fresh", "--wait", "5", "--verify")
     finally:
         event_recorded.disconnect(work)

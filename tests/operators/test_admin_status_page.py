@@ -88,12 +88,15 @@ def test_what_the_nodes_served_afterwards_is_shown(sign_in: SignIn, event_with: 
         **asked, url=f"{SITE}/old/", status_code=200, cache_status="HIT", sequence=1_795_289_999_999_999, stale=True
     )
     Verification.objects.create(**asked, url=f"{SITE}/new/", status_code=404)
-    Verification.objects.create(**asked, url=f"{SITE}/away/", error="<i>The node can't be reached.</i>")
+    Verification.objects.create(**asked, url=f"{SITE}/away/", error="could not be asked: <i>away</i>")
+    Verification.objects.create(**asked, url=f"{SITE}/fresh/", status_code=200, sequence=1_795_290_000_000_001)
     shown = page(sign_in("view_event"), event)
     for words in (f"{SITE}/old/", "> stale<", "200 HIT", "1795289999999999", "not stale", "404"):
         assert words in shown
     assert shown.count('data-tier="inner" data-stale="true"') == 1
-    assert "not asked: &lt;i&gt;The node can&#x27;t be reached." in shown
+    assert "could not be asked: &lt;i&gt;away" in shown
+    assert shown.count("> not stale<") == 1
+    assert "no sequence: nothing that a cache may keep" in shown
 
 
 def test_verifications_of_other_events_are_not_shown(sign_in: SignIn, event_with: MakeEvent) -> None:

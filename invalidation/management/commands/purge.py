@@ -88,23 +88,25 @@ class Command(BaseCommand):
         """Print the event's document, at its end where it is waited for; the exit code tells how it ended."""
         database = conf.settings().databases[0]
         end = None if wait_seconds is None else status.wait(event.uid, database, wait_seconds)
-        stale = prove(event, database) if verified and end == EventStatus.DONE else 0
+        unproved = prove(event, database) if verified and end == EventStatus.DONE else ""
         show_event(self.stdout, status.document(status.find(event.uid)), style)
         if end == EventStatus.DEAD:
             raise CommandError(f"Purge {event.uid} failed; the deliveries above say where and why.", returncode=FAILED)
         if end is not None and end not in status.FINAL:
             raise CommandError(f"Purge {event.uid} is not finished after {wait_seconds:g} s.", returncode=UNFINISHED)
-        if stale:
-            raise CommandError(f"{stale} answers are from before the purge; see above.", returncode=FAILED)
+        if unproved:
+            raise CommandError(f"{unproved}; see above.", returncode=FAILED)
 
 
-def prove(event: Event, database: str) -> int:
-    """Ask every node for what the event purged; how many answers are stale or missing."""
+def prove(event: Event, database: str) -> str:
+    """Ask every node for what the event purged; how many answers are stale, or "" where all are fresh."""
     event.refresh_from_db(using=database)
     if event.batch is None:
-        return 0
+        return ""
     rows = verify.check(database, event.batch, verify.sample(event.batch, PROVED_URLS))
-    return sum(row.stale or bool(row.error) for row in rows)
+    stale, unasked = sum(row.stale for row in rows), sum(bool(row.error) for row in rows)
+    found = {f"{stale} answers are from before the purge": stale, f"{unasked} could not be asked": unasked}
+    return ", ".join(sentence for sentence, number in found.items() if number)
 
 
 def asked(options: dict[str, Any]) -> Targets:
