@@ -24,7 +24,8 @@ POLL_SECONDS = 0.02
 
 Result = TypeVar("Result")
 
-_handed_out: set[int] = set()
+#: Port to a socket under a name that stands for it: another process can't take the name, and it ends with this one.
+_handed_out: dict[int, socket.socket] = {}
 _guardian = Guardian()
 _running: weakref.WeakSet[Service] = weakref.WeakSet()
 
@@ -34,19 +35,26 @@ class ServiceFailed(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses and that this process has not been given before."""
+    """A TCP port of 127.0.0.1 that nobody uses, and that no process on this machine has been given before.
+
+    A server binds it later, and may be stopped and started again: in between it belongs to whoever asked for it.
+    """
     while True:
         port = secrets.choice(PORTS)
-        if port not in _handed_out and _can_bind(port):
-            _handed_out.add(port)
+        if port not in _handed_out and _reserve(port):
             return port
 
 
-def _can_bind(port: int) -> bool:
-    with socket.socket() as probe, contextlib.suppress(OSError):
-        probe.bind(("127.0.0.1", port))
-        return True
-    return False
+def _reserve(port: int) -> bool:
+    with contextlib.ExitStack() as undone:
+        name = undone.enter_context(socket.socket(socket.AF_UNIX))
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            # Linux' abstract names vanish with their socket (unix(7)).
+            name.bind(f"\0port {port} of 127.0.0.1 is reserved")
+            probe.bind(("127.0.0.1", port))
+            _handed_out[port] = name
+            undone.pop_all()
+    return port in _handed_out
 
 
 def accepts(port: int) -> bool:

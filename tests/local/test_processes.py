@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import Postgres, Redis, Service, ServiceFailed, free_port, wait_for
+from deploy.local import Postgres, Redis, Service, ServiceFailed, free_port, processes, wait_for
 from deploy.local.processes import accepts, ask, children_of
 
 #: Starts a service whose child ignores every polite signal, says so, and waits.
@@ -94,3 +94,22 @@ def test_a_service_that_is_never_ready_is_ended(tmp_path: Path) -> None:
 
 def test_ports_are_not_given_twice() -> None:
     assert len({free_port() for _ in range(50)}) == 50
+
+
+TEN_PORTS = "from deploy.local import processes; processes.PORTS = range({first}, {first} + 10)"
+TAKES_FIVE = "; print(*(processes.free_port() for _ in range(5)), flush=True); input()"
+
+
+def test_no_two_processes_are_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before either has a server that listens on it."""
+    first = next(port for port in range(31_000, 9_000, -10) if not any(map(accepts, range(port, port + 10))))
+    script = TEN_PORTS.format(first=first) + TAKES_FIVE
+    monkeypatch.setattr(processes, "PORTS", range(first, first + 10))
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin
+        assert other.stdout
+        theirs = set(map(int, other.stdout.readline().split()))
+        assert len(theirs) == 5
+        assert not theirs & {free_port() for _ in range(5)}
+        other.stdin.write("\n")
