@@ -24,8 +24,9 @@ POLL_SECONDS = 0.02
 
 Result = TypeVar("Result")
 
-#: Port to a socket under a name that stands for it: another process can't take the name, and it ends with this one.
-_handed_out: dict[int, socket.socket] = {}
+#: Port to the descriptor of a socket under a name that stands for it: another process can't take the name, and it ends
+#: with this one.
+_handed_out: dict[int, int] = {}
 _guardian = Guardian()
 _running: weakref.WeakSet[Service] = weakref.WeakSet()
 
@@ -46,14 +47,11 @@ def free_port() -> int:
 
 
 def _reserve(port: int) -> bool:
-    with contextlib.ExitStack() as undone:
-        name = undone.enter_context(socket.socket(socket.AF_UNIX))
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            # Linux' abstract names vanish with their socket (unix(7)).
-            name.bind(f"\0port {port} of 127.0.0.1 is reserved")
-            probe.bind(("127.0.0.1", port))
-            _handed_out[port] = name
-            undone.pop_all()
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as name, socket.socket() as probe:
+        # Linux' abstract names vanish with their socket (unix(7)).
+        name.bind(f"\0port {port} of 127.0.0.1 is reserved")
+        probe.bind(("127.0.0.1", port))
+        _handed_out[port] = name.detach()
     return port in _handed_out
 
 
@@ -117,6 +115,7 @@ class Service:
         self._command = list(command)
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
+        self._dismissed = False
 
     def command(self) -> list[str]:
         """Program and arguments; must stay in the foreground."""
@@ -170,6 +169,7 @@ class Service:
                 cwd=self.working_folder,
                 start_new_session=True,
             )
+            self._dismissed = False
             _guardian.watch(self._process.pid)
             _running.add(self)
         return self
@@ -186,11 +186,17 @@ class Service:
             raise ServiceFailed(f"{self.name} ended before it was ready:\n{self.log_tail()}")
         return self
 
+    def dismiss(self) -> None:
+        """Ask it to end, once: some servers drop what they are doing when they are asked again."""
+        if self.running and not self._dismissed:
+            self.thaw()
+            os.kill(self.pid, self.stop_signal)
+            self._dismissed = True
+
     def stop(self, seconds: float = 10) -> None:
         """Ask it to end, and kill what is left after `seconds`."""
         if self.running:
-            self.thaw()
-            os.kill(self.pid, self.stop_signal)
+            self.dismiss()
             with contextlib.suppress(ServiceFailed):
                 wait_for(lambda: not self.running, seconds, f"{self.name} to end")
         self.kill()

@@ -298,4 +298,7 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """All but Redis end side by side; the others may need that until they have."""
+        for service in self.services[1:]:
+            service.dismiss()
         self._running.close()

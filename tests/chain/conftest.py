@@ -28,6 +28,32 @@ def admin(stack: Stack) -> Admin:
     return Admin(stack.admin_url, stack.username, stack.password)
 
 
+#: Says whether a purge or a rebound is still to come.
+ASKS_FOR_OPEN_WORK = """
+from invalidation.models import Batch, Event, EventStatus
+from invalidation.pipeline.rebound_due import OVER
+print(Batch.objects.exclude(OVER).exists() or Event.objects.filter(status=EventStatus.PENDING).exists())
+"""
+#: A rebound comes after the longest render, and beat looks for it each second.
+QUIET_SECONDS = 60
+
+
+def _is_quiet(stack: Stack) -> bool:
+    asked = stack.manage("shell", "--verbosity", "0", "--command", ASKS_FOR_OPEN_WORK)
+    assert asked.returncode == 0, asked.stderr
+    return asked.stdout.split() == ["False"]
+
+
+@pytest.fixture(scope="module")
+def quiet_stack(stack: Stack) -> Stack:
+    """The system once nothing is left to purge: a page that is purged while it renders is sent as nobody may keep it.
+
+    For modules that change nothing, and say what each tier does with a page.
+    """
+    wait_for(lambda: _is_quiet(stack), QUIET_SECONDS, "every purge and every rebound to be over")
+    return stack
+
+
 @dataclass
 class Article:
     """A sample post whose page every tier holds."""
