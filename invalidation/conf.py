@@ -12,6 +12,8 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from invalidation.lifetimes import PolicyRule, rule_of
+from invalidation.parameters import Parameters
 from invalidation.values import parts_of
 
 #: Settings that are lists of strings.
@@ -44,26 +46,6 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyRule:
-    """Headers for the responses of some views, where a view sets none itself."""
-
-    paths: tuple[str, ...] = ()
-    """Regular expressions for the path, such as `^/blog/`."""
-
-    views: tuple[str, ...] = ()
-    """Route names, such as `blog:post`."""
-
-    cache_control: str = ""
-    cdn_cache_control: str = ""
-    surrogate_control: str = ""
-    stale_while_revalidate: int | None = None
-    """Seconds for which a cache may show an expired copy while it fetches a new one."""
-
-    stale_if_error: int | None = None
-    """Seconds for which a cache may show an expired copy while the origin fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting, its unit in its name, its default here and nowhere else."""
 
@@ -83,7 +65,7 @@ class Settings:
     """Bound on one call to that Redis from a web request."""
 
     redis_pause_seconds: float = 2.0
-    """After it failed a web process leaves that Redis alone for this long; pages then have a short life."""
+    """After it failed twice, for how long a thread in the background asks alone; pages then have a short life."""
 
     announce_timeout_seconds: float = 0.5
     """Bound on connecting to, and on each answer of, the broker when a commit is announced."""
@@ -181,6 +163,9 @@ class Settings:
     index_max_urls: int = 1_000_000
     """Most URLs in the whole tag index; above this a tier that depends on it keeps new pages for a short time only."""
 
+    index_max_bytes: int = 268_435_456
+    """Most bytes that it may take in Redis; above this the same."""
+
     rebound_interval_seconds: float = 1.0
     """How often beat looks for rebounds that are due; those found together become one."""
 
@@ -195,6 +180,10 @@ class Settings:
 
     policy: tuple[PolicyRule, ...] = ()
     """Rules of CachePolicyMiddleware, the first that matches counts: `PATHS` or `VIEWS`, and the headers they get."""
+
+    query_parameters: Parameters = Parameters()  # noqa: RUF009 (frozen)
+    """Names of the query parameters that a page depends on: a list, or one for each pattern of paths. The proxies
+    remove others; a page that was asked for with one has a short life. Without it every parameter counts."""
 
     release: str = ""
     """Name of the deployed code; part of every ETag of `conditional`, because a new template makes a new page."""
@@ -291,24 +280,6 @@ def _site(site: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
-def _rule(declared: Mapping[str, Any]) -> PolicyRule:
-    """One entry of POLICY."""
-    known = {rule.name.upper(): rule.name for rule in fields(PolicyRule)}
-    if unknown := set(declared) - set(known):
-        raise ImproperlyConfigured(f"INVALIDATION['POLICY'] has unknown names {sorted(unknown)}; use {sorted(known)}.")
-    if not declared.get("PATHS") and not declared.get("VIEWS"):
-        raise ImproperlyConfigured("Each rule of INVALIDATION['POLICY'] needs 'PATHS' or 'VIEWS', a list.")
-    values: dict[str, Any] = {
-        known[name]: tuple(value) if isinstance(value, list) else value for name, value in declared.items()
-    }
-    try:
-        for path in values.get("paths", ()):
-            re.compile(path)
-    except re.error as error:
-        raise ImproperlyConfigured(f"INVALIDATION['POLICY'] holds a path that is no pattern: {error}") from error
-    return PolicyRule(**values)
-
-
 def parse(declared: Mapping[str, Any]) -> Settings:
     """Turn the dictionary of the settings module into Settings.
 
@@ -325,7 +296,8 @@ def parse(declared: Mapping[str, Any]) -> Settings:
             raise ImproperlyConfigured(f"INVALIDATION[{name.upper()!r}] takes a number, not {value!r}.")
     values["tiers"] = {name: _tier(name, tier) for name, tier in values.get("tiers", {}).items()}
     values["sites"] = tuple(map(_site, values.get("sites", ())))
-    values["policy"] = tuple(map(_rule, values.get("policy", ())))
+    values["policy"] = tuple(map(rule_of, values.get("policy", ())))
+    values["query_parameters"] = Parameters.of(values.get("query_parameters", {}))
     values["databases"] = tuple(values.get("databases", ("default",)))
     for name in TEXTS:
         values[name] = _texts(name.upper(), values.get(name, ()))

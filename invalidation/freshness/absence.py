@@ -1,29 +1,40 @@
-"""What a freshness Redis that is away costs a web process: one timeout per pause, and one line of log now and then."""
+"""What a freshness Redis that is away costs a web process: a bounded time once, and one line of log now and then."""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
+import redis
 import structlog
 
 from invalidation import conf
+from invalidation.freshness.state import UNAVAILABLE, prober
 
 logger = structlog.get_logger(__name__)
+Answer = TypeVar("Answer")
 
 #: A Redis that is away is reported this often, not once per response.
 REPORT_SECONDS = 30.0
+#: How often the background asks a Redis that refuses or doesn't answer.
+PROBE_SECONDS = 0.25
+
+
+class Away(redis.ConnectionError):
+    """Redis isn't asked, because it didn't answer a moment ago."""
 
 
 @dataclass(slots=True)
 class Absence:
-    """Counts responses that had to do without Redis, and leaves it alone for a while after it failed.
+    """Asks Redis twice at most, and then leaves it alone until a thread in the background has had an answer.
 
-    After a pause one caller tries again; the others wait for what becomes of that.
+    A single late answer is no absence: on a busy machine Redis may be out of a processor for longer than one timeout.
+    Where the thread doesn't run (uWSGI without threads), after a pause one caller tries again.
     """
-
-    count: int = 0
-    """Responses so far; read by metrics."""
 
     until: float = 0.0
     """Reading of the monotonic clock; zero while Redis answers."""
@@ -31,14 +42,41 @@ class Absence:
     reported_at: float = float("-inf")
     """Reading of the monotonic clock."""
 
+    probe: threading.Thread | None = None
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """The answer to a question that may be put twice; the second time on another connection.
+
+        Raises:
+            redis.RedisError, OSError: Redis is away.
+        """
+        if not self.may_ask():
+            raise Away
+        try:
+            answer = question()
+        except UNAVAILABLE:
+            answer = self._again(question)
+        self.over()
+        return answer
+
+    def _again(self, question: Callable[[], Answer]) -> Answer:
+        """redis-py has closed the connection of the first try."""
+        if not self.may_ask():
+            raise Away
+        try:
+            return question()
+        except UNAVAILABLE as error:
+            self.note(error)
+            raise
+
     def may_ask(self) -> bool:
-        """May this caller ask Redis? The caller then says `over()` or `note(error)`."""
+        """May this caller ask Redis?"""
+        if not self.until:
+            return True
         now = time.monotonic()
         if now < self.until:
-            self.count += 1
             return False
-        if self.until:
-            self._pause(now)
+        self._pause(now)
         return True
 
     def over(self) -> None:
@@ -46,16 +84,38 @@ class Absence:
         self.until = 0.0
 
     def note(self, error: Exception) -> None:
-        """Redis failed: count, pause, and log once per interval."""
+        """Redis failed: nobody asks until the background says otherwise; logged once per interval."""
         now = time.monotonic()
-        self.count += 1
         self._pause(now)
+        self._start_probe()
         if now - self.reported_at > REPORT_SECONDS:
             self.reported_at = now
-            logger.warning("freshness_degraded", error=repr(error), responses=self.count)
+            logger.warning("freshness_degraded", error=repr(error))
 
     def _pause(self, now: float) -> None:
         self.until = now + conf.settings().redis_pause_seconds
 
+    def _start_probe(self) -> None:
+        if self.probe is None or not self.probe.is_alive():
+            self.probe = threading.Thread(target=self._probe, name="freshness-probe", daemon=True)
+            try:
+                self.probe.start()
+            except RuntimeError as error:  # the process may start no further thread
+                logger.warning("freshness_probe_failed", error=repr(error))
+
+    def _probe(self) -> None:
+        """Ask until there is an answer; each pause is longer than one question takes."""
+        server = prober()
+        while server is not None and self.until:
+            try:
+                server.ping()
+            except UNAVAILABLE:
+                self._pause(time.monotonic())
+                time.sleep(PROBE_SECONDS)
+            else:
+                self.over()
+
 
 absence = Absence()
+# A child has none of its parent's threads.
+os.register_at_fork(after_in_child=absence.__init__)  # type: ignore[misc]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import redis
 from django.core.signals import setting_changed
 
-from invalidation.freshness.absence import Absence
+from invalidation.freshness.absence import absence
 from invalidation.freshness.state import UNAVAILABLE, client
 
 KEY = "invalidation:generation"
@@ -80,13 +81,10 @@ def _read() -> None:
     server = client()
     if server is None:
         _known.generation = Generation()
-    elif _absence.may_ask():
-        try:
-            number, switches_at = server.hmget(KEY, "number", "switches_at")
+    else:
+        with suppress(*UNAVAILABLE):
+            number, switches_at = absence.ask(lambda: server.hmget(KEY, "number", "switches_at"))
             _known.generation = Generation(int(number or 0), float(switches_at or 0))
-            _absence.over()
-        except UNAVAILABLE as error:
-            _absence.note(error)
     _known.read_at = time.monotonic()
 
 
@@ -104,10 +102,8 @@ def original_key(key: str) -> str:
 def _forget(*, setting: str, **_: object) -> None:
     if setting == "INVALIDATION":
         _known.generation, _known.read_at = None, float("-inf")
-        _absence.over()
 
 
 _known = _Known()
-_absence = Absence()
 _reading = threading.Lock()
 setting_changed.connect(_forget, dispatch_uid="invalidation.generation")

@@ -1,77 +1,78 @@
-"""The tag index: which cached URLs carry which tag, for tiers that can't purge by tag or prefix.
+"""The tag index: which cached URLs carry which tag or lie in which folder, for tiers that can't purge by either.
 
-Three kinds of sorted sets: the URLs of each tag and all URLs, scored by the second in which they are forgotten, and
-all URLs in the order of their letters, which finds those below a prefix. All keys are written by one script, hence
-atomically; a Redis Cluster is not supported, and the doctor names one.
+Each page is stored once; the sets of tags and folders hold digits that stand for it. All of it is written by scripts,
+hence atomically; a Redis Cluster is not supported, and the doctor names one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 from typing import Any
 
 import redis
 from redis.client import Pipeline
 
 from invalidation import conf
+from invalidation.freshness import scripts
+from invalidation.freshness.scripts import BELOW_KEY, BYTES_KEY, DIGITS, FOLDERS, OVERFLOW_KEY, PAGES_KEY, TAG_KEY
 
-TAG_KEY = "invalidation:index:"
-OVERFLOW_KEY = "invalidation:overflow:"
-ALL_KEY = "invalidation:urls"
-SORTED_KEY = "invalidation:urls-sorted"
 #: A name that the index gets when it is first asked, and which nodes hold nothing from before it had that name.
 NAME_KEY = "invalidation:index-name"
 WHOLE_KEY = "invalidation:index-whole"
-#: URLs, or sets of URLs, per call when reading.
+#: A longer address is not worth its place: pages that people link to have shorter ones.
+MAX_ADDRESS_BYTES = 1024
+#: Pages, or sets of pages, per call.
 PAGE = 5000
 TAGS_PER_CALL = 100
 
-#: KEYS: all URLs, the sorted URLs, then for each tag its set and its overflow mark.
-#: ARGV: URL, lifetime in seconds, most URLs per tag, most URLs.
-#: Returns 0 and writes nothing where there is no room for another URL. Expired members make room first.
-REGISTER = """
-local url, lifetime = ARGV[1], tonumber(ARGV[2])
-local now = tonumber(redis.call('TIME')[1])
-local forgotten = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 100)
-if #forgotten > 0 then
-  redis.call('ZREM', KEYS[1], unpack(forgotten))
-  redis.call('ZREM', KEYS[2], unpack(forgotten))
-end
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) and not redis.call('ZSCORE', KEYS[1], url) then return 0 end
-local function keep(key)
-  if redis.call('TTL', key) < lifetime then redis.call('EXPIRE', key, lifetime) end
-end
-redis.call('ZADD', KEYS[1], 'GT', now + lifetime, url)
-redis.call('ZADD', KEYS[2], 0, url)
-keep(KEYS[1])
-keep(KEYS[2])
-for place = 3, #KEYS, 2 do
-  local set, mark = KEYS[place], KEYS[place + 1]
-  redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
-  if redis.call('ZCARD', set) >= tonumber(ARGV[3]) and not redis.call('ZSCORE', set, url) then
-    redis.call('SET', mark, '1', 'KEEPTTL')
-    keep(mark)
-  else
-    redis.call('ZADD', set, 'GT', now + lifetime, url)
-    keep(set)
-  end
-end
-return 1
-"""
-
 
 def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: int) -> None:
-    """Queue the command that records a response which caches may keep for `shared_seconds`; its answer is 0 or 1.
+    """Queue the command that records a response which caches may keep for `shared_seconds`.
 
-    0: the index is full, so that nobody could find the copies again. The script travels with each call: its kilobyte
-    costs less than the round trip by which a pipeline asks whether Redis knows its hash.
+    Its answer begins with 0 or 1. 0: the index is full, so that nobody could find the copies again.
     """
+    pipeline.eval(scripts.REGISTER, 0, *_registration(url, tags, shared_seconds))
+
+
+def registered(
+    client: redis.Redis, url: str, tags: Iterable[str], shared_seconds: int, watched: Sequence[str]
+) -> tuple[bool, list[str | None]]:
+    """Record a response and then read the keys `watched`, in one round trip: was there room, and their values."""
+    known, *values = _script(client)(watched, _registration(url, tags, shared_seconds), client)
+    return bool(known), values
+
+
+def _script(client: redis.Redis) -> Any:
+    """Sent by its digest, and whole to a server that doesn't know it."""
+    return client.register_script(scripts.REGISTER)
+
+
+def is_indexable(url: str) -> bool:
+    """May the index hold this address?"""
+    return len(url) <= MAX_ADDRESS_BYTES and url.isprintable()
+
+
+def _registration(url: str, tags: Iterable[str], shared_seconds: int) -> tuple[str | int, ...]:
     settings = conf.settings()
     lifetime = max(settings.index_ttl_seconds, shared_seconds) + round(settings.longest_render_seconds)
-    places = [key for tag in sorted(tags) for key in (TAG_KEY + tag, OVERFLOW_KEY + tag)]
-    limits = (settings.index_max_urls_per_tag, settings.index_max_urls)
-    pipeline.eval(REGISTER, 2 + len(places), ALL_KEY, SORTED_KEY, *places, url, lifetime, *limits)
+    limits = (settings.index_max_urls_per_tag, settings.index_max_urls, settings.index_max_bytes)
+    return (digits(url), url, " ".join(sorted(tags)), lifetime, *limits)
+
+
+def digits(address: str) -> str:
+    """What stands for a page or a folder."""
+    return hashlib.sha1(address.encode(), usedforsecurity=False).hexdigest()[:DIGITS]
+
+
+def folder(prefix: str) -> str:
+    """The deepest folder whose pages the index keeps together and which all that starts with the prefix lies in."""
+    path = prefix.partition("?")[0]
+    origin_end = path.find("/", len("https://"))
+    parts = path[origin_end + 1 :].split("/")[:-1][: FOLDERS - 1]
+    return path[: origin_end + 1] + "".join(f"{part}/" for part in parts)
 
 
 def name(client: redis.Redis) -> str:
@@ -92,18 +93,12 @@ def note_emptied(client: redis.Redis, node: str, named: str) -> None:
 
 def urls_of(client: redis.Redis, tags: Iterable[str]) -> tuple[set[str], list[str]]:
     """URLs that carry any of the tags, and the tags among them that had more URLs than the index keeps."""
-    found: set[str] = set()
-    overflowing: list[str] = []
     wanted = sorted(tags)
-    for chunk in (wanted[start : start + TAGS_PER_CALL] for start in range(0, len(wanted), TAGS_PER_CALL)):
-        pipeline = client.pipeline(transaction=False)
-        for tag in chunk:
-            pipeline.zrangebyscore(TAG_KEY + tag, "-inf", "+inf")
-        pipeline.mget([OVERFLOW_KEY + tag for tag in chunk])
-        *members, marks = pipeline.execute()
-        found.update(*members)
-        overflowing += [tag for tag, mark in zip(chunk, marks, strict=True) if mark]
-    return found, overflowing
+    marks: list[Any] = []
+    for chunk in _chunks(wanted, TAGS_PER_CALL):
+        marks += client.mget([OVERFLOW_KEY + tag for tag in chunk])
+    overflowing = [tag for tag, mark in zip(wanted, marks, strict=True) if mark]
+    return set(_addresses(client, _members(client, [TAG_KEY + tag for tag in wanted]))), overflowing
 
 
 def urls_below(client: redis.Redis, prefixes: Iterable[str]) -> set[str]:
@@ -112,56 +107,97 @@ def urls_below(client: redis.Redis, prefixes: Iterable[str]) -> set[str]:
 
 
 def _below(client: redis.Redis, prefix: str) -> Iterator[str]:
-    """In pages: a million URLs in one answer would hold the server."""
-    start: Any = f"[{prefix}" if prefix else "-"
-    while page := client.zrangebylex(SORTED_KEY, start, _end(prefix), 0, PAGE):
-        yield from map(str, page)
-        start = f"({page[-1]!s}"
+    _tidy(client)
+    if not prefix:
+        return (_address(page) for _, page in client.hscan_iter(PAGES_KEY, count=PAGE))
+    known = _addresses(client, _members(client, [BELOW_KEY + digits(folder(prefix))]))
+    return (url for url in known if url.startswith(prefix))
 
 
-def _end(prefix: str) -> bytes:
-    """What sorts behind everything that starts with the prefix: no URL holds this byte."""
-    return b"(" + prefix.encode() + b"\xff"
+def _tidy(client: redis.Redis) -> None:
+    while client.eval(scripts.TIDY, 0):
+        pass
+
+
+def _members(client: redis.Redis, keys: Sequence[str]) -> list[str]:
+    """Of all these sets, each once; in pages, because a million in one answer would hold the server."""
+    _tidy(client)
+    found: set[str] = set()
+    for chunk in _chunks(keys, TAGS_PER_CALL):
+        pipeline = client.pipeline(transaction=False)
+        for key in chunk:
+            pipeline.sscan(key, 0, count=PAGE)
+        for key, (cursor, members) in zip(chunk, pipeline.execute(), strict=True):
+            found.update(members, _rest(client, key, cursor))
+    return sorted(found)
+
+
+def _rest(client: redis.Redis, key: str, cursor: int) -> Iterator[str]:
+    """What a scan gives after its first answer."""
+    while cursor:
+        answer: Any = client.sscan(key, cursor, count=PAGE)
+        cursor = answer[0]
+        yield from answer[1]
+
+
+def _addresses(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
+    """Of the pages that are still known."""
+    for chunk in _chunks(ids, PAGE):
+        yield from (_address(page) for page in client.hmget(PAGES_KEY, chunk) if page)
+
+
+def _address(page: Any) -> str:
+    return str(page).split("\n")[1]
+
+
+def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def sample(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str], limit: int) -> set[str]:
     """A few known URLs that carry the tags or start with the prefixes: at most `limit` for each."""
     pipeline = client.pipeline(transaction=False)
-    for tag in sorted(tags)[:TAGS_PER_CALL]:
-        pipeline.zrandmember(TAG_KEY + tag, limit)
-    for prefix in sorted(prefixes)[:TAGS_PER_CALL]:
-        start: Any = f"[{prefix}" if prefix else "-"
-        pipeline.zrangebylex(SORTED_KEY, start, _end(prefix), 0, limit)
-    return set().union(*pipeline.execute())
+    keys = [TAG_KEY + tag for tag in sorted(tags)[:TAGS_PER_CALL]]
+    starts = ["" for _ in keys] + sorted(prefixes)[:TAGS_PER_CALL]
+    for key, start in zip_longest(keys, starts):
+        if key or start:
+            pipeline.srandmember(key or BELOW_KEY + digits(folder(start)), PAGE if start else limit)
+        else:
+            pipeline.hrandfield(PAGES_KEY, limit)
+    found: set[str] = set()
+    for start, ids in zip(starts, pipeline.execute(), strict=True):
+        found.update(islice((url for url in _addresses(client, ids) if url.startswith(start)), limit))
+    return found
 
 
 def counts(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str]) -> tuple[list[int], int]:
-    """How many URLs carry each tag or start with each absolute prefix, and how many are known at all."""
+    """How many URLs carry each tag, how many lie in the folder of each absolute prefix, and how many are known."""
     pipeline = client.pipeline(transaction=False)
-    pipeline.zcard(SORTED_KEY)
+    pipeline.hlen(PAGES_KEY)
     for tag in sorted(tags):
-        pipeline.zcard(TAG_KEY + tag)
+        pipeline.scard(TAG_KEY + tag)
     for prefix in sorted(prefixes):
-        pipeline.zlexcount(SORTED_KEY, f"[{prefix}" if prefix else "-", _end(prefix))
+        if prefix:
+            pipeline.scard(BELOW_KEY + digits(folder(prefix)))
+        else:
+            pipeline.hlen(PAGES_KEY)
     known, *found = pipeline.execute()
     return found, known
 
 
+def size(client: redis.Redis) -> tuple[int, int]:
+    """Pages, and the bytes that they are reckoned with."""
+    return client.hlen(PAGES_KEY), int(client.get(BYTES_KEY) or 0)
+
+
 def tags_of(client: redis.Redis, url: str, candidates: Iterable[str]) -> set[str]:
     """Those of the candidates that `url` was rendered with."""
-    tags: Sequence[str] = sorted(candidates)
-    pipeline = client.pipeline(transaction=False)
-    for tag in tags:
-        pipeline.zscore(TAG_KEY + tag, url)
-    return {tag for tag, score in zip(tags, pipeline.execute(), strict=True) if score is not None}
+    page = client.hget(PAGES_KEY, digits(url))
+    return set(candidates) & set(str(page).split("\n")[2].split()) if page else set()
 
 
 def forget(client: redis.Redis, urls: Iterable[str], tags: Iterable[str]) -> None:
-    """Drop these URLs, and these tags with all theirs."""
-    pipeline = client.pipeline(transaction=False)
-    doomed = list(urls)
-    pipeline.zrem(ALL_KEY, *doomed)
-    pipeline.zrem(SORTED_KEY, *doomed)
-    for tag in tags:
-        pipeline.unlink(TAG_KEY + tag, OVERFLOW_KEY + tag)
-    pipeline.execute()
+    """Drop these URLs, and what is remembered of these tags."""
+    client.eval(scripts.REMOVE, 0, *map(digits, urls))
+    if marks := [OVERFLOW_KEY + tag for tag in tags]:
+        client.unlink(*marks)

@@ -35,6 +35,11 @@ def binary_client() -> redis.Redis | None:
     return _connected(decode_responses=False)
 
 
+def prober() -> redis.Redis | None:
+    """A client of its own for a thread that waits for this server's first answer, on no connection of before."""
+    return _connected(decode_responses=True, timeout_seconds=conf.settings().redis_pause_seconds / 2)
+
+
 def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) -> redis.Redis | None:
     settings = conf.settings()
     timeout_seconds = timeout_seconds or settings.redis_timeout_seconds

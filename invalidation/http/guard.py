@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import structlog
+from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponseBase
 
 from invalidation import conf
 from invalidation.freshness import index, sequence
 from invalidation.freshness.absence import absence
+from invalidation.freshness.degraded import Reason, pending
 from invalidation.freshness.sequence import Verdict
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.http import cacheable, streaming
@@ -24,15 +28,12 @@ logger = structlog.get_logger(__name__)
 def begin(request: HttpRequest) -> int | None:
     """The sequence before the first query; None where it can't be read. One round trip, for safe methods alone."""
     server = client()
-    if server is None or request.method not in ("GET", "HEAD") or not absence.may_ask():
+    if server is None or request.method not in ("GET", "HEAD"):
         return None
     try:
-        since = sequence.current(server)
-    except UNAVAILABLE as error:
-        absence.note(error)
+        return absence.ask(lambda: sequence.current(server))
+    except UNAVAILABLE:
         return None
-    absence.over()
-    return since
 
 
 def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> None:
@@ -47,38 +48,54 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
         logger.warning("too_many_tags", path=request.path, tags=len(tags))
         cacheable.forbid(response)
         return
-    url = exact_url(request)
-    verdict = Verdict.UNKNOWN
-    if since is not None:
-        response.headers[SEQUENCE_HEADER] = str(since)
-        verdict = _registered(response, url, tags, since) if _is_ours(url) else _foreign(url)
-        streaming.recheck(response, url, tags, since)
-    if verdict is Verdict.OUTDATED:
+    found = _judged(response, exact_url(request), tags, since)
+    if found is Verdict.OUTDATED:
         cacheable.forbid(response)
-    elif verdict is Verdict.UNKNOWN:
+    elif isinstance(found, Reason):
+        pending.note(found)
         cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
 
 
-def _registered(response: HttpResponseBase, url: str, tags: frozenset[str], since: int) -> Verdict:
+def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: int | None) -> Verdict | Reason:
+    """What the stamps say, or why nobody may keep the response for long."""
+    if since is None:
+        return Reason.REDIS
+    response.headers[SEQUENCE_HEADER] = str(since)
+    found = _unindexable(url) or _registered(response, url, tags, since)
+    streaming.recheck(response, url, tags, since)
+    return found
+
+
+def _unindexable(url: str) -> Reason | None:
+    """Is it an address that a purge could not find?"""
+    if not _is_ours(url):
+        logger.warning("origin_not_in_sites", origin=sites.origin(url), remedy="add it to INVALIDATION['SITES']")
+        return Reason.ORIGIN
+    declared = conf.settings().query_parameters.know(url[len(sites.origin(url)) :])
+    return None if declared and index.is_indexable(url) else Reason.ADDRESS
+
+
+def _registered(response: HttpResponseBase, url: str, tags: frozenset[str], since: int) -> Verdict | Reason:
     """Record the URL, then read the stamps, in one round trip.
 
     In this order: an invalidation that looked for the URL too early to find it has set its stamp before it looked.
     """
     server = client()
     if server is None:
-        return Verdict.UNKNOWN
-    pipeline = server.pipeline(transaction=False)
-    index.register(pipeline, url, tags, cacheable.shared_seconds(response))
-    pipeline.mget(sequence.watched_keys(tags, url))
+        return Reason.REDIS
+    watched, seconds = sequence.watched_keys(tags, url), cacheable.shared_seconds(response)
     try:
-        known, stamps = pipeline.execute()
-    except UNAVAILABLE as error:
-        absence.note(error)
-        return Verdict.UNKNOWN
+        known, stamps = absence.ask(lambda: index.registered(server, url, tags, seconds, watched))
+    except UNAVAILABLE:
+        return Reason.REDIS
+    pending.flush(server)
     verdict = sequence.verdict(stamps, since)
-    return Verdict.UNKNOWN if verdict is Verdict.CURRENT and not known and _needs_index() else verdict
+    if verdict is Verdict.UNKNOWN:
+        return Reason.REDIS
+    return Reason.ROOM if verdict is Verdict.CURRENT and not known and _needs_index() else verdict
 
 
+@cache
 def _needs_index() -> bool:
     """Does any tier find copies through the tag index alone?"""
     products = [provider_class(tier.provider) for tier in conf.settings().tiers.values()]
@@ -91,6 +108,9 @@ def _is_ours(url: str) -> bool:
     return not known or sites.origin(url) in known
 
 
-def _foreign(url: str) -> Verdict:
-    logger.warning("origin_not_in_sites", origin=sites.origin(url), remedy="add it to INVALIDATION['SITES']")
-    return Verdict.UNKNOWN
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "INVALIDATION":
+        _needs_index.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="invalidation.http.guard")

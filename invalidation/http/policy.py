@@ -12,6 +12,7 @@ from django.utils.functional import LazyObject, empty
 
 from invalidation import conf
 from invalidation.http import cacheable
+from invalidation.lifetimes import PolicyRule
 
 logger = structlog.get_logger(__name__)
 
@@ -78,17 +79,17 @@ def _may_be_ruled(response: HttpResponseBase) -> bool:
     return response.status_code in RULED_STATUSES and not rendered_late
 
 
-def rule_for(request: HttpRequest) -> conf.PolicyRule | None:
+def rule_for(request: HttpRequest) -> PolicyRule | None:
     """The first rule that names the path or the route."""
     route = request.resolver_match.view_name if request.resolver_match else ""
     return next((rule for rule in conf.settings().policy if _names(rule, request.path, route)), None)
 
 
-def _names(rule: conf.PolicyRule, path: str, route: str) -> bool:
+def _names(rule: PolicyRule, path: str, route: str) -> bool:
     return route in rule.views or any(re.search(pattern, path) for pattern in rule.paths)
 
 
-def _write(rule: conf.PolicyRule, response: HttpResponseBase) -> None:
+def _write(rule: PolicyRule, response: HttpResponseBase) -> None:
     stale = {"stale-while-revalidate": rule.stale_while_revalidate, "stale-if-error": rule.stale_if_error}
     extra = [f"{name}={seconds}" for name, seconds in stale.items() if seconds is not None]
     headers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 
 from invalidation import conf
-from invalidation.freshness import index, sequence
+from invalidation.freshness import degraded, index, sequence
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.monitor.report import Freshness
 
@@ -24,12 +24,14 @@ def freshness() -> Freshness:
 def _read(server: redis.Redis) -> Freshness:
     pipeline = server.pipeline(transaction=False)
     pipeline.get(sequence.SEQUENCE_KEY)
-    pipeline.zcard(index.ALL_KEY)
     pipeline.info("memory")
-    newest, urls, memory = pipeline.execute()
+    newest, memory = pipeline.execute()
+    urls, size = index.size(server)
     policy, limit = str(memory["maxmemory_policy"]), conf.settings().index_max_urls
     problems = [f"evicts ({policy}): stamps may be lost"] if memory["maxmemory"] and policy != "noeviction" else []
-    if urls >= limit:
+    most = conf.settings().index_max_bytes
+    if urls >= limit or size >= most:
         problems.append("the tag index is full: new pages are kept for a short time only")
     age = None if newest is None else max(0.0, (sequence.by_clock() - int(newest)) / 1_000_000)
-    return Freshness(True, newest and int(newest), age, urls, limit, policy, problems)
+    counted = degraded.counted(server)
+    return Freshness(True, newest and int(newest), age, urls, limit, size, most, counted, policy, problems)

@@ -81,6 +81,11 @@ class Freshness:
 
     indexed_urls: int | None = None
     indexed_urls_limit: int | None = None
+    indexed_bytes: int | None = None
+    indexed_bytes_limit: int | None = None
+    degraded_pages: Mapping[str, int] = field(default_factory=dict)
+    """By reason, pages that got a short life since the count began; each process adds its own once Redis answers it."""
+
     eviction_policy: str = ""
     problems: Sequence[str] = ()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import redis
 
-from invalidation.freshness import index
+from invalidation.freshness import index, scripts
 from invalidation.pipeline.resolve import plan_targets
 from invalidation.values import Targets
 from tests.freshness.conftest import Declare
@@ -29,7 +30,7 @@ def _declared(declare: Declare) -> None:
 def register(client: redis.Redis, path: str, *tags: str, seconds: int = 60) -> int:
     pipeline = client.pipeline(transaction=False)
     index.register(pipeline, SITE + path, tags, seconds)
-    return int(pipeline.execute()[0])
+    return int(pipeline.execute()[0][0])
 
 
 def urls(client: redis.Redis, *tags: str) -> set[str]:
@@ -81,27 +82,41 @@ def test_a_prefix_with_many_urls_is_read_in_pages(
     assert len(below(freshness_redis, f"{SITE}/many/")) == 35
 
 
+def expire(client: redis.Redis, path: str) -> None:
+    client.zadd(scripts.EXPIRY_KEY, {index.digits(SITE + path): 1})
+
+
 def test_an_expired_url_is_forgotten_by_the_next_registration(freshness_redis: redis.Redis) -> None:
     register(freshness_redis, "/old/", "post")
-    for key in (index.ALL_KEY, index.TAG_KEY + "post"):
-        freshness_redis.zadd(key, {f"{SITE}/old/": 1})
+    expire(freshness_redis, "/old/")
     register(freshness_redis, "/new/", "post")
+    assert freshness_redis.scard(scripts.TAG_KEY + "post") == 1
     assert urls(freshness_redis, "post") == below(freshness_redis, "") == {"/new/"}
+
+
+def test_an_expired_url_is_never_planned(freshness_redis: redis.Redis) -> None:
+    for number in range(1500):
+        register(freshness_redis, f"/{number}/", "post")
+    pages: Any = freshness_redis.zrange(scripts.EXPIRY_KEY, 0, -1)
+    freshness_redis.zadd(scripts.EXPIRY_KEY, dict.fromkeys(pages, 1))
+    assert urls(freshness_redis, "post") == below(freshness_redis, "") == set()
+    assert list(freshness_redis.scan_iter("invalidation:*")) == [scripts.BYTES_KEY]
+    assert index.size(freshness_redis) == (0, 0)
 
 
 def test_a_short_life_never_shortens_that_of_other_urls_or_of_an_earlier_copy(freshness_redis: redis.Redis) -> None:
     register(freshness_redis, "/a/", "post", seconds=500_000)
-    score = freshness_redis.zscore(index.TAG_KEY + "post", f"{SITE}/a/")
+    score = freshness_redis.zscore(scripts.EXPIRY_KEY, index.digits(f"{SITE}/a/"))
     register(freshness_redis, "/a/", "post", seconds=60)
     register(freshness_redis, "/b/", "post", seconds=60)
-    assert freshness_redis.zscore(index.TAG_KEY + "post", f"{SITE}/a/") == score
-    assert freshness_redis.ttl(index.TAG_KEY + "post") > 400_000
+    assert freshness_redis.zscore(scripts.EXPIRY_KEY, index.digits(f"{SITE}/a/")) == score
+    assert freshness_redis.ttl(scripts.TAG_KEY + "post") > 400_000
 
 
 def test_a_url_is_kept_as_long_as_a_cache_may_keep_the_page(freshness_redis: redis.Redis, declare: Declare) -> None:
     declare(INDEX_TTL_SECONDS=100)
     register(freshness_redis, "/a/", "post", seconds=7200)
-    assert freshness_redis.ttl(index.TAG_KEY + "post") > 7200
+    assert freshness_redis.ttl(scripts.TAG_KEY + "post") > 7200
 
 
 def test_the_keys_of_an_idle_index_expire(freshness_redis: redis.Redis) -> None:
@@ -153,9 +168,60 @@ def test_without_redis_the_plan_says_that_no_index_was_asked(declare: Declare) -
     assert "no index" in planned(tags=["x"])[1][0]
 
 
-def test_memory_per_registration_stays_within_what_the_documentation_says(freshness_redis: redis.Redis) -> None:
-    before = freshness_redis.info("memory")["used_memory"]
-    for number in range(2000):
-        register(freshness_redis, f"/blog/a-typical-slug-of-a-post-{number}/", *(f"blog.tag:{t}" for t in range(10)))
-    grown = freshness_redis.info("memory")["used_memory"] - before
-    assert grown / (2000 * 12) < 200, "bytes per URL and set"
+TEN_TAGS = [f"blog.tag:{number}" for number in range(10)]
+
+
+def test_a_page_that_is_rendered_with_other_tags_is_found_by_the_old_and_the_new(freshness_redis: redis.Redis) -> None:
+    register(freshness_redis, "/a/", "old", "both")
+    register(freshness_redis, "/a/", "new", "both")
+    assert [urls(freshness_redis, tag) for tag in ("old", "new", "both")] == [{"/a/"}] * 3
+    index.forget(freshness_redis, [f"{SITE}/a/"], [])
+    assert index.size(freshness_redis) == (0, 0)
+
+
+def test_a_page_is_renewed_before_the_sets_that_name_it_end(freshness_redis: redis.Redis, declare: Declare) -> None:
+    declare(INDEX_TTL_SECONDS=100)
+    for seconds in (60, 2000, 5000, 8000):
+        register(freshness_redis, "/a/", "post", seconds=seconds)
+        assert freshness_redis.ttl(scripts.TAG_KEY + "post") > seconds
+        assert freshness_redis.ttl(scripts.PAGES_KEY) > seconds
+
+
+def grown(client: redis.Redis, paths: Sequence[str], tags: Sequence[str]) -> int:
+    """Bytes of Redis that these pages take."""
+    before = client.info("memory")["used_memory"]
+    for path in paths:
+        register(client, path, *tags)
+    return int(client.info("memory")["used_memory"] - before)
+
+
+@pytest.mark.parametrize("length", [40, 900])
+@pytest.mark.parametrize("tags", [TEN_TAGS, [], [f"blog.tag:{number}" for number in range(100)]], ids=len)
+def test_the_index_takes_no_more_than_it_is_reckoned_with(
+    freshness_redis: redis.Redis, length: int, tags: list[str]
+) -> None:
+    taken = grown(freshness_redis, [f"/blog/{number}-{'x' * length}/" for number in range(1000)], tags)
+    assert taken <= index.size(freshness_redis)[1]
+
+
+def test_c11_an_address_is_stored_once_whatever_its_tags(freshness_redis: redis.Redis) -> None:
+    short = grown(freshness_redis, [f"/{number}/" for number in range(1000)], TEN_TAGS)
+    freshness_redis.flushdb()
+    long = grown(freshness_redis, [f"/{number}{'x' * 900}/" for number in range(1000)], TEN_TAGS)
+    assert (long - short) / 1000 < 1.5 * 900, "bytes a page"
+
+
+def test_c11_the_index_is_bounded_in_bytes_and_says_that_it_is_full(
+    freshness_redis: redis.Redis, declare: Declare
+) -> None:
+    declare({"nginx": NGINX}, INDEX_MAX_BYTES=100_000)
+    answers = [register(freshness_redis, f"/{number}-{'x' * 900}/", *TEN_TAGS) for number in range(200)]
+    assert 0 < sum(answers) < 200
+    assert index.size(freshness_redis)[1] <= 100_000
+    index.forget(freshness_redis, [f"{SITE}/0-{'x' * 900}/"], [])
+    assert register(freshness_redis, "/one-more/", "post") == 1
+
+
+def test_c11_memory_of_a_typical_page_is_what_the_documentation_says(freshness_redis: redis.Redis) -> None:
+    paths = [f"/blog/a-typical-slug-of-a-post-{number}/" for number in range(2000)]
+    assert grown(freshness_redis, paths, TEN_TAGS) / 2000 < 1700

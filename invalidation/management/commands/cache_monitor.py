@@ -116,6 +116,8 @@ def _freshness(state: Freshness) -> dict[str, Any]:
         "sequence": state.sequence,
         "newest invalidation": state.sequence_age_seconds and f"{state.sequence_age_seconds:.0f} s ago",
         "tag index": f"{state.indexed_urls or 0} URLs of {state.indexed_urls_limit}",
+        "its size": f"{state.indexed_bytes or 0} bytes of {state.indexed_bytes_limit}",
+        "short-lived pages": ", ".join(f"{reason} {count}" for reason, count in state.degraded_pages.items() if count),
     }
 
 
