@@ -13,7 +13,7 @@ import redis
 import structlog
 
 from invalidation import conf
-from invalidation.freshness.state import UNAVAILABLE, prober
+from invalidation.freshness.state import UNAVAILABLE, client, second_client
 
 logger = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
@@ -25,7 +25,7 @@ PROBE_SECONDS = 0.25
 
 
 class Away(redis.ConnectionError):
-    """Redis isn't asked, because it didn't answer a moment ago."""
+    """Redis isn't asked: none is configured, or it didn't answer a moment ago."""
 
 
 @dataclass(slots=True)
@@ -44,30 +44,32 @@ class Absence:
 
     probe: threading.Thread | None = None
 
-    def ask(self, question: Callable[[], Answer]) -> Answer:
-        """The answer to a question that may be put twice; the second time on another connection.
+    def ask(self, question: Callable[[redis.Redis], Answer]) -> Answer:
+        """The answer to a question that may be put twice; the second time on another connection, with more patience.
 
         Raises:
             redis.RedisError, OSError: Redis is away.
         """
-        if not self.may_ask():
-            raise Away
         try:
-            answer = question()
+            answer = self._put(question, client())
         except UNAVAILABLE:
             answer = self._again(question)
         self.over()
         return answer
 
-    def _again(self, question: Callable[[], Answer]) -> Answer:
-        """redis-py has closed the connection of the first try."""
-        if not self.may_ask():
-            raise Away
+    def _again(self, question: Callable[[redis.Redis], Answer]) -> Answer:
         try:
-            return question()
+            return self._put(question, second_client())
+        except Away:
+            raise
         except UNAVAILABLE as error:
             self.note(error)
             raise
+
+    def _put(self, question: Callable[[redis.Redis], Answer], server: redis.Redis | None) -> Answer:
+        if server is None or not self.may_ask():
+            raise Away
+        return question(server)
 
     def may_ask(self) -> bool:
         """May this caller ask Redis?"""
@@ -104,16 +106,20 @@ class Absence:
                 logger.warning("freshness_probe_failed", error=repr(error))
 
     def _probe(self) -> None:
-        """Ask until there is an answer; each pause is longer than one question takes."""
-        server = prober()
-        while server is not None and self.until:
+        """Ask until somebody had an answer; each pause is longer than one question takes."""
+        while self._is_needed() and (server := second_client()):
             try:
                 server.ping()
             except UNAVAILABLE:
-                self._pause(time.monotonic())
+                if self._is_needed():
+                    self._pause(time.monotonic())
                 time.sleep(PROBE_SECONDS)
             else:
                 self.over()
+
+    def _is_needed(self) -> bool:
+        """Is Redis away still, and this thread the one that asks?"""
+        return bool(self.until) and self.probe is threading.current_thread()
 
 
 absence = Absence()

@@ -33,9 +33,9 @@ class Pending:
         with self._lock:
             self._counts[reason.value] += 1
 
-    def flush(self, client: redis.Redis) -> None:
+    def flush(self, client: redis.Redis | None) -> None:
         """Add it to what Redis counts; a failure keeps it. No round trip where there is nothing."""
-        if not self._counts:
+        if client is None or not self._counts:
             return
         with self._lock:
             taken, self._counts = self._counts, Counter()

@@ -78,12 +78,11 @@ def active() -> int | None:
 
 def _read() -> None:
     """What is known stays known while Redis is away."""
-    server = client()
-    if server is None:
+    if client() is None:
         _known.generation = Generation()
     else:
         with suppress(*UNAVAILABLE):
-            number, switches_at = absence.ask(lambda: server.hmget(KEY, "number", "switches_at"))
+            number, switches_at = absence.ask(lambda server: server.hmget(KEY, "number", "switches_at"))
             _known.generation = Generation(int(number or 0), float(switches_at or 0))
     _known.read_at = time.monotonic()
 

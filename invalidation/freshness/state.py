@@ -35,8 +35,9 @@ def binary_client() -> redis.Redis | None:
     return _connected(decode_responses=False)
 
 
-def prober() -> redis.Redis | None:
-    """A client of its own for a thread that waits for this server's first answer, on no connection of before."""
+@cache
+def second_client() -> redis.Redis | None:
+    """The same for who asks once more: on other connections, and with more patience."""
     return _connected(decode_responses=True, timeout_seconds=conf.settings().redis_pause_seconds / 2)
 
 
@@ -58,6 +59,7 @@ def _forget(*, setting: str, **_: object) -> None:
     if setting == "INVALIDATION":
         client.cache_clear()
         patient_client.cache_clear()
+        second_client.cache_clear()
         binary_client.cache_clear()
 
 

@@ -27,11 +27,10 @@ logger = structlog.get_logger(__name__)
 
 def begin(request: HttpRequest) -> int | None:
     """The sequence before the first query; None where it can't be read. One round trip, for safe methods alone."""
-    server = client()
-    if server is None or request.method not in ("GET", "HEAD"):
+    if request.method not in ("GET", "HEAD"):
         return None
     try:
-        return absence.ask(lambda: sequence.current(server))
+        return absence.ask(sequence.current)
     except UNAVAILABLE:
         return None
 
@@ -80,15 +79,12 @@ def _registered(response: HttpResponseBase, url: str, tags: frozenset[str], sinc
 
     In this order: an invalidation that looked for the URL too early to find it has set its stamp before it looked.
     """
-    server = client()
-    if server is None:
-        return Reason.REDIS
     watched, seconds = sequence.watched_keys(tags, url), cacheable.shared_seconds(response)
     try:
-        known, stamps = absence.ask(lambda: index.registered(server, url, tags, seconds, watched))
+        known, stamps = absence.ask(lambda server: index.registered(server, url, tags, seconds, watched))
+        pending.flush(client())
     except UNAVAILABLE:
         return Reason.REDIS
-    pending.flush(server)
     verdict = sequence.verdict(stamps, since)
     if verdict is Verdict.UNKNOWN:
         return Reason.REDIS

@@ -151,21 +151,21 @@ def test_one_slow_answer_of_redis_degrades_no_page(own_redis: Redis) -> None:
     assert [get()["Cache-Control"] for _ in range(3)] == [PUBLIC] * 3
 
 
-def test_a_redis_that_was_slow_for_a_second_is_believed_again_once_it_answers(own_redis: Redis) -> None:
+def test_a_redis_that_was_slow_for_longer_is_believed_again_once_it_answers(own_redis: Redis) -> None:
     get()
-    pause(own_redis, 1000)
+    pause(own_redis, 1600)
     started = time.monotonic()
     assert get()["Cache-Control"] == SHORT
     while get()["Cache-Control"] != PUBLIC:
-        assert time.monotonic() - started < 1.9
+        assert time.monotonic() - started < 1.6 + 1
 
 
-def test_a_frozen_redis_costs_two_timeouts_once_and_nothing_ever_after(own_redis: Redis) -> None:
+def test_a_frozen_redis_costs_two_tries_once_and_nothing_ever_after(own_redis: Redis) -> None:
     get()
     own_redis.freeze()
     started = time.monotonic()
     assert get()["Cache-Control"] == SHORT
-    assert time.monotonic() - started < 2 * 0.25 + 0.5
+    assert time.monotonic() - started < 0.25 + 1 + 0.5
     until = time.monotonic() + 3  # longer than a pause
     longest = 0.0
     while (started := time.monotonic()) < until:
