@@ -135,7 +135,7 @@ class Event(models.Model):
         )
         indexes = (
             models.Index(
-                fields=["lane", "id"], name="invalidation_event_pending", condition=models.Q(status="pending")
+                fields=["-lane", "id"], name="invalidation_event_pending", condition=models.Q(status="pending")
             ),
             models.Index(fields=["created_at"], name="invalidation_event_created"),
             models.Index(fields=["correlation_id"], name="invalidation_event_correlate"),
@@ -182,6 +182,11 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         indexes = (
             models.Index(fields=["batch", "tier"], name="invalidation_delivery_tier"),
+            models.Index(
+                fields=["batch", "tier"],
+                name="invalidation_delivery_first",
+                condition=models.Q(attempted_at__isnull=True),
+            ),
             models.Index(
                 fields=["available_at"],
                 name="invalidation_delivery_due",

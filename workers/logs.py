@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
 
-from invalidation.models import Batch, Delivery
+from invalidation.models import Batch, Delivery, DeliveryStatus
 from invalidation.signals import batch_settled, delivery_settled
 
 logger = structlog.get_logger("invalidation")
+#: Asked before a line is put together that nobody would see.
+DETAILS = logging.getLogger("invalidation")
 
 
 def connect() -> None:
@@ -19,8 +22,12 @@ def connect() -> None:
 
 
 def log_delivery(*, delivery: Delivery, **_: Any) -> None:
-    """One line per attempt."""
-    logger.info(
+    """One line per attempt; one that went well is a detail, which the batch's line stands for."""
+    well = delivery.status == DeliveryStatus.PURGED and delivery.attempts <= 1
+    if well and not DETAILS.isEnabledFor(logging.DEBUG):
+        return
+    logger.log(
+        logging.DEBUG if well else logging.INFO,
         "delivery_settled",
         correlation_id=delivery.batch.correlation_id,
         batch=delivery.batch_id,

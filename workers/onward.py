@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from celery import current_app
 
+from invalidation import conf
 from invalidation.models import Delivery, DeliveryStatus
 from workers.queues import tier_queue
 
@@ -73,6 +74,12 @@ def left(database: str, deliveries: list[Delivery], wait_seconds: float) -> list
     if current is None or current.database != database or wait_seconds:
         return deliveries
     return current.keep(deliveries)
+
+
+def own_tiers() -> list[str]:
+    """Tiers whose queues this worker consumes."""
+    consumed = _consumed()
+    return [tier for tier in conf.settings().tiers if tier_queue(tier) in consumed]
 
 
 def _consumed() -> set[str]:

@@ -28,7 +28,7 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
     """Claim every pending event, and go on with the first delivery; `events` are those whose commit sent this task."""
     with onward.journey(database) as journey:
         with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-            drained = str(draining.drain(database))
+            drained = str(draining.drain(database, carried=onward.own_tiers()))
         named = [announce.summary(journey.kept.batch.targets)] if journey.kept else []
         return "; ".join([drained, *named, *_onward(journey)])
 
@@ -70,7 +70,7 @@ def sweep(database: str = "default") -> dict[str, int]:
 @shared_task(name="invalidation.rebound")
 def rebound(database: str = "default") -> str:
     """Purge again what was purged a longest render ago."""
-    return str(rebounding.rebound(database))
+    return str(rebounding.rebound(database, carried=onward.own_tiers()))
 
 
 @shared_task(name="invalidation.verify")

@@ -130,6 +130,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
+            index=models.Index(condition=models.Q(('attempted_at__isnull', True)), fields=['batch', 'tier'], name='invalidation_delivery_first'),
+        ),
+        migrations.AddIndex(
+            model_name='delivery',
             index=models.Index(condition=models.Q(('status__in', ['pending', 'running', 'accepted', 'deferred', 'failed'])), fields=['available_at'], name='invalidation_delivery_due'),
         ),
         migrations.AddIndex(
@@ -138,7 +142,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='event',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['lane', 'id'], name='invalidation_event_pending'),
+            index=models.Index(condition=models.Q(('status', 'pending')), fields=['-lane', 'id'], name='invalidation_event_pending'),
         ),
         migrations.AddIndex(
             model_name='event',

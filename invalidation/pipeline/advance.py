@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline import graph, rebound_due
-from invalidation.pipeline.transitions import batch_status
+from invalidation.pipeline.transitions import FINAL, batch_status
 from invalidation.signals import batch_settled, deliveries_ready, tell
 
 
@@ -21,20 +22,41 @@ def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = ()) -> None
     Two workers that end inner deliveries at the same time may both announce an outer one: the lease admits one.
     """
     if not rows or rows[0].pk is None:  # MySQL doesn't tell the keys of rows that were stored together
-        rows = _rows(database, batch)
-    ready = startable(rows)
+        rows = read(database, batch)
+    announce(database, startable(rows))
+    if batch_status(DeliveryStatus(row.status) for row in rows) != BatchStatus.RUNNING:
+        settle(database, batch)
+
+
+def after(database: str, delivery: Delivery) -> None:
+    """The same after one delivery. A first attempt leaves looking at the others to the last one of its tier."""
+    rows = Delivery.objects.using(database).filter(batch_id=delivery.batch_id)
+    unattempted = rows.filter(attempted_at=None)
+    siblings = unattempted.filter(tier=delivery.tier, delivery_pass=delivery.delivery_pass)
+    if delivery.leases <= 1 and siblings.exists():
+        return
+    if rows.exclude(status__in=FINAL).exists():
+        announce(database, startable(_known(unattempted, delivery.batch)))
+    else:
+        settle(database, delivery.batch)
+
+
+def announce(database: str, ready: list[Delivery]) -> None:
+    """Let workers run these."""
     if ready:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=ready, wait_seconds=0.0)
-    if batch_status(DeliveryStatus(row.status) for row in rows) != BatchStatus.RUNNING:
-        _settle(database, batch)
 
 
-def _rows(database: str, batch: Batch) -> Sequence[Delivery]:
-    rows = Delivery.objects.using(database).filter(batch_id=batch.pk)
-    read = list(rows.only("batch_id", "tier", "node", "delivery_pass", "status", "attempted_at"))
-    for row in read:
+def read(database: str, batch: Batch) -> Sequence[Delivery]:
+    """The deliveries of the batch, as far as their order is concerned."""
+    return _known(Delivery.objects.using(database).filter(batch_id=batch.pk), batch)
+
+
+def _known(rows: QuerySet[Delivery], batch: Batch) -> Sequence[Delivery]:
+    found = list(rows.only("batch_id", "tier", "node", "delivery_pass", "status", "attempted_at"))
+    for row in found:
         row.batch = batch
-    return read
+    return found
 
 
 def startable(rows: Sequence[Delivery]) -> list[Delivery]:
@@ -53,7 +75,7 @@ def startable(rows: Sequence[Delivery]) -> list[Delivery]:
     return ready
 
 
-def _settle(database: str, batch: Batch) -> None:
+def settle(database: str, batch: Batch) -> None:
     """Settle batch and events together; of several callers the first does.
 
     The deliveries are read again under the batch's lock: a repeat or a replay may have been stored meanwhile.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pybreaker
 from django.core.signals import setting_changed
@@ -40,11 +40,14 @@ def guarded(tier: str, node: str, call: Callable[[], Result]) -> Result:
         BreakerOpen: the breaker is open; `call` was not run.
     """
     try:
-        breaker = _breaker(tier, node) if _troubled(tier, node) else None
+        breaker = _breaker(tier, node) if troubled([(tier, node)]) else None
     except UNAVAILABLE:
         return call()
-    if breaker:
-        return _through(breaker, call)
+    return _through(breaker, call) if breaker else noted(tier, node, call)
+
+
+def noted(tier: str, node: str, call: Callable[[], Result]) -> Result:
+    """Run `call`, for a node that was in no trouble: the first failure is told to its breaker."""
     try:
         return call()
     except TransientError as error:
@@ -111,12 +114,17 @@ def _name(tier: str, node: str) -> str:
     return f"invalidation:breaker:{tier}:{node}"
 
 
-def _troubled(tier: str, node: str) -> bool:
-    """Has the node failed lately? One round trip; raises where Redis is away."""
+def troubled(nodes: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those that have failed lately. One round trip for all of them; raises where Redis is away."""
     server = binary_client()
     if server is None:
-        return True
-    state, failures = server.mget(_key(tier, node, "state"), _key(tier, node, "fail_counter"))
+        return set(nodes)
+    names = [_key(tier, node, part) for tier, node in nodes for part in ("state", "fail_counter")]
+    values = server.mget(names) if names else []
+    return {place for place, *found in zip(nodes, values[::2], values[1::2], strict=True) if _is_troubled(*found)}
+
+
+def _is_troubled(state: Any, failures: Any) -> bool:
     return (state or b"closed") != b"closed" or int(failures or 0) > 0
 
 

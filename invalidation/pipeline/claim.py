@@ -27,6 +27,8 @@ class Claimed(NamedTuple):
 
     batch: Batch
     rows: Sequence[Delivery]
+    left: bool
+    """May more be pending than was taken?"""
 
 
 def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed | None:
@@ -38,33 +40,47 @@ def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed |
         Contended: try again.
     """
     with transaction.atomic(using=database):
-        for lane in lanes:
-            events, waiting = _claimable(database, lane)
-            if events:
-                return _batch(database, [event for event in events if event.tiers == events[0].tiers], waiting)
-    return None
+        events, waiting = _claimable(database, lanes)
+        return _batch(database, events, waiting) if events else None
 
 
-def _claimable(database: str, lane: str) -> tuple[Sequence[Event], backlog.Backlog]:
+def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Event], backlog.Backlog]:
     """As many of the oldest pending events as the backlog allows: that is only known once a small claim is full."""
-    events = _oldest(database, lane, backlog.gauge.known(database, lane).claim_limit)
-    waiting = backlog.gauge.read(database, lane, seen=len(events))
-    if waiting.claim_limit > backlog.Backlog().claim_limit == len(events):
-        events = _oldest(database, lane, waiting.claim_limit)
+    limit = max(backlog.gauge.known(database, lane).claim_limit for lane in lanes)
+    events = _foremost(database, lanes, limit)
+    if not events:
+        return (), backlog.Backlog()
+    lane = events[0].lane
+    seen = sum(event.lane == lane for event in events)
+    waiting = backlog.gauge.read(database, lane, seen=min(seen, backlog.gauge.known(database, lane).claim_limit))
+    if waiting.claim_limit > seen == limit:
+        events = _oldest(database, [lane], waiting.claim_limit)
     return events, waiting
 
 
-def _oldest(database: str, lane: str, limit: int) -> Sequence[Event]:
-    """The oldest pending events of the lane."""
-    pending = Event.objects.using(database).filter(status=EventStatus.PENDING, lane=lane).order_by("id")
+def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Event]:
+    """Pending events of the first of `lanes` that has any, in one look where their order is that of the index."""
+    if list(lanes) == sorted(lanes, reverse=True):
+        return _oldest(database, lanes, limit)
+    looks = (_oldest(database, [lane], limit) for lane in lanes)
+    return next((events for events in looks if events), ())
+
+
+def _oldest(database: str, lanes: Sequence[str], limit: int) -> Sequence[Event]:
+    """The oldest pending events, of the foremost lane first: its name is the last in the alphabet."""
+    pending = Event.objects.using(database).filter(status=EventStatus.PENDING).order_by("-lane", "id")
+    if len(lanes) < len(Lane.values):
+        pending = pending.filter(lane__in=lanes)
     if connections[database].features.has_select_for_update_skip_locked:
         pending = pending.select_for_update(skip_locked=True)
     return list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
 
 
-def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> Claimed:
-    fitting = _fitting([Targets.from_document(event.targets) for event in events])
-    events = events[: len(fitting)]
+def _batch(database: str, found: Sequence[Event], waiting: backlog.Backlog) -> Claimed:
+    alike = [event for event in found if (event.lane, event.tiers) == (found[0].lane, found[0].tiers)]
+    alike = alike[: waiting.claim_limit]
+    fitting = _fitting([Targets.from_document(event.targets) for event in alike])
+    events = alike[: len(fitting)]
     batch = Batch(
         lane=events[0].lane,
         tiers=events[0].tiers,
@@ -78,7 +94,8 @@ def _batch(database: str, events: Sequence[Event], waiting: backlog.Backlog) -> 
     batch.rebound_at = rebound_due.of_running(batch.created_at, (row.tier for row in rows))
     batch.save(using=database, force_insert=True)
     _take(database, events, batch)
-    return Claimed(batch, Delivery.objects.using(database).bulk_create(rows))
+    left = len(events) < len(found) or len(found) >= waiting.claim_limit
+    return Claimed(batch, Delivery.objects.using(database).bulk_create(rows), left)
 
 
 def batched(many: Sequence[Targets]) -> Targets:

@@ -55,10 +55,14 @@ def holds(database: str) -> bool:
     return not pending.filter(created_at__lt=old_at).exists()
 
 
+def innermost() -> frozenset[str]:
+    """Tiers that wait for no other."""
+    return frozenset(tier.name for tier in conf.settings().tiers.values() if not tier.fills_from)
+
+
 def _waiting(database: str) -> int:
     """Deliveries of the innermost tiers, which wait for no other; a node that fails has been attempted, and is none."""
-    innermost = [tier.name for tier in conf.settings().tiers.values() if not tier.fills_from]
     waiting = Delivery.objects.using(database).filter(
-        status=DeliveryStatus.PENDING, tier__in=innermost, available_at__lt=timezone.now() - WAITED
+        status=DeliveryStatus.PENDING, tier__in=innermost(), available_at__lt=timezone.now() - WAITED
     )
     return waiting[:CROWD].count()

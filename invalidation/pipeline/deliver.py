@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import structlog
 from django.db import Error as DatabaseError
@@ -13,10 +14,12 @@ from invalidation.models import Delivery
 from invalidation.pipeline import advance, lease
 from invalidation.pipeline.backoff import backoff_seconds
 from invalidation.pipeline.breaker import guarded
+from invalidation.pipeline.crew import slowness
 from invalidation.pipeline.resolve import planned
 from invalidation.pipeline.stamp import stamp
 from invalidation.pipeline.transitions import Action, Outcome, crashed, decide
 from invalidation.pipeline.turn import Turn
+from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
 from invalidation.signals import deliveries_ready, delivery_settled, tell
 
@@ -38,28 +41,43 @@ def deliver(database: str, delivery_id: int) -> Delivery | None:
         outcome = attempt(held)
     except lease.LeaseLost:
         return None
-    if lease.settle(delivery, outcome, milliseconds=1000 * (time.perf_counter() - started)):
-        _announce(database, delivery, outcome)
+    seconds = time.perf_counter() - started
+    slowness.note((delivery.tier, delivery.node), seconds)
+    finish(database, delivery, outcome, milliseconds=1000 * seconds)
     return delivery
 
 
-def _announce(database: str, delivery: Delivery, outcome: Outcome) -> None:
-    """Tell the world, and let go on what waits for this delivery. A death before this is made good by the sweep."""
+def finish(database: str, delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> None:
+    """Settle, tell the world, and let go on what waits for this delivery. A death meanwhile is left to the sweep."""
+    if lease.settle(delivery, outcome, milliseconds=milliseconds):
+        told(database, delivery, outcome)
+        advance.after(database, delivery)
+
+
+def told(database: str, delivery: Delivery, outcome: Outcome) -> None:
+    """Tell what became of an attempt, and announce the next one."""
     tell(delivery_settled, "delivery_receiver_failed", database=database, delivery=delivery)
     if not outcome.final:
         retry = {"database": database, "deliveries": [delivery], "wait_seconds": outcome.wait_seconds}
         tell(deliveries_ready, "hand_out_failed", **retry)
-    advance.hand_out(database, delivery.batch)
 
 
 def attempt(held: lease.Lease) -> Outcome:
-    """Run the calls that are left. The one place that catches broadly: a defect must not stop the other tiers."""
+    """Run the calls that are left, and stamp again once values are gone."""
     delivery = held.delivery
     budget = lease.budget(delivery)
     if held.taken_over and budget.attempts > budget.max_attempts:
         return crashed(budget)
+    outcome = concluded(delivery, lambda: _run(delivery))
+    if outcome.action is Action.PROVE and not provider(delivery.tier, delivery.node).holds_responses:
+        stamp(delivery._state.db or "default", delivery.batch)
+    return outcome
+
+
+def concluded(delivery: Delivery, run: Callable[[], Outcome]) -> Outcome:
+    """What `run` says, or what it raises means. The one place that catches broadly: a defect must not stop others."""
     try:
-        return _run(delivery)
+        return run()
     except (lease.LeaseLost, DatabaseError):
         raise
     except DeliveryError as error:
@@ -71,11 +89,19 @@ def attempt(held: lease.Lease) -> Outcome:
     wait_seconds = backoff_seconds(
         delivery.attempts, base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds
     )
-    return decide(failure, budget, backoff_seconds=wait_seconds)
+    return decide(failure, lease.budget(delivery), backoff_seconds=wait_seconds)
 
 
 def _run(delivery: Delivery) -> Outcome:
     """Plan, unless an earlier attempt has, and make calls under the node's breaker."""
+    node = prepared(delivery)
+    if not delivery.steps:
+        return Outcome(Action.PROVE)
+    return guarded(delivery.tier, delivery.node, lambda: Turn(delivery, node, lease.keep_progress).run())
+
+
+def prepared(delivery: Delivery) -> Provider:
+    """The node of a delivery that has its plan now."""
     node = provider(delivery.tier, delivery.node)
     node.learn()  # this process may be going on with another one's plan
     if delivery.steps is None:
@@ -84,9 +110,4 @@ def _run(delivery: Delivery) -> Outcome:
         delivery.decisions = list(dict.fromkeys([*delivery.decisions, *plan.decisions]))
         if node.costs_money:
             lease.keep_progress(delivery)  # whoever takes over must make the same call, not a similar one
-    if not delivery.steps:
-        return Outcome(Action.PROVE)
-    outcome = guarded(delivery.tier, delivery.node, lambda: Turn(delivery, node).run())
-    if outcome.action is Action.PROVE and not node.holds_responses:
-        stamp(delivery._state.db or "default", delivery.batch)
-    return outcome
+    return node

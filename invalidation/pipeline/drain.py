@@ -1,10 +1,10 @@
-"""Draining the outbox: wait a little when events arrive fast, claim until nothing is pending, hand out."""
+"""Draining the outbox: claim until nothing is pending, purge here what can be, hand out the rest, end it all."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db import OperationalError, connections
@@ -12,9 +12,10 @@ from django.db.models import QuerySet
 
 from invalidation import conf
 from invalidation.models import Event, EventStatus
-from invalidation.pipeline import advance, crowd
+from invalidation.pipeline import carry, crowd
 from invalidation.pipeline.claim import Claimed, Contended, claim
-from invalidation.pipeline.stamp import open_batch
+from invalidation.pipeline.helm import Seat, helm
+from invalidation.pipeline.stamp import draw, note_reach
 from invalidation.signals import event_recorded, tell
 from invalidation.values import Lane
 
@@ -42,19 +43,11 @@ class Drained:
 class Pace:
     """What this process remembers from one drain to the next."""
 
-    last_drained_at: float = float("-inf")
-    """Reading of the monotonic clock when something was last found to drain."""
-
     batches: int = 0
     """Claimed so far; decides whose turn it is."""
 
 
 pace = Pace()
-
-
-def linger_seconds(since_last_drain_seconds: float, linger: float) -> float:
-    """Nothing after a quiet spell; `linger` while events arrive faster than that, so that they merge. Pure."""
-    return linger if since_last_drain_seconds < 2 * linger else 0.0
 
 
 def lanes(batches: int, lowest_every: int) -> Sequence[str]:
@@ -63,28 +56,92 @@ def lanes(batches: int, lowest_every: int) -> Sequence[str]:
     return tuple(reversed(Lane.values)) if lowest_turn else tuple(Lane.values)
 
 
-def drain(database: str = "default", *, limit_batches: int = 1000) -> Drained:
-    """Claim and hand out until the outbox of `database` is empty, or the turn is over.
+def drain(database: str = "default", *, limit_batches: int = 1000, carried: Collection[str] = ()) -> Drained:
+    """Claim until nothing is pending or the turn is over; purge the tiers in `carried` here, and hand out the others.
 
-    While workers can't keep up only takedowns are claimed, until the other events are old enough for the sweep.
+    While workers can't keep up only takedowns are claimed, until the other events are old enough for the sweep. With
+    another drain at it in this process there is nothing to do: it was told.
     """
-    settings = conf.settings()
-    started = time.monotonic()
-    time.sleep(linger_seconds(started - pace.last_drained_at, settings.linger_milliseconds / 1000))
     drained = Drained([])
-    claimed = _claim(database)
-    while claimed:
-        batch = claimed.batch
-        open_batch(database, batch)
-        advance.hand_out(database, batch, claimed.rows)
-        drained.batches.append(batch.pk)
-        drained.events += batch.event_count
-        pace.last_drained_at = time.monotonic()
-        if len(drained.batches) >= limit_batches or pace.last_drained_at - started > TURN_SECONDS:
-            announce_rest(database)
-            break
-        claimed = _claim(database) if _pending(database).exists() else None  # a claim locks SQLite, a look doesn't
+    if seat := helm.take(database):
+        try:
+            _Turn(database, seat, carry.carriable(carried), drained, limit_batches).run()
+        finally:
+            helm.leave(database, seat, anyway=True)
     return drained
+
+
+class _Turn:
+    """What one drain does: claims, purges, and ends batches together once nothing old can be under way any more."""
+
+    def __init__(self, database: str, seat: Seat, carried: Collection[str], drained: Drained, limit: int) -> None:
+        self.database, self.seat, self.carried, self.drained, self.limit = database, seat, carried, drained, limit
+        self.outer = carry.outer(carried)
+        self.loads: list[carry.Load] = []
+        self.started = self.claimed_at = time.monotonic()
+
+    def run(self) -> None:
+        """Until there is nothing to do, or the turn is over."""
+        more = True
+        while self.loads or not self._is_over:
+            more = more and not self._is_over and self._claim_one()
+            self._end_ready()
+            more = more or self._is_called()
+            if not more and not self.loads and helm.leave(self.database, self.seat):
+                return
+        announce_rest(self.database)
+
+    @property
+    def _is_over(self) -> bool:
+        late = time.monotonic() - self.started > TURN_SECONDS and self.drained.batches
+        return bool(late) or len(self.drained.batches) >= self.limit
+
+    def _claim_one(self) -> bool:
+        """Make a batch of what is pending; may there be more?"""
+        self.claimed_at = time.monotonic()
+        claimed = _claim(self.database, self._lanes())
+        if claimed is None:
+            return False
+        batch = claimed.batch
+        self.seat.lane = batch.lane
+        draw(batch)
+        note_reach(self.database, batch, claimed.rows)
+        self.loads.append(carry.first_pass(self.database, batch, claimed.rows, self.carried))
+        self.drained.batches.append(batch.pk)
+        self.drained.events += batch.event_count
+        return claimed.left
+
+    def _lanes(self) -> Sequence[str]:
+        """A drain that purges the innermost tiers itself can't be crowded: it claims no faster than they are purged."""
+        held = not crowd.innermost() <= self.carried and crowd.holds(self.database)
+        wanted = (Lane.TAKEDOWN,) if held else lanes(pace.batches, conf.settings().lowest_lane_every)
+        return [lane for lane in wanted if lane in self.seat.lanes]
+
+    def _end_ready(self) -> None:
+        """End together what may be ended, unless the next comes soon; then the pause is that of the oldest."""
+        now = time.monotonic()
+        ready = [load for load in self.loads if now >= self._due(load)]
+        if ready and (len(ready) == len(self.loads) or now >= self._due(ready[0]) + carry.GAP_SECONDS):
+            carry.second_pass(ready, self.outer)
+            carry.end(self.database, ready)
+            self.loads = [load for load in self.loads if load not in ready]
+        self.seat.lane = ""
+
+    def _due(self, load: carry.Load) -> float:
+        return load.passed_at + (carry.GAP_SECONDS if self._has_second(load) else 0.0)
+
+    def _has_second(self, load: carry.Load) -> bool:
+        return any(row.tier in self.outer for row in load.made)
+
+    def _is_called(self) -> bool:
+        """Are there new events? Those that came while this drain was at work are left to merge a little."""
+        if helm.is_called(self.seat):
+            time.sleep(max(0.0, self.claimed_at + conf.settings().linger_milliseconds / 1000 - time.monotonic()))
+            return True
+        if not self.loads:
+            return False
+        next_at = max(map(self._due, self.loads))
+        return helm.is_called(self.seat, wait_seconds=max(0.0, next_at - time.monotonic()))
 
 
 def announce_rest(database: str, **old: object) -> bool:
@@ -106,11 +163,11 @@ def _pending(database: str) -> QuerySet[Event]:
     return Event.objects.using(database).filter(status=EventStatus.PENDING)
 
 
-def _claim(database: str) -> Claimed | None:
-    """Claim, giving way to a drain that claims the same events at the same time."""
+def _claim(database: str, wanted: Sequence[str]) -> Claimed | None:
+    """Claim from the `wanted` lanes, giving way to a drain that claims the same events at the same time."""
     for _ in range(CLAIM_TRIES):
         try:
-            claimed = claim(database, _lanes(database))
+            claimed = claim(database, wanted)
         except Contended:
             pass
         except OperationalError as error:
@@ -121,12 +178,6 @@ def _claim(database: str) -> Claimed | None:
             return claimed
         time.sleep(random.uniform(0, CLAIM_PAUSE_SECONDS))  # noqa: S311
     raise OperationalError(f"Events in {database!r} are contended; the sweep will drain them.")
-
-
-def _lanes(database: str) -> Sequence[str]:
-    if crowd.holds(database):
-        return (Lane.TAKEDOWN,)
-    return lanes(pace.batches, conf.settings().lowest_lane_every)
 
 
 def _is_contention(database: str, error: OperationalError) -> bool:

@@ -43,7 +43,7 @@ def take(database: str, delivery_id: int) -> Lease | None:
         "leases": delivery.leases + 1,
     }
     taken_over = delivery.status == DeliveryStatus.RUNNING
-    return Lease(_written(delivery, values), taken_over) if seen.update(**values) else None
+    return Lease(written(delivery, values), taken_over) if seen.update(**values) else None
 
 
 def due(delivery: Delivery, now: datetime, lease_seconds: float) -> bool:
@@ -79,7 +79,7 @@ def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool
 
     A late success, the repeats that it makes necessary further out, and another rebound are one transaction.
     """
-    values = _ended(delivery, outcome) | {"milliseconds": milliseconds}
+    values = ended(delivery, outcome, milliseconds)
     late = outcome.action is Action.PROVE and delivery.leases > 1
     if not late:
         settled = _mine(delivery).update(**values)
@@ -90,11 +90,12 @@ def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool
                 repeat.outside(delivery)
                 rebound_due.again(delivery)
     if settled:
-        _written(delivery, values)
+        written(delivery, values)
     return bool(settled)
 
 
-def _ended(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
+def ended(delivery: Delivery, outcome: Outcome, milliseconds: float) -> dict[str, Any]:
+    """Values of a delivery whose attempt ends now."""
     now = timezone.now()
     return {
         "status": outcome.status,
@@ -106,6 +107,7 @@ def _ended(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
         "steps": delivery.steps,
         "decisions": delivery.decisions,
         "calls": delivery.calls,
+        "milliseconds": milliseconds,
         "removed": delivery.removed,
         "external_id": outcome.external_id or delivery.external_id,
         "reply": outcome.reply or (delivery.reply if outcome.action is Action.DEFER else ""),
@@ -119,7 +121,8 @@ def _mine(delivery: Delivery) -> QuerySet[Delivery]:
     return rows.filter(pk=delivery.pk, status=DeliveryStatus.RUNNING, leases=delivery.leases)
 
 
-def _written(delivery: Delivery, values: dict[str, Any]) -> Delivery:
+def written(delivery: Delivery, values: dict[str, Any]) -> Delivery:
+    """The object as the row is now."""
     for name, value in values.items():
         setattr(delivery, name, value)
     return delivery

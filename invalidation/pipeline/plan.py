@@ -161,3 +161,21 @@ def _chunks(verb: str, items: Sequence[Any], fits: Fits) -> Iterator[Step]:
         chunk.append(item)
     if chunk:
         yield Step(verb, tuple(chunk))
+
+
+def merged(steps: Iterable[Step], provider: Product) -> list[Step]:
+    """What these calls do together, nothing twice, in as few calls as the product takes."""
+    items: dict[str, dict[Any, None]] = {}
+    for step in steps:
+        items.setdefault(step.verb, {}).update(dict.fromkeys(step.items))
+    return [step for verb, found in items.items() for step in _cut(verb, list(found), provider)]
+
+
+def _cut(verb: str, items: Sequence[Any], provider: Product) -> Iterator[Step]:
+    fits = {
+        "purge_urls": _by_count(provider.max_urls_per_call),
+        "purge_prefixes": _by_count(provider.max_prefixes_per_call),
+        "purge_keys": _by_count(provider.max_keys_per_call),
+        "purge_tags": _by_size(provider.max_tags_per_call, provider.max_tag_bytes_per_call),
+    }
+    return _chunks(verb, items, fits[verb]) if items else iter([Step(verb)])

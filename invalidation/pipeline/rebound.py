@@ -6,7 +6,7 @@ A batch that is still running is rebounded at the nodes where it is over, and at
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
-from invalidation.pipeline import advance
+from invalidation.pipeline import carry
 from invalidation.pipeline.claim import Contended, deliveries
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.rebound_due import delay
@@ -54,19 +54,20 @@ class Rebounded:
         return f"{self.batches} batches rebounded by {list(self.carriers)}"
 
 
-def rebound(database: str) -> Rebounded:
-    """Merge the rebounds that are due into as few batches as their limits allow, and hand those out."""
+def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
+    """Merge the rebounds that are due into as few batches as their limits allow; purge the tiers in `carried` here."""
     now = timezone.now()
     try:
         with transaction.atomic(using=database):
             batches = _take(database, now)
-            carriers = [_carrier(database, group, now) for group in _groups(_due(database, batches, now))]
+            groups = list(_groups(_due(database, batches, now))) if batches else []
+            made = [found for group in groups if (found := _carrier(database, group, now))]
     except Contended:
         return Rebounded()
-    made = [carrier for carrier in carriers if carrier]
-    for carrier in made:
-        advance.hand_out(database, carrier)
-    return Rebounded(len(batches), tuple(carrier.pk for carrier in made))
+    free = carry.carriable(carried)
+    for carrier, rows in made:
+        carry.end(database, [carry.first_pass(database, carrier, rows, free)])
+    return Rebounded(len(batches), tuple(carrier.pk for carrier, _ in made))
 
 
 def _take(database: str, now: datetime) -> Sequence[Batch]:
@@ -75,6 +76,8 @@ def _take(database: str, now: datetime) -> Sequence[Batch]:
     if connections[database].features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True)
     due = list(rows[:LIMIT])
+    if not due:
+        return due
     mine = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in due], rebounded_at=None)
     if mine.update(rebounded_at=now) != len(due):
         raise Contended
@@ -157,7 +160,7 @@ def _without(targets: Targets, done: Targets) -> Targets:
     )
 
 
-def _carrier(database: str, group: Sequence[Due], now: datetime) -> Batch | None:
+def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch, Sequence[Delivery]] | None:
     """A batch without events whose deliveries purge again what the group's batches purged."""
     batches = [one.batch for one in group]
     carrier = Batch(
@@ -176,6 +179,6 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> Batch | None
     if not rows:
         return None
     carrier.save(using=database)
-    Delivery.objects.using(database).bulk_create(rows)
+    stored = Delivery.objects.using(database).bulk_create(rows)
     Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches]).update(rebound=carrier)
-    return carrier
+    return carrier, stored

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import structlog
 
 from invalidation import conf
@@ -18,11 +20,22 @@ logger = structlog.get_logger(__name__)
 def open_batch(database: str, batch: Batch) -> None:
     """Stamp a new batch, and record where it reaches wide."""
     stamp(database, batch)
+    note_reach(database, batch)
+
+
+def note_reach(database: str, batch: Batch, rows: Iterable[Delivery] = ()) -> None:
+    """Record where the batch reaches wide, also on `rows`, which are its deliveries in memory."""
     if not batch.widening and (wide := wide_reach(batch.merged)):
-        _record(database, batch, wide)
+        _record(database, batch, wide, rows)
 
 
 def stamp(database: str, batch: Batch) -> None:
+    """Draw, and store the number."""
+    draw(batch)
+    Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
+
+
+def draw(batch: Batch) -> None:
     """From here on, what is being rendered from older data is stored by nobody.
 
     Again after values were purged: a page whose rendering began since the last stamp may have read an old value.
@@ -34,16 +47,18 @@ def stamp(database: str, batch: Batch) -> None:
     except UNAVAILABLE as error:
         logger.warning("stamping_failed", batch=batch.pk, error=repr(error))
         batch.sequence = sequence.by_clock()
-    Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
 
 
-def _record(database: str, batch: Batch, wide: Reach) -> None:
+def _record(database: str, batch: Batch, wide: Reach, rows: Iterable[Delivery]) -> None:
     """Nobody can be asked any more; but somebody may ask later."""
     logger.warning("wide_purge", batch=batch.pk, urls=wide.urls, known=wide.known)
     tiers = conf.settings().tiers
     names = [name for name, tier in tiers.items() if provider_class(tier.provider).holds_responses]
     concerned = Delivery.objects.using(database).filter(batch=batch, tier__in=names)
-    concerned.update(decisions=[f"wide: reaches {wide}"])
+    decisions = [f"wide: reaches {wide}"]
+    concerned.update(decisions=decisions)
+    for row in rows:
+        row.decisions = decisions if row.tier in names else row.decisions
 
 
 def _names(batch: Batch) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from invalidation.models import Delivery
@@ -15,6 +16,8 @@ from invalidation.providers.base import Provider, Reply
 #: A delivery with calls left gives its worker back after this long, so that a takedown need not wait for a long plan;
 #: well below every task time limit and lease.
 TURN_SECONDS = 5.0
+#: One that holds up others gives way much sooner, and goes on as a delivery of its own.
+SHORT_TURN_SECONDS = 0.1
 #: Progress is stored at least this often: what a killed worker did since is done again.
 PROGRESS_SECONDS = 1.0
 MAX_REPLY_CHARACTERS = 2000
@@ -29,9 +32,11 @@ class Turn:
     are still to be made, so that the first step is always what comes next: a call, or the job to ask for.
     """
 
-    def __init__(self, delivery: Delivery, node: Provider) -> None:
+    def __init__(self, delivery: Delivery, node: Provider, keep: Callable[[Delivery], None] | None) -> None:
+        """`keep` stores progress; without it the turn is short instead."""
         self.delivery = delivery
         self.node = node
+        self.keep = keep
         self.replies: list[str] = []
         self.started = self.stored = time.monotonic()
 
@@ -45,13 +50,17 @@ class Turn:
                 self._forget_step()
             elif job or not self._follow_later(reply):
                 return self._accepted()
-            if self._steps and time.monotonic() - self.started > TURN_SECONDS:
+            if self._steps and time.monotonic() - self.started > self._seconds:
                 return self._pause()
         return Outcome(Action.PROVE, external_id=self.delivery.external_id, reply=self._told)
 
     @property
     def _steps(self) -> list[dict[str, Any]]:
         return self.delivery.steps or []
+
+    @property
+    def _seconds(self) -> float:
+        return TURN_SECONDS if self.keep else SHORT_TURN_SECONDS
 
     @property
     def _told(self) -> str:
@@ -102,8 +111,8 @@ class Turn:
             self._keep_progress()
 
     def _keep_progress(self) -> None:
-        if self.node.costs_money or time.monotonic() - self.stored > PROGRESS_SECONDS:
-            lease.keep_progress(self.delivery)
+        if self.keep and (self.node.costs_money or time.monotonic() - self.stored > PROGRESS_SECONDS):
+            self.keep(self.delivery)
             self.stored = time.monotonic()
 
     def _pause(self) -> Outcome:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import deliver, drain, replay, sweep
+from invalidation.pipeline import carry, deliver, drain, replay, sweep
 from invalidation.pipeline.transitions import FINAL
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared
@@ -78,6 +78,23 @@ class Machine(RuleBasedStateMachine):
             self.queue.on_announcement.append(die)
         self._survive(drain.drain)
         self.queue.on_announcement.clear()
+
+    @rule(
+        tiers=st.sampled_from([("application",), ("application", "inner"), ("application", "inner", "edge")]),
+        killed=st.sampled_from([None, "before", "after", "settled"]),
+        name=st.sampled_from(NODES),
+    )
+    def carry(self, tiers: tuple[str, ...], killed: str | None, name: str) -> None:
+        """A worker that goes on by itself, and may be killed at a node, or when everything is written."""
+        if killed == "settled":
+            self.queue.on_announcement.append(die)
+        elif killed:
+            getattr(Chain.nodes[name], killed).append(die)
+        self._survive(lambda: drain.drain(carried=tiers))
+        self.queue.on_announcement.clear()
+        for node in Chain.nodes.values():
+            node.before.clear()
+            node.after.clear()
 
     @precondition(lambda self: self.queue.deliveries)
     @rule(
@@ -195,7 +212,10 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.databases
 @pytest.mark.django_db
 @pytest.mark.timeout(300)
-def test_every_committed_change_reaches_every_tier_whatever_happens(settings: Settings) -> None:
+def test_every_committed_change_reaches_every_tier_whatever_happens(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carry, "GAP_SECONDS", 0.0)
     settings.INVALIDATION = declared(MAX_ATTEMPTS=3, BREAKER_FAILURES=3, BREAKER_RESET_SECONDS=0)
     run_state_machine_as_test(Machine, settings=PROFILE)
 

@@ -15,7 +15,7 @@ from invalidation.models import BatchStatus, DeliveryStatus, Widening
 from invalidation.pipeline import backlog, graph
 from invalidation.pipeline.backoff import backoff_seconds
 from invalidation.pipeline.coalesce import coalesce
-from invalidation.pipeline.drain import lanes, linger_seconds
+from invalidation.pipeline.drain import lanes
 from invalidation.pipeline.plan import Resolution, Step, concerns, plan, unresolved
 from invalidation.pipeline.sites import expand
 from invalidation.pipeline.transitions import (
@@ -222,8 +222,3 @@ def test_the_foremost_lane_is_served_first_and_every_fifth_time_the_lowest() -> 
     first = [lanes(batches, 5)[0] for batches in range(10)]
     assert first == [*[Lane.TAKEDOWN] * 4, Lane.BULK] * 2
     assert lanes(3, 0)[0] == lanes(4, 0)[0] == Lane.TAKEDOWN
-
-
-def test_a_drain_lingers_only_while_events_arrive_fast() -> None:
-    assert linger_seconds(0.01, 0.02) == 0.02
-    assert linger_seconds(10, 0.02) == 0

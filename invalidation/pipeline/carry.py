@@ -1,0 +1,227 @@
+"""Carries a new batch through the tiers of this process, from the inside out, without a message in between.
+
+Its deliveries stay as they were stored until the end: whoever finds them after this process died starts anew, which
+is harmless. What is slow, fails, or belongs to other workers becomes a delivery with a message of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.freshness.state import UNAVAILABLE
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
+from invalidation.pipeline import advance, crew, deliver, graph, lease, settle
+from invalidation.pipeline.breaker import guarded, noted, troubled
+from invalidation.pipeline.crew import Job
+from invalidation.pipeline.plan import Step, merged
+from invalidation.pipeline.stamp import draw
+from invalidation.pipeline.transitions import Action, Outcome
+from invalidation.pipeline.turn import Turn
+from invalidation.providers.registry import provider, provider_class
+from invalidation.signals import batch_settled, tell
+
+logger = structlog.get_logger(__name__)
+
+#: How long what an outer cache has begun to take from an inner one may be under way, on one site's network.
+GAP_SECONDS = 0.1
+
+Guard = Callable[[str, str, Callable[[], Outcome]], Outcome]
+
+
+@dataclass(slots=True)
+class Load:
+    """A batch on its way: its deliveries, and what was asked of nodes."""
+
+    batch: Batch
+    rows: Sequence[Delivery]
+    jobs: dict[int, Job] = field(default_factory=dict)
+    """By the delivery's key."""
+
+    calls: dict[int, list[dict[str, object]]] = field(default_factory=dict)
+    """What was planned for it."""
+
+    passed_at: float = field(default_factory=time.monotonic)
+    """Reading of the monotonic clock when the first pass had ended."""
+
+    @property
+    def made(self) -> list[Delivery]:
+        """Deliveries that somebody in this process has begun."""
+        return [row for row in self.rows if row.pk in self.jobs]
+
+
+def carriable(names: Iterable[str]) -> frozenset[str]:
+    """Of these tiers those whose nodes are asked at once: no account's quota or price stands in between."""
+    tiers = conf.settings().tiers
+    return frozenset(name for name in names if name in tiers and _is_free(name, tiers[name].nodes[0]))
+
+
+def _is_free(tier: str, node: str) -> bool:
+    found = provider(tier, node)
+    return not found.costs_money and not found.rates()
+
+
+def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: Collection[str]) -> Load:
+    """Purge tier after tier, as far as the tiers in `carried` go and nothing holds them up."""
+    load = Load(batch, rows if not rows or rows[0].pk else _read(database, batch))
+    guards = _guards([row for row in load.rows if row.tier in carried])
+    while level := list(_level(load, carried)):
+        for row in level:
+            load.jobs[row.pk] = Job((row.tier, row.node), partial(_asked, load, row, guards[row.tier, row.node]))
+            lease.written(row, {"status": DeliveryStatus.RUNNING, "attempts": 1, "leases": 1, **_started()})
+        crew.work([load.jobs[row.pk] for row in level])
+        for row in level:
+            _note(load, row)
+        if any(row.status == DeliveryStatus.PURGED and not _holds_responses(row.tier) for row in level):
+            draw(batch)
+    load.passed_at = time.monotonic()
+    return load
+
+
+def _read(database: str, batch: Batch) -> Sequence[Delivery]:
+    """MySQL doesn't tell the keys of rows that were stored together."""
+    rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk))
+    for row in rows:
+        row.batch = batch
+    return rows
+
+
+def _started() -> dict[str, object]:
+    return {"started_at": timezone.now()}
+
+
+def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
+    for row in advance.startable(load.rows):
+        if row.tier in carried and row.pk not in load.jobs and not crew.slowness.holds((row.tier, row.node)):
+            yield row
+
+
+def _holds_responses(tier: str) -> bool:
+    return provider_class(conf.settings().tiers[tier].provider).holds_responses
+
+
+def _guards(rows: Sequence[Delivery]) -> dict[tuple[str, str], Guard]:
+    """How to call each node: through its breaker only where it has failed lately."""
+    places = [(row.tier, row.node) for row in rows]
+    try:
+        failing = troubled(places)
+    except UNAVAILABLE:
+        failing = set()
+    return {place: guarded if place in failing else noted for place in places}
+
+
+def _asked(load: Load, row: Delivery, guard: Guard) -> Outcome:
+    """By a helper: plan and call. It touches no database, for its connection would stay open."""
+
+    def run() -> Outcome:
+        node = deliver.prepared(row)
+        load.calls[row.pk] = list(row.steps or ())
+        return guard(row.tier, row.node, Turn(row, node, keep=None).run) if row.steps else Outcome(Action.PROVE)
+
+    return deliver.concluded(row, run)
+
+
+def _note(load: Load, row: Delivery) -> None:
+    """Put the end of a job into its row, unless it has none yet."""
+    job = load.jobs[row.pk]
+    if row.status == DeliveryStatus.RUNNING and (outcome := job.result()):
+        lease.written(row, lease.ended(row, outcome, job.milliseconds))
+
+
+def outer(carried: Collection[str]) -> frozenset[str]:
+    """Tiers that may store what they took from a carried one just before that was purged."""
+    tiers = conf.settings().tiers
+    return frozenset(
+        name
+        for name in carried
+        if any(inner in carried and _holds_responses(inner) for inner in graph.inner(tiers, name))
+    )
+
+
+def second_pass(loads: Sequence[Load], names: Collection[str]) -> None:
+    """Purge these outer tiers again, with what all loads had for them together, from the inside out."""
+    for tier in graph.order(conf.settings().tiers):
+        if tier in names:
+            _again([(load, row) for load in loads for row in load.made if row.tier == tier])
+
+
+def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
+    by_node: dict[str, list[tuple[Load, Delivery]]] = {}
+    for load, row in made:
+        if row.status == DeliveryStatus.PURGED and load.calls.get(row.pk):
+            by_node.setdefault(row.node, []).append((load, row))
+    jobs = {node: _job_again(parts) for node, parts in by_node.items()}
+    crew.work(list(jobs.values()))
+    for node, parts in by_node.items():
+        outcome = jobs[node].result() or Outcome(Action.DEFER, error="Slow; goes on by itself.", consumes_attempt=False)
+        if outcome.action is not Action.PROVE:
+            for load, row in parts:
+                row.steps, row.completed_at = load.calls[row.pk], None
+                load.jobs[row.pk].outcome = outcome
+                lease.written(row, lease.ended(row, outcome, row.milliseconds or 0.0))
+
+
+def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
+    """One turn at the node with the calls of all; it counts for none of them."""
+    _, first = parts[0]
+    node = provider(first.tier, first.node)
+    calls = [Step.from_document(document) for load, row in parts for document in load.calls[row.pk]]
+    shared = Delivery(batch=first.batch, tier=first.tier, node=first.node, attempts=1)
+    shared.steps = [step.document() for step in merged(calls, node)]
+    turn = Turn(shared, node, keep=None)
+    return Job(
+        (first.tier, first.node), lambda: deliver.concluded(shared, lambda: noted(first.tier, first.node, turn.run))
+    )
+
+
+def end(database: str, loads: Sequence[Load]) -> None:
+    """Write what came of these loads, tell the world, and hand out what others have to do."""
+    for load in loads:
+        for row in load.made:
+            _note(load, row)
+    try:
+        _settle(database, loads)
+        ended = loads
+    except settle.Overtaken:
+        ended = [load for load in loads if _settle_alone(database, load)]
+    for load in ended:
+        _tell(database, load)
+
+
+def _settle(database: str, loads: Sequence[Load]) -> None:
+    settle.settle(database, [(load.batch, load.made, load.rows) for load in loads])
+
+
+def _settle_alone(database: str, load: Load) -> bool:
+    try:
+        _settle(database, [load])
+    except settle.Overtaken:
+        logger.warning("batch_overtaken", batch=load.batch.pk)
+        return False
+    return True
+
+
+def _tell(database: str, load: Load) -> None:
+    for row in load.made:
+        if row.status == DeliveryStatus.RUNNING:
+            load.jobs[row.pk].when_late(partial(_end_late, database, row))
+        elif outcome := load.jobs[row.pk].outcome:
+            deliver.told(database, row, outcome)
+    advance.announce(database, advance.startable(load.rows))
+    if load.batch.status != BatchStatus.RUNNING:
+        tell(batch_settled, "batch_receiver_failed", database=database, batch=load.batch)
+
+
+def _end_late(database: str, row: Delivery, job: Job) -> None:
+    """By the helper that was held up."""
+    try:
+        if outcome := job.result():
+            deliver.finish(database, row, outcome, milliseconds=job.milliseconds)
+    except Exception:  # its lease runs out, and the sweep hands it out again
+        logger.exception("late_end_failed", tier=row.tier, node=row.node, delivery=row.pk)
