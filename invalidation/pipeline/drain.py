@@ -113,7 +113,7 @@ class _Turn:
 
     def _lanes(self) -> Sequence[str]:
         """A drain that purges the innermost tiers itself can't be crowded: it claims no faster than they are purged."""
-        held = not crowd.innermost() <= self.carried and crowd.holds(self.database)
+        held = not crowd.innermost() <= set(self.carried) and crowd.holds(self.database)
         wanted = (Lane.TAKEDOWN,) if held else lanes(pace.batches, conf.settings().lowest_lane_every)
         return [lane for lane in wanted if lane in self.seat.lanes]
 
