@@ -89,6 +89,17 @@ def unavailable(server: Varnish, url: str) -> dict[str, str]:
     return dict(answer.headers) if answer.status == 503 else {}
 
 
+def test_a_page_that_nobody_might_keep_once_is_kept_the_next_time(
+    varnish_server: Varnish, origin: Origin, site: str
+) -> None:
+    """So is a page sent that was purged while it rendered."""
+    kept = dict(origin.pages["/a/"].headers)
+    origin.pages["/a/"].headers = {"Cache-Control": "no-store"}
+    assert visit(varnish_server, f"{site}/a/").headers["X-Cache"] == "PASS"
+    origin.pages["/a/"].headers = kept
+    assert [visit(varnish_server, f"{site}/a/").headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
+
+
 @pytest.fixture
 def composed(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> Origin:
     """An application whose page /page/ includes /fragment/, which says its version."""
