@@ -27,3 +27,9 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 def test_every_make_target_of_the_readme_exists() -> None:
     targets = set(re.findall(r"^([a-z.]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)", README.read_text())) <= targets
+
+
+def test_the_readme_names_every_make_target_that_must_hold_before_a_change_lands() -> None:
+    used = set(re.findall(r"^make ([a-z]+)", (ROOT / ".ci/run").read_text(), re.MULTILINE))
+    assert used
+    assert used <= set(re.findall(r"make ([a-z]+)", README.read_text()))
