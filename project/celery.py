@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
 
+from project import flower
 from workers.setup import configure
 
 # manage.py and the tests have chosen by now; a worker started by itself is a deployment.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.production")
 
+flower.shut(sys.argv)
 app = Celery("project")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 configure(app)

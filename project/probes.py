@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
+from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+#: Headers that a proxy adds and no visitor can take away: Varnish adds X-Varnish after it has dropped what the
+#: visitor's Connection header names, and Nginx sets its own.
+PROXIED = frozenset(
+    f"HTTP_{name}"
+    for name in (
+        "X_FORWARDED_FOR",
+        "X_FORWARDED_PROTO",
+        "X_FORWARDED_HOST",
+        "X_REAL_IP",
+        "FORWARDED",
+        "VIA",
+        "X_VARNISH",
+    )
+)
 
 
 @transaction.non_atomic_requests
@@ -21,5 +40,23 @@ def health(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format. The proxy in front keeps it inside."""
+    """Prometheus' text format, for the inside alone; for others the page is not there."""
+    if not may_see_metrics(request):
+        return HttpResponseNotFound()
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def may_see_metrics(request: HttpRequest) -> bool:
+    """Who knows METRICS_TOKEN; where there is none, who asks from this machine with no proxy between."""
+    if token := settings.METRICS_TOKEN:
+        given = request.META.get("HTTP_AUTHORIZATION", "")
+        return constant_time_compare(given, f"Bearer {token}")
+    return is_loopback(request.META.get("REMOTE_ADDR", "")) and not PROXIED.intersection(request.META)
+
+
+def is_loopback(address: str) -> bool:
+    """Is it an address of this machine to itself?"""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

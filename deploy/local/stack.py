@@ -62,9 +62,9 @@ def _installed(binary: Callable[[], str]) -> bool:
         return False
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, account: tuple[str, str] | None = None) -> bool:
     try:
-        return requests.get(url, timeout=2).ok
+        return requests.get(url, timeout=2, auth=account).ok
     except requests.RequestException:
         return False
 
@@ -167,7 +167,8 @@ class Stack:
         place: dict[str, Any] = {"environment": self.environment, "working_folder": ROOT}
         if name in SAYINGS:
             return LoggingService(name, self.state_folder, command, says=SAYINGS[name], **place)
-        return Service(name, self.state_folder, command, ready=partial(_answers, pages[name]), **place)
+        ready = partial(_answers, pages[name], (self.username, self.password))
+        return Service(name, self.state_folder, command, ready=ready, **place)
 
     @property
     def environment(self) -> dict[str, str]:

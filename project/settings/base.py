@@ -106,6 +106,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# Whoever sends it as a bearer token may read /metrics; without one, only this machine with no proxy between.
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
+
 # The superuser that `seed_blog` creates; none where either is empty.
 ADMIN_USERNAME = environment.text("ADMIN_USERNAME")
 ADMIN_PASSWORD = environment.text("ADMIN_PASSWORD")

@@ -275,3 +275,15 @@ def test_sqlite_has_no_pool() -> None:
     declared = stores.database("sqlite:///x.sqlite3")
     assert stores.pooled(declared, 10) == declared
     assert stores.pooled(stores.database("postgresql://a:b@127.0.0.1/c"), 0)["CONN_MAX_AGE"] == 60
+
+
+def test_check_deploy_is_silent_with_every_tier_declared(environment: dict[str, str]) -> None:
+    declared = {
+        "VARNISH_NODES": "http://10.0.0.5:6081",
+        "NGINX_NODES": "http://10.0.0.6",
+        "PURGE_SECRET": "a-secret-of-the-production-tests",
+        "CLOUDFLARE_ZONE_ID": "0" * 32,
+        "CLOUDFLARE_API_TOKEN": "a-token-of-the-production-tests",
+    }
+    said = run(environment | declared, "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "DEBUG")
+    assert said == "System check identified no issues (0 silenced).\n"

@@ -1,0 +1,42 @@
+"""Who is told the metrics: whoever asks from this machine without a proxy between, or knows the token."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+TOKEN = "a-token-of-the-tests"
+
+
+def status(**environment: str) -> int:
+    return Client().get("/metrics", **environment).status_code  # type: ignore[arg-type]  # the stubs know headers alone
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.9.10"])
+def test_the_machine_itself_may_ask(address: str) -> None:
+    assert status(REMOTE_ADDR=address) == 200
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "203.0.113.9", "", "unix:", "127.0.0.1, 10.0.0.1"])
+def test_another_machine_may_not(address: str) -> None:
+    assert status(REMOTE_ADDR=address) == 404
+
+
+@pytest.mark.parametrize(
+    "header", ["X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_REAL_IP", "FORWARDED", "VIA", "X_VARNISH"]
+)
+def test_nobody_may_through_a_proxy(header: str) -> None:
+    assert status(**{f"HTTP_{header}": "127.0.0.1"}) == 404
+
+
+def test_the_token_opens_them_from_anywhere_and_is_then_the_only_way(settings: Settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    assert status() == 404
+    assert status(HTTP_AUTHORIZATION="Bearer wrong") == 404
+    assert status(HTTP_AUTHORIZATION="Bearer ünlesbar") == 404
+    assert status(HTTP_AUTHORIZATION=f"Bearer {TOKEN}", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="10.0.0.2") == 200
+
+
+def test_a_refusal_is_not_stored_either() -> None:
+    assert "no-store" in Client().get("/metrics", REMOTE_ADDR="10.0.0.1")["Cache-Control"]
