@@ -86,8 +86,9 @@ def _latencies(seconds: Sequence[float]) -> str:
 
 
 def keep(outcome: Outcome, path: Path) -> None:
-    """Write the section of this emitter and database anew."""
-    title = f"## {outcome.options.emitter}, {outcome.options.database}, {outcome.options.seconds:g} seconds\n"
+    """Write the section of this emitter, database and seed anew."""
+    options = outcome.options
+    title = f"## {options.emitter}, {options.database}, {options.seconds:g} seconds, seed {options.seed}\n"
     text = path.read_text() if path.exists() else INTRODUCTION
     text = re.sub(rf"\n{re.escape(title)}.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
     body = "\n".join(lines(outcome))
