@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from django.db.models import TextChoices
 
 from invalidation.exceptions import InvalidTarget
+
+Checked = TypeVar("Checked")
 
 TAG_PATTERN = re.compile(r"[a-z0-9_.:-]{1,128}")
 #: Longest path CloudFront takes, the shortest such limit of the tiers (its developer guide,
@@ -28,6 +30,14 @@ class Lane(TextChoices):
     TAKEDOWN = "takedown"
     EDITORIAL = "editorial"
     BULK = "bulk"
+
+
+_URGENCY = {lane: place for place, lane in enumerate(Lane.values)}
+
+
+def most_urgent(lanes: Iterable[str], default: str = Lane.BULK) -> str:
+    """The lane that overtakes the others."""
+    return min(lanes, key=_URGENCY.__getitem__, default=default)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,6 +119,12 @@ def checked_prefix(prefix: str) -> str:
     return checked_url(prefix)
 
 
+def _checked(kind: str, values: Iterable[Any], check: Callable[[Any], Checked]) -> frozenset[Checked]:
+    if isinstance(values, str):
+        raise InvalidTarget(f"{kind} takes a list of strings; write {kind}=[{values!r}].")
+    return frozenset(map(check, values)) if values else frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """What to invalidate. Build with `Targets.of`, which validates; combine with `|`."""
@@ -130,25 +146,18 @@ class Targets:
         everything: bool = False,
     ) -> Targets:
         """Validate and freeze; raise InvalidTarget for the first value that can't be purged."""
-        for kind, values in (("tags", tags), ("urls", urls), ("prefixes", prefixes), ("keys", keys)):
-            if isinstance(values, str):
-                raise InvalidTarget(f"{kind} takes a list of strings; write {kind}=[{values!r}].")
         return cls(
-            frozenset(map(checked_tag, tags)),
-            frozenset(map(checked_url, urls)),
-            frozenset(map(checked_prefix, prefixes)),
-            frozenset(map(CacheKey.of, keys)),
+            _checked("tags", tags, checked_tag),
+            _checked("urls", urls, checked_url),
+            _checked("prefixes", prefixes, checked_prefix),
+            _checked("keys", keys, CacheKey.of),
             bool(everything),
         )
 
     def __or__(self, other: Targets) -> Targets:
-        return Targets(
-            self.tags | other.tags,
-            self.urls | other.urls,
-            self.prefixes | other.prefixes,
-            self.keys | other.keys,
-            self.everything or other.everything,
-        )
+        if not other or self == other:
+            return self
+        return union((self, other)) if self else other
 
     def __bool__(self) -> bool:
         return bool(self.everything or self.tags or self.urls or self.prefixes or self.keys)

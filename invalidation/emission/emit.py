@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from invalidation.pipeline import outbox
-from invalidation.values import Lane, Targets, union
+from invalidation.values import Lane, Targets, most_urgent, union
 
 #: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
 #: whatever the size of the statement.
@@ -39,7 +39,7 @@ class Collection:
     def add(self, targets: Targets, lane: str) -> None:
         """Keep for later, or write what has come together if it is much."""
         self.parts.append(targets)
-        self.lane = min(self.lane, lane, key=Lane.values.index)
+        self.lane = most_urgent((self.lane, lane))
         self.size += len(targets)
         if self.size >= TARGETS_PER_EVENT:
             self.parts = [union(self.parts)]
@@ -72,7 +72,7 @@ def _record(targets: Targets, using: str, lane: str) -> None:
         current.suppressed += 1
         targets = Targets.of(tags=[current.tag] if current.tag else ())
     if targets:
-        outbox.record(targets, using=using, source="signal", lane=lane)
+        outbox.note(targets, using=using, source="signal", lane=lane)
 
 
 def _open_collection(using: str) -> Collection | None:

@@ -11,14 +11,14 @@ from django.db.models import Model, prefetch_related_objects
 from invalidation.emission import registry, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.rules import Rules
-from invalidation.values import Lane, Targets, union
+from invalidation.values import Targets, most_urgent, union
 
 logger = structlog.get_logger(__name__)
 
 
 def lane_of(rules: Iterable[Rules]) -> str:
     """The most urgent of their lanes."""
-    return min((one.lane for one in rules), key=Lane.values.index, default=Rules.lane)
+    return most_urgent((one.lane for one in rules), Rules.lane)
 
 
 def targets_of(rules: Rules, instance: Model) -> Targets:

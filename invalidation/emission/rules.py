@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Model
 
-from invalidation.values import TAG_PATTERN, CacheKey, Targets
+from invalidation.values import TAG_PATTERN, CacheKey, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
 
@@ -47,6 +47,7 @@ class Rules:
     """Lane of the events."""
 
     def __init__(self, model: type[Model]) -> None:
+        checked_tag(model_tag(model))  # at registration: a change could no longer do without it
         self.model = model
 
     def when(self, instance: Any) -> bool:
@@ -76,7 +77,7 @@ class Rules:
 
     def key_targets(self, key: Any) -> Targets:
         """The model tag and the object tag of the row with this primary key."""
-        return Targets.of(tags=[model_tag(self.model), object_tag(self.model, key)])
+        return Targets(frozenset((model_tag(self.model), object_tag(self.model, key))))
 
     def _own_urls(self, instance: Any) -> set[str]:
         """A row may have two pages: as what it is, and as the parent or the concrete model that was registered."""

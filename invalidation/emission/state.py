@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -220,7 +219,8 @@ def _copied(instance: Model, model: type[Model]) -> Model:
     twin.__dict__.pop("_prefetched_objects_cache", None)
     for name in files(type(instance)) & twin.__dict__.keys():
         twin.__dict__[name] = detached(twin.__dict__[name])
-    twin._state = copy.copy(instance._state)
+    twin._state = type(instance._state)()
+    twin._state.__dict__.update(instance._state.__dict__)
     twin._state.fields_cache = dict(instance._state.fields_cache)
     return twin
 

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.transaction import Atomic
+
+#: A transaction of the application: its block, and its savepoint where it runs inside Django's TestCase. A function
+#: decorated with `atomic` enters the same block each time.
+Own = tuple[Atomic, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +36,17 @@ def on_commit(connection: BaseDatabaseWrapper, hook: Callable[[], None]) -> None
         entries: list[Any] = connection.run_on_commit
         _savepoints, function, robust = entries[-1]
         entries[-1] = (SavepointsSoFar(connection.savepoint_state), function, robust)
+
+
+def own_transaction(connection: BaseDatabaseWrapper) -> Own | None:
+    """The open transaction of the application, if any; the one that Django's TestCase puts around a test is none.
+
+    None too inside `set_autocommit(False)`, where Django neither commits nor runs hooks.
+    """
+    blocks: list[Any] = connection.atomic_blocks
+    if not connection.commit_on_exit:
+        return None
+    for place, block in enumerate(blocks):
+        if not block._from_testcase:
+            return block, connection.savepoint_ids[place - 1] if place else None
+    return None

@@ -1,21 +1,22 @@
-"""The outbox: one insert in the caller's transaction, one announcement after its commit."""
+"""The outbox: events are inserted in the caller's transaction, and announced once after its commit."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from functools import cache, partial
-from typing import Any
+from functools import partial
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field
 
 from invalidation import conf, context
 from invalidation.models import Event
-from invalidation.pipeline.hooks import on_commit
+from invalidation.pipeline import rows
+from invalidation.pipeline.hooks import Own, on_commit, own_transaction
+from invalidation.pipeline.last_moment import LastMoment, last_moment
+from invalidation.pipeline.rows import Fact
 from invalidation.signals import event_recorded, tell
-from invalidation.values import Lane, Targets, legible
+from invalidation.values import Lane, Targets, legible, most_urgent
 
 #: Attribute of a database connection: its announcements that have not run yet.
 WAITING = "_invalidation_waiting"
@@ -28,22 +29,28 @@ class Announcement:
     Django drops the hooks of a rolled-back savepoint, and with them the last reference to this object.
     """
 
-    __slots__ = ("__weakref__", "database", "event")
+    __slots__ = ("__weakref__", "database", "event", "fact", "own")
     __qualname__ = "invalidation.Announcement"  # Django logs the name of a hook that fails
 
-    def __init__(self, database: str, event: Event) -> None:
+    def __init__(self, database: str, fact: Fact, event: Event | None, own: Own | None) -> None:
         self.database = database
+        self.fact = fact
         self.event = event
+        """The stored row, for those who asked for it."""
+        self.own = own
+        """The transaction of the application that it belongs to."""
 
     def __call__(self) -> None:
         """Announce every event of the transaction, unless another has done so."""
-        untold = _waiting(connections[self.database]).untold
+        connection = connections[self.database]
+        untold = _waiting(connection).untold
         if self not in untold:
             return
-        events = [announcement.event for announcement in untold]
+        _last_moment(connection).write()  # nothing is left, but where a test runs the hooks
+        facts = [announcement.fact for announcement in untold]
         untold.clear()
-        uids = [str(event.uid) for event in events]
-        lane = min((event.lane for event in events), key=Lane.values.index)
+        uids = [str(fact.uid) for fact in facts]
+        lane = most_urgent(fact.lane for fact in facts)
         tell(event_recorded, "announcement_failed", database=self.database, uids=uids, lane=lane)
 
 
@@ -70,16 +77,26 @@ def _waiting(connection: BaseDatabaseWrapper) -> Waiting:
     return waiting
 
 
-def _standing(connection: BaseDatabaseWrapper, key: Key) -> Event | None:
-    """An equal event of the open transaction, if it was not rolled back with its savepoint.
+def _last_moment(connection: BaseDatabaseWrapper) -> LastMoment:
+    return last_moment(connection, Event._meta.db_table, _insert_announced)
+
+
+def _insert_announced(connection: BaseDatabaseWrapper, announcements: Sequence[Announcement]) -> None:
+    rows.insert_many(connection, [announcement.fact for announcement in announcements])
+
+
+def _standing(connection: BaseDatabaseWrapper, key: Key) -> Announcement | None:
+    """That of an equal event of the open transaction, if it was not rolled back with its savepoint.
 
     A hook that writes while Django runs the hooks must not meet the event of the transaction that is over: a worker
-    may have claimed it.
+    may have claimed it. Nor must what a test of Django's TestCase does meet what it did before: to the application
+    these are transactions of their own.
     """
-    announcement = _waiting(connection).newest.get(key)
-    if announcement and any(hook[1] is announcement for hook in reversed(connection.run_on_commit)):
-        return announcement.event
-    return None
+    standing = _waiting(connection).newest.get(key)
+    if standing is None or standing.own is None or standing.own != own_transaction(connection):
+        return None
+    held = any(hook[1] is standing for hook in reversed(connection.run_on_commit))
+    return standing if held else None
 
 
 def record(
@@ -98,53 +115,59 @@ def record(
     can't share a transaction with one: its event is stored in the first outbox once the change has committed.
     """
     key = (targets, source, lane, reason, tiers)
-    outboxes = conf.settings().databases
-    connection = connections[using if using in outboxes else outboxes[0]]
-    if standing := _standing(connection, key):
-        return standing
-    event = Event(
-        source=source,
-        actor=context.actor() if actor is None else actor,
-        reason=legible(reason)[:255],
-        correlation_id=context.correlation_id(),
-        lane=lane,
-        tiers=tiers,
-        targets=targets.document(),
-    )
-    if using in outboxes or not connections[using].in_atomic_block:
-        _store(connection, key, event)
+    connection = _outbox_of(using)
+    if (standing := _standing(connection, key)) and standing.event:
+        return standing.event
+    fact = _fact(key, actor)
+    if not _is_apart(using):
+        event = rows.insert(connection, fact)
+        _announce(connection, key, fact, event)
+        return event
+    transaction.on_commit(partial(_store, connection, key, fact), using=using, robust=True)
+    return fact.event()
+
+
+def note(targets: Targets, *, using: str, source: str, lane: str) -> None:
+    """As `record`, for those who don't go on with the row: the rows of one transaction are inserted when it ends."""
+    key = (targets, source, lane, "", "")
+    connection = _outbox_of(using)
+    if _standing(connection, key):
+        return
+    fact = _fact(key)
+    if _is_apart(using):
+        transaction.on_commit(partial(_store, connection, key, fact), using=using, robust=True)
     else:
-        transaction.on_commit(partial(_store, connection, key, event), using=using, robust=True)
-    return event
+        _store(connection, key, fact)
 
 
-def _store(connection: BaseDatabaseWrapper, key: Key, event: Event) -> None:
-    _insert(connection, event)
-    if connection.in_atomic_block or connection.get_autocommit():  # else: no hooks (set_autocommit(False)); swept
-        announcement = Announcement(connection.alias, event)
-        _waiting(connection).add(key, announcement)
-        on_commit(connection, announcement)
+def _outbox_of(using: str) -> BaseDatabaseWrapper:
+    outboxes = conf.settings().databases
+    return connections[using if using in outboxes else outboxes[0]]
 
 
-@cache
-def _columns() -> Sequence[Field[Any, Any]]:
-    return [field for field in Event._meta.concrete_fields if not field.primary_key]
+def _is_apart(using: str) -> bool:
+    """Is a transaction open on a database that holds no outbox?"""
+    return using not in conf.settings().databases and connections[using].in_atomic_block
 
 
-@cache
-def _statement(alias: str) -> str:
-    """The INSERT, composed once per database: the request pays for one execute and nothing else."""
-    quote = connections[alias].ops.quote_name
-    columns = ", ".join(quote(field.column or "") for field in _columns())
-    marks = ", ".join(["%s"] * len(_columns()))
-    returning = f" RETURNING {quote('id')}" if connections[alias].features.can_return_columns_from_insert else ""
-    return f"INSERT INTO {quote(Event._meta.db_table)} ({columns}) VALUES ({marks}){returning}"  # noqa: S608 (column names)
+def _fact(key: Key, actor: str | None = None) -> Fact:
+    targets, source, lane, reason, tiers = key
+    who = context.actor() if actor is None else actor
+    return Fact(source, who, legible(reason)[:255], context.correlation_id(), lane, tiers, targets.document())
 
 
-def _insert(connection: BaseDatabaseWrapper, event: Event) -> None:
-    values = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in _columns()]
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(connection.alias), values)
-        if connection.features.can_return_columns_from_insert:
-            event.pk = cursor.fetchone()[0]
-    event._state.adding, event._state.db = False, connection.alias
+def _store(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:
+    if own_transaction(connection) is None:
+        rows.insert_many(connection, [fact])
+        _announce(connection, key, fact)
+    elif announcement := _announce(connection, key, fact):
+        _last_moment(connection).add(announcement)
+
+
+def _announce(connection: BaseDatabaseWrapper, key: Key, fact: Fact, event: Event | None = None) -> Announcement | None:
+    if not (connection.in_atomic_block or connection.get_autocommit()):
+        return None  # no hooks: set_autocommit(False); swept
+    announcement = Announcement(connection.alias, fact, event, own_transaction(connection))
+    _waiting(connection).add(key, announcement)
+    on_commit(connection, announcement)
+    return announcement

@@ -19,7 +19,7 @@ from invalidation.pipeline import carry
 from invalidation.pipeline.claim import Contended, deliveries
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.rebound_due import delay
-from invalidation.values import Lane, Targets
+from invalidation.values import Targets, most_urgent
 
 #: Batches looked at by one run, and later batches that may have done their work.
 LIMIT = 1000
@@ -165,7 +165,7 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch,
     batches = [one.batch for one in group]
     carrier = Batch(
         created_at=now,
-        lane=min((batch.lane for batch in batches), key=Lane.values.index),
+        lane=most_urgent(batch.lane for batch in batches),
         tiers=batches[0].tiers,
         targets=coalesce(one.left for one in group).document(),
         correlation_id=batches[0].correlation_id,
