@@ -13,7 +13,8 @@ import redis
 import requests
 from django.core.cache import cache
 
-from invalidation.providers.http import Answer, Node
+from invalidation.providers.http import Node
+from invalidation.providers.wire.answer import Answer
 
 TIMEOUT_SECONDS = 10
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from xml.etree import ElementTree as ET
-
-import requests
 
 from invalidation import conf
 from invalidation.deployment.nodes import nodes, served
-from invalidation.exceptions import InvalidationError
+from invalidation.exceptions import DeliveryError, InvalidationError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.pipeline import sites
-from invalidation.providers.http import Location
+from invalidation.providers.http import Location, ask
 
 #: Of an element that holds an address, in any version of the format; a sitemap index holds further sitemaps.
 LOCATION = "{*}loc"
 MAX_SITEMAPS = 50
 TIMEOUT_SECONDS = 30.0
+#: https://www.sitemaps.org/protocol.html
+MAX_SITEMAP_BYTES = 50 * 1024 * 1024
 
 
 class NoSitemap(InvalidationError):
@@ -69,11 +70,12 @@ def _text(url: str) -> str:
     location, asked = Location.of(url), [node for node in nodes() if served(node, [url])]
     address = asked[-1].node + location.target if asked else url
     try:
-        with requests.get(address, headers=location.headers, timeout=TIMEOUT_SECONDS, allow_redirects=False) as answer:
-            answer.raise_for_status()
-            return answer.text
-    except requests.RequestException as error:
-        raise NoSitemap(f"{url}: {type(error).__name__}") from error
+        answer = ask(address, TIMEOUT_SECONDS, location.headers, max_reply_bytes=MAX_SITEMAP_BYTES)
+    except DeliveryError as error:
+        raise NoSitemap(f"{url}: {error}") from error
+    if answer.status != HTTPStatus.OK:
+        raise NoSitemap(f"{url}: it answered {answer.status}")
+    return answer.text
 
 
 def listed(text: str) -> tuple[list[str], list[str]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from urllib.parse import urlsplit
-
-from requests import codes
 
 from invalidation.doctor.faults import Fault, Finding
 from invalidation.doctor.reading import Patient, Reading, read
@@ -74,12 +73,12 @@ def _answers(patient: Patient, url: str) -> bool:
 def stranger(patient: Patient, reading: Reading) -> Finding:
     """What it means that the node brought something else than the canary."""
     host = urlsplit(patient.site).netloc
-    if reading.status_code in (codes.bad_request, codes.misdirected_request):
-        misdirected = reading.status_code == codes.misdirected_request
+    if reading.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.MISDIRECTED_REQUEST):
+        misdirected = reading.status_code == HTTPStatus.MISDIRECTED_REQUEST
         who = "The node serves no site" if misdirected else "The application does not allow a Host"
         return found(patient, Fault.HOST_MISMATCH, f"{who} named {host} (status {reading.status_code}).")
-    if codes.multiple_choices <= reading.status_code < codes.bad_request:
+    if HTTPStatus.MULTIPLE_CHOICES <= reading.status_code < HTTPStatus.BAD_REQUEST:
         return found(patient, Fault.HOST_MISMATCH, f"It redirects {patient.site} (status {reading.status_code}).")
-    if reading.status_code >= codes.server_error:
+    if reading.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return found(patient, Fault.UNREACHABLE, f"It answered {reading.status_code}: what it fills from is away.")
     return found(patient, Fault.NOT_SERVED, f"It answered {reading.status_code} for {host}.")

@@ -8,16 +8,19 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import requests
-
+from invalidation.exceptions import DeliveryError
 from invalidation.monitor.report import Proxy
+from invalidation.providers.http import ask
 
 TIMEOUT_SECONDS = 5.0
 #: https://nginx.org/en/docs/http/ngx_http_stub_status_module.html
-STATUS = re.compile(r"Active connections: (\d+)\s+server accepts handled requests\s+\d+ \d+ (\d+)")
+STATUS = re.compile(
+    r"Active connections: ([0-9]{1,18})\s+server accepts handled requests\s+[0-9]+ [0-9]+ ([0-9]{1,18})"
+)
 
 #: Values of $upstream_cache_status, one a line. BYPASS is neither: the request was not one for the cache.
 HITS = (b"HIT\n", b"STALE\n", b"UPDATING\n", b"REVALIDATED\n")
@@ -58,9 +61,9 @@ def _varnish_counters(instance: str) -> Mapping[str, int]:
 def nginx(url: str) -> Proxy:
     """`url` answers with stub_status, which knows requests and connections but nothing of the cache."""
     try:
-        with requests.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False) as answer:
-            found = STATUS.search(answer.text) if answer.ok else None
-    except requests.RequestException as error:
+        answer = ask(url, TIMEOUT_SECONDS)
+        found = STATUS.search(answer.text) if answer.status == HTTPStatus.OK else None
+    except DeliveryError as error:
         return Proxy("nginx", url, problems=[f"does not answer: {type(error).__name__}"])
     if found is None:
         return Proxy("nginx", url, problems=["answers, but not with stub_status"])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from invalidation.exceptions import UnsupportedOperation
+from invalidation.providers.boundary import guard
+from invalidation.providers.secrets import Secrets
 from invalidation.values import CacheKey
 
 
@@ -145,6 +148,16 @@ class Provider(abc.ABC):
         self.tier = tier
         self.node = node
         self.options = options
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """What the verbs of every provider tell passes through the boundary: no secret gets any further."""
+        super().__init_subclass__(**named)
+        guard(cls)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Those among the options, to be taken out of what the cache says."""
+        return Secrets(getattr(self, "options", {}))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.tier} {self.node}>"

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from invalidation.exceptions import Unproven
 from invalidation.providers.base import Rate, Reply
 from invalidation.providers.edge import Edged
-from invalidation.providers.http import Location, header_secret, read_options
+from invalidation.providers.http import Location
+from invalidation.providers.options import header_secret, read_options
 from invalidation.providers.vendor import Api, json_object
 
 API_URL = "https://api.bunny.net"
@@ -44,7 +45,6 @@ class Bunny(Edged):
             tier,
             values["API_URL"],
             headers={"AccessKey": key},
-            secrets=[key],
             timeout_seconds=values["TIMEOUT_SECONDS"],
         )
 

@@ -12,7 +12,8 @@ from invalidation.exceptions import RejectedError
 from invalidation.providers.base import Rate, Reply
 from invalidation.providers.cloudflare_api import API_URL, accepted, connect
 from invalidation.providers.edge import Edged
-from invalidation.providers.http import Location, read_options
+from invalidation.providers.http import Location
+from invalidation.providers.options import read_options
 
 #: "Purge by prefix": more path separators are refused.
 MAX_PREFIX_SEPARATORS = 31

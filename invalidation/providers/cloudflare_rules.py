@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
-
-import requests
 
 from invalidation.exceptions import RejectedError
 from invalidation.providers.cloudflare_api import API_URL, accepted, connect
-from invalidation.providers.http import DEFAULT_TIMEOUT_SECONDS
-from invalidation.providers.vendor import json_object
+from invalidation.providers.options import DEFAULT_TIMEOUT_SECONDS
+from invalidation.providers.vendor import error_codes, json_object
 
 PHASE = "http_request_cache_settings"
 ACTION = "set_cache_settings"
@@ -106,8 +105,8 @@ class CacheRules:
 
     def _entrypoint(self) -> dict[str, Any] | None:
         answer = self._api.send("GET", f"{self._path}/phases/{PHASE}/entrypoint")
-        codes = {error.get("code") for error in json_object(answer).get("errors") or []}
-        if answer.status == requests.codes.not_found and NO_ENTRYPOINT_CODE in codes:
+        codes = error_codes(json_object(answer))
+        if answer.status == HTTPStatus.NOT_FOUND and NO_ENTRYPOINT_CODE in codes:
             return None
         return dict(accepted(self._api, answer))
 

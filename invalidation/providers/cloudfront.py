@@ -13,7 +13,8 @@ from invalidation.exceptions import UnsupportedOperation
 from invalidation.providers.base import Rate, Reply
 from invalidation.providers.cloudfront_client import Invalidations
 from invalidation.providers.edge import Edged
-from invalidation.providers.http import Location, read_options
+from invalidation.providers.http import Location
+from invalidation.providers.options import read_options
 
 #: RFC 1738's unsafe characters. They must be encoded, and nothing else may be ("Specify the objects to invalidate").
 UNSAFE_PATTERN = re.compile(r'["<>#{}|\\^~\[\]`]')

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from invalidation.providers.cloudfront_errors import Duplicate, Secrets, translated
+from invalidation.providers.cloudfront_errors import Duplicate, translated
+from invalidation.providers.cloudfront_wire import sent_by_us
 
 #: How many of the newest jobs are looked through for one that was started under our reference.
 RECENT_JOBS = 20
@@ -20,8 +21,6 @@ class Invalidations:
     def __init__(self, options: Mapping[str, Any]) -> None:
         """`options` are the tier's, all of them present; nothing is connected yet (F7)."""
         self._options = options
-        named = (options[name] for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN", "ACCESS_KEY_ID"))
-        self._secrets = Secrets(filter(None, named))
         self._distribution = options["DISTRIBUTION_ID"]
         self._tenant = options["DISTRIBUTION_TENANT_ID"]
 
@@ -31,7 +30,7 @@ class Invalidations:
 
     def tag_header(self) -> str:
         """The header in which the distribution reads tags; "" where it reads none."""
-        with translated(self._secrets):
+        with translated():
             found = self._client.get_distribution_config(Id=self._distribution)["DistributionConfig"]
             return str(found.get("CacheTagConfig", {}).get("HeaderName", ""))
 
@@ -39,7 +38,7 @@ class Invalidations:
         """Start a job, or find the one that an earlier attempt has started under the same reference."""
         batch = {"Paths": {"Quantity": len(items), "Items": list(items)}, "CallerReference": reference}
         try:
-            with translated(self._secrets):
+            with translated():
                 return self._create(batch)
         except Duplicate:
             if job := self._started_before(reference):
@@ -48,7 +47,7 @@ class Invalidations:
 
     def get(self, job: str) -> Mapping[str, Any]:
         """How a job stands."""
-        with translated(self._secrets):
+        with translated():
             if self._tenant:
                 get = self._client.get_invalidation_for_distribution_tenant
                 return dict(get(DistributionTenantId=self._tenant, Id=job)["Invalidation"])
@@ -66,7 +65,7 @@ class Invalidations:
         return next((job for job in jobs if job["InvalidationBatch"]["CallerReference"] == reference), None)
 
     def _recent(self) -> list[str]:
-        with translated(self._secrets):
+        with translated():
             if self._tenant:
                 found = self._client.list_invalidations_for_distribution_tenant(Id=self._tenant, MaxItems=RECENT_JOBS)
             else:
@@ -85,14 +84,9 @@ def connect(options: Mapping[str, Any]) -> Any:
         from botocore.config import Config
     except ImportError as error:
         raise ImproperlyConfigured("CloudFront needs boto3: pip install django-invalidation[cloudfront].") from error
-    timeout_seconds = options["TIMEOUT_SECONDS"]
     # The default mode differs between botocore's releases; the pipeline decides when to try again.
-    config = Config(
-        connect_timeout=timeout_seconds,
-        read_timeout=timeout_seconds,
-        retries={"mode": "standard", "total_max_attempts": 1},
-    )
-    return boto3.session.Session().client(
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1})
+    client = boto3.session.Session().client(
         "cloudfront",
         region_name="us-east-1",
         endpoint_url=options["ENDPOINT_URL"],
@@ -101,3 +95,4 @@ def connect(options: Mapping[str, Any]) -> Any:
         aws_session_token=options["SESSION_TOKEN"],
         config=config,
     )
+    return sent_by_us(client, options["TIMEOUT_SECONDS"])

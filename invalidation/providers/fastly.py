@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
-
-import requests
 
 from invalidation.exceptions import Unproven
 from invalidation.providers.base import Rate, Reply
 from invalidation.providers.edge import Edged
-from invalidation.providers.http import Answer, Location, header_secret, read_options
+from invalidation.providers.http import Location
+from invalidation.providers.options import header_secret, read_options
 from invalidation.providers.vendor import Api, json_object
+from invalidation.providers.wire.answer import Answer
 
 API_URL = "https://api.fastly.com"
 
@@ -50,7 +51,6 @@ class Fastly(Edged):
             tier,
             values["API_URL"],
             headers={"Fastly-Key": token},
-            secrets=[token],
             timeout_seconds=values["TIMEOUT_SECONDS"],
         )
 
@@ -93,7 +93,7 @@ class Fastly(Edged):
 
     def _send(self, target: str, document: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         answer = self._api.send("POST", target, document, headers)
-        if answer.status != requests.codes.ok:
+        if answer.status != HTTPStatus.OK:
             raise self._api.failure(answer, "status ok")
         return answer
 

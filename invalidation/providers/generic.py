@@ -8,10 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
 from invalidation.providers.base import Provider, Reply
-from invalidation.providers.http import Answer, Location, header_secret, read_options
+from invalidation.providers.http import Location
+from invalidation.providers.options import header_secret, read_options
 from invalidation.providers.vendor import Api
+from invalidation.providers.wire.answer import Answer
 
 VERBS = ("URLS", "TAGS", "PREFIXES", "EVERYTHING")
 REQUEST_FIELDS = {"METHOD", "TARGET", "HEADERS", "BODY"}
@@ -44,7 +47,6 @@ class GenericHTTP(Provider):
             tier,
             node,
             headers={values["SECRET_HEADER"]: secret} if secret else {},
-            secrets=[secret] if secret else [],
             timeout_seconds=values["TIMEOUT_SECONDS"],
         )
 
@@ -70,6 +72,7 @@ class GenericHTTP(Provider):
         answers = [self._send(self._requests[verb], value) for value in values]
         return Reply(raw=answers[-1].raw if answers else "")
 
+    @sensitive_variables("told")
     def _send(self, request: Mapping[str, Any], values: Mapping[str, str]) -> Answer:
         target, headers, body = (_filled(request.get(name), values) for name in ("TARGET", "HEADERS", "BODY"))
         answer = self._api.send(request.get("METHOD", "POST"), target, body, headers)

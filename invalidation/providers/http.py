@@ -1,66 +1,40 @@
-"""What providers that speak HTTP share: one pooled session per node, and how answers become errors."""
+"""What providers that speak HTTP share: a node that is asked, where a URL is filed, and how answers become errors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
+from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
-import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
-from requests.structures import CaseInsensitiveDict
-from requests.utils import default_headers
 
+from invalidation.digits import whole_number
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
 from invalidation.providers.base import Probe
-from invalidation.providers.exact import TARGET_HEADER, ExactAdapter
+from invalidation.providers.pauses import retry_after_seconds
+from invalidation.providers.wire.answer import Answer
+from invalidation.providers.wire.connection import Place
+from invalidation.providers.wire.deadline import Deadline
+from invalidation.providers.wire.exchange import Exchange
+from invalidation.providers.wire.faults import Broken, Malformed, TooLate, Unsendable
+from invalidation.providers.wire.pool import Pool
+from invalidation.providers.wire.request import Request
 
-DEFAULT_TIMEOUT_SECONDS = 5.0
 #: By which the application says at which sequence it rendered a page.
 SEQUENCE_HEADER = "X-Cache-Sequence"
-DEFAULT_HEADERS = default_headers()
 MAX_REPLY_BYTES = 65_536
-#: Of a reply, what is stored and shown.
-MAX_REPLY_CHARACTERS = 500
-
-
-def read_options(
-    tier: str, options: Mapping[str, Any], *, required: tuple[str, ...] = (), optional: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """All options of a tier, with the defaults of those left out.
-
-    Raises:
-        ImproperlyConfigured: one is missing, empty or unknown; the message names it and never its value.
-    """
-    known = {"TIMEOUT_SECONDS": DEFAULT_TIMEOUT_SECONDS, **(optional or {})}
-    where = f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS']"
-    if missing := [name for name in required if not options.get(name)]:
-        raise ImproperlyConfigured(f"{where} needs {missing}.")
-    if unknown := sorted(set(options) - set(known) - set(required)):
-        raise ImproperlyConfigured(f"{where} has unknown names {unknown}; known are {sorted({*known, *required})}.")
-    timeout = options.get("TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS)
-    if not isinstance(timeout, int | float) or not timeout > 0:
-        raise ImproperlyConfigured(f"{where}['TIMEOUT_SECONDS'] must be a number above zero.")
-    return {**known, **options}
-
-
-def header_secret(tier: str, secret: object, name: str = "SECRET") -> bytes:
-    """A secret as it goes into a header.
-
-    Raises:
-        ImproperlyConfigured: it can't be sent in one.
-    """
-    if not isinstance(secret, str) or secret != secret.strip() or re.search(r"[\x00-\x1f\x7f]", secret):
-        raise ImproperlyConfigured(
-            f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS'][{name!r}] must be a string without line breaks, control "
-            "characters, and spaces at its ends; it is sent in a header."
-        )
-    return secret.encode()
+USER_AGENT = "django-invalidation"
+PORTS = {"http": 80, "https": 443}
+URL_PATTERN = re.compile(r"(https?)://([^/?#@\s]{1,255})(.*)", re.IGNORECASE | re.DOTALL)
+#: What may stand in a Host header: a name, an address, a port.
+HOST_PATTERN = re.compile(r"([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
+PLAIN_TARGET_PATTERN = re.compile(r"/[!-~]*")
+VISIBLE = "".join(map(chr, range(33, 127)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +48,11 @@ class Location:
     @classmethod
     def of(cls, url: str) -> Location:
         """Split an absolute URL without respelling its path or query; only what is not ASCII is encoded."""
-        match = re.fullmatch(r"(https?)://([^/?]+)(.*)", url, re.IGNORECASE)
+        match = URL_PATTERN.fullmatch(url)
         if not match:
             raise RejectedError(f"{url!r} is not an absolute URL; list the sites in INVALIDATION['SITES'].")
         scheme, host, target = match.groups()
-        target = quote(target, safe="".join(map(chr, range(33, 127))))
-        target = target if target.startswith("/") else f"/{target}"
-        return cls(scheme.lower(), host if host.isascii() else host.encode("idna").decode(), target)
+        return cls(scheme.lower(), _host(host, url), _target(target, url))
 
     @property
     def headers(self) -> dict[str, str]:
@@ -88,112 +60,135 @@ class Location:
         return {"Host": self.host, "X-Forwarded-Proto": self.scheme}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP response, its body cut."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def raw(self) -> str:
-        """Status and the beginning of the body, to store and to show."""
-        return shortened(f"{self.status} {self.text}")
+def _host(host: str, url: str) -> str:
+    try:
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not HOST_PATTERN.fullmatch(host):
+        raise RejectedError(f"{url!r} names no host; correct what stands between '//' and the path.")
+    return host
 
 
-def shortened(text: str) -> str:
-    """At most MAX_REPLY_CHARACTERS, on one line."""
-    return " ".join(text.split())[:MAX_REPLY_CHARACTERS]
+def _target(target: str, url: str) -> str:
+    if PLAIN_TARGET_PATTERN.fullmatch(target):
+        return target
+    try:
+        target = quote(target, safe=VISIBLE)
+    except UnicodeError:
+        raise RejectedError(f"{url!r} has characters that no address has.") from None
+    return target if target.startswith("/") else f"/{target}"
 
 
 class Node:
-    """One server, reached through a pool of connections: no redirects, no proxies from the environment, timeouts."""
+    """One server: connections are kept, redirects and proxies of the environment are not followed.
 
-    def __init__(self, tier: str, url: str, timeout_seconds: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ImproperlyConfigured(
-                f"INVALIDATION['TIERS'][{tier!r}]['NODES'] must list URLs such as 'http://127.0.0.1:6081', not {url!r}."
-            )
+    A call is over `timeout_seconds` after it began, however the server behaves meanwhile; then its socket is closed.
+    """
+
+    def __init__(self, tier: str, url: str, timeout_seconds: float, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
         self.url = url
         self.timeout_seconds = timeout_seconds
-        self._adapter = ExactAdapter()
+        self._max_reply_bytes = max_reply_bytes
+        self._pool = Pool(_place(tier, url))
+        self._defaults = {"Host": url.partition("://")[2].partition("/")[0], "User-Agent": USER_AGENT, "Accept": "*/*"}
 
     @sensitive_variables("headers")
     def send(self, method: str, target: str, headers: Mapping[str, str | bytes], body: bytes = b"") -> Answer:
         """Send one request, its target byte for byte.
 
-        Errors come without the library's frames: their variables hold our secret, and error reports show variables.
+        Raises:
+            TransientError: no connection, or no whole answer within the timeout.
+        """
+        return self.send_all([Request(method, target, headers, body)])[0]
+
+    def send_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Send them pipelined; as many answers, in their order, or none.
+
+        Errors come without the frames below: their variables hold our secret, and error reports show variables.
 
         Raises:
-            TransientError: no connection, or no answer within the timeout.
+            TransientError: no connection, or not all the answers within the timeout.
         """
         try:
-            request = _request(method, f"{self.url}/", {**headers, TARGET_HEADER: target}, body)
-            with self._adapter.send(request, stream=True, timeout=self.timeout_seconds) as response:
-                return Answer(response.status_code, response.headers, _beginning(response))
-        except requests.Timeout:
+            return self._exchanged(requests) if requests else []
+        except TooLate:
             raise TransientError(f"{self.url} did not answer within {self.timeout_seconds:g} seconds.") from None
-        except requests.RequestException as error:
-            raise TransientError(f"{self.url} can't be reached: {shortened(str(error))}") from None
+        except Broken as error:
+            raise TransientError(f"{self.url} can't be reached: {error}") from None
+        except Malformed as error:
+            raise Unproven(f"{self.url} answered with what is not HTTP: {error}.") from None
+        except Unsendable as error:
+            raise RejectedError(str(error)) from None
+
+    def _exchanged(self, requests: Sequence[Request]) -> list[Answer]:
+        encoded = [request.encoded(self._defaults) for request in requests]
+        return Exchange(requests, encoded, self._max_reply_bytes).run(self._pool, Deadline.after(self.timeout_seconds))
+
+    def close(self) -> None:
+        """End the connections that wait for the next call."""
+        self._pool.close()
 
 
-@sensitive_variables("headers")
-def _request(method: str, url: str, headers: Mapping[str, str | bytes], body: bytes) -> requests.PreparedRequest:
-    """Ready to be sent as it is. A session would check and merge for longer than a cache takes to purge."""
-    request = requests.PreparedRequest()
-    request.method, request.url, request.hooks = method, url, {}
-    merged: dict[str, Any] = {**DEFAULT_HEADERS, **headers}  # bytes are sent as they are
-    request.headers = CaseInsensitiveDict(merged)
-    if body:
-        request.body = body
-        request.headers["Content-Length"] = str(len(body))
-    return request
+def _place(tier: str, url: str) -> Place:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in PORTS:
+        raise ImproperlyConfigured(
+            f"INVALIDATION['TIERS'][{tier!r}]['NODES'] must list URLs such as 'http://127.0.0.1:6081', not {url!r}."
+        )
+    return Place(host, port or PORTS[parts.scheme], parts.scheme == "https")
+
+
+def ask(
+    url: str,
+    timeout_seconds: float,
+    headers: Mapping[str, str] | None = None,
+    *,
+    max_reply_bytes: int = MAX_REPLY_BYTES,
+) -> Answer:
+    """Ask for one page at its own address, once.
+
+    Raises:
+        DeliveryError: it does not answer.
+    """
+    location = Location.of(url)
+    node = Node("", f"{location.scheme}://{location.host}", timeout_seconds, max_reply_bytes=max_reply_bytes)
+    return node.send("GET", location.target, {**(headers or {}), "Connection": "close"})
 
 
 def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str] | None = None) -> Probe:
     """Ask `node` for a page; `status_header` is where it says whether that came from its store."""
     location = Location.of(url)
-    answer = node.send("GET", location.target, {**location.headers, **(headers or {})})
-    sequence = answer.headers.get(SEQUENCE_HEADER, "")
-    rendered_at = int(sequence) if sequence.isdecimal() else None
-    return Probe(answer.status, rendered_at, answer.headers.get(status_header, ""), answer.text)
+    answer = node.send("GET", location.target, {**location.headers, "Accept-Encoding": "gzip", **(headers or {})})
+    rendered_at = whole_number(answer.headers.get(SEQUENCE_HEADER))
+    return Probe(answer.status, rendered_at, answer.headers.get(status_header, ""), _unpacked(answer))
 
 
-def _beginning(response: requests.Response) -> str:
-    """The first bytes of the body, in however many chunks it comes; read to its end, a connection is used again."""
-    beginning = bytearray()
-    for chunk in response.iter_content(MAX_REPLY_BYTES):
-        beginning += chunk
-        if len(beginning) > MAX_REPLY_BYTES:
-            break
-    return beginning[:MAX_REPLY_BYTES].decode(errors="replace")
+def _unpacked(answer: Answer) -> str:
+    """The text of a page, as much as there is; a vendor may keep another copy for those who take no gzip."""
+    if answer.headers.get("Content-Encoding", "").lower() != "gzip":
+        return answer.text
+    try:
+        return zlib.decompressobj(wbits=31).decompress(answer.body, MAX_REPLY_BYTES).decode(errors="replace")
+    except zlib.error:
+        return ""
 
 
 def failure(node: str, answer: Answer, proof: str) -> DeliveryError:
     """What an answer that proves nothing means; `proof` says what was missing."""
-    if answer.status == requests.codes.too_many_requests:
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         pause = retry_after_seconds(answer.headers.get("Retry-After", ""), datetime.now(UTC))
         return Throttled(f"{node} asks for a pause.", retry_after_seconds=pause, reply=answer.raw)
-    if answer.status >= requests.codes.server_error:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return TransientError(f"{node} failed with status {answer.status}.", reply=answer.raw)
-    if answer.status in (requests.codes.unauthorized, requests.codes.forbidden):
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         message = f"{node} refused with status {answer.status}: check the secret and the addresses that may purge."
         return RejectedError(message, reply=answer.raw)
-    if answer.status >= requests.codes.bad_request and answer.status != requests.codes.not_found:
+    if answer.status >= HTTPStatus.BAD_REQUEST and answer.status != HTTPStatus.NOT_FOUND:
         return RejectedError(f"{node} refused with status {answer.status}.", reply=answer.raw)
     message = f"{node} answered {answer.status} without {proof}: is the purge configured there?"
     return Unproven(message, reply=answer.raw)
-
-
-def retry_after_seconds(value: str, now: datetime) -> float | None:
-    """Retry-After as seconds from `now`, whether it names seconds or a date; None where it can't be read."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())

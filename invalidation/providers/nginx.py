@@ -9,12 +9,16 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.providers.base import Probe, Provider, Reply
-from invalidation.providers.http import Answer, Location, Node, failure, fetched, header_secret, read_options
+from invalidation.providers.http import Location, Node, failure, fetched
+from invalidation.providers.options import header_secret, read_options
+from invalidation.providers.wire.request import Request
 
 STATUS_HEADER = "X-Cache-Status"
 MARKER_HEADER = "X-Purged-By"
 MARKER = "nginx"
 PURGED = 200
+#: Pipelined in one call, all within TIMEOUT_SECONDS: fifty milliseconds for each with its default.
+MOST_REQUESTS = 100
 #: "Nothing was cached": 404 in version 2.3 of the module, 412 in version 3.
 NOT_CACHED = (404, 412)
 #: The mark was written for the first time, or anew.
@@ -26,8 +30,8 @@ MOST_MARK_BYTES = 60_000
 class Nginx(Provider):
     """One Nginx.
 
-    Options: SECRET (what the site expects), TIMEOUT_SECONDS, VARIANTS (the request headers of each variant that the
-    site's cache key tells apart, such as
+    Options: SECRET (what the site expects), TIMEOUT_SECONDS (of a whole call, all its requests together), VARIANTS (the
+    request headers of each variant that the site's cache key tells apart, such as
     [{"Accept-Language": "en"}, {"Accept-Language": "de"}]; every URL is purged in all), EVERYTHING (the site has an
     `epoch_folder`, so that one call empties it).
     """
@@ -41,12 +45,16 @@ class Nginx(Provider):
         self.supports_everything = bool(values["EVERYTHING"])
         self._secret = header_secret(tier, values["SECRET"])
         self._variants = _checked_variants(tier, values["VARIANTS"])
+        self.max_urls_per_call = MOST_REQUESTS // len(self._variants) or 1
         self._node = Node(tier, node, values["TIMEOUT_SECONDS"])
 
     def purge_urls(self, urls: Sequence[str]) -> Reply:
         """Remove every declared variant of these URLs; counts them."""
         locations = [Location.of(url) for url in urls]
-        answers = [self._purge(location, variant) for location in locations for variant in self._variants]
+        answers = self._node.send_all([self._purge(each, variant) for each in locations for variant in self._variants])
+        for answer in answers:
+            if answer.status not in (PURGED, *NOT_CACHED) or answer.headers.get(MARKER_HEADER) != MARKER:
+                raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")
         removed = sum(answer.status == PURGED for answer in answers)
         return Reply(removed=removed, raw=answers[-1].raw if answers else "")
 
@@ -55,8 +63,8 @@ class Nginx(Provider):
         if not self.supports_everything:
             return super().purge_everything()
         mark = b"." * (1 + secrets.randbelow(MOST_MARK_BYTES))
-        headers: dict[str, str | bytes] = {"X-Purge-Everything": "yes", "X-Purge-Secret": self._secret}
-        answer = self._node.send("PUT", "/", headers, mark)
+        request = Request("PUT", "/", {"X-Purge-Everything": "yes", "X-Purge-Secret": self._secret}, mark)
+        [answer] = self._node.send_all([request])
         if answer.status in EMPTIED and answer.headers.get(MARKER_HEADER) == MARKER:
             return Reply(raw=answer.raw)
         raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")
@@ -65,12 +73,8 @@ class Nginx(Provider):
         """Ask as a visitor would for the first variant."""
         return fetched(self._node, url, STATUS_HEADER, headers)
 
-    def _purge(self, location: Location, variant: Mapping[str, str]) -> Answer:
-        asked = {**location.headers, **variant}
-        answer = self._node.send("PURGE", location.target, {**asked, "X-Purge-Secret": self._secret})
-        if answer.status in (PURGED, *NOT_CACHED) and answer.headers.get(MARKER_HEADER) == MARKER:
-            return answer
-        raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")
+    def _purge(self, location: Location, variant: Mapping[str, str]) -> Request:
+        return Request("PURGE", location.target, {**location.headers, **variant, "X-Purge-Secret": self._secret})
 
 
 def _checked_variants(tier: str, variants: Any) -> Sequence[Mapping[str, str]]:

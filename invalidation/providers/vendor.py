@@ -1,25 +1,21 @@
-"""What the CDNs' HTTP APIs share: JSON requests, pauses asked for in headers, and answers without our secrets."""
+"""What the CDNs' HTTP APIs share: JSON requests, pauses asked for in headers, and what their refusals mean."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-import requests
-
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
-from invalidation.providers.http import Answer, Node, failure, retry_after_seconds
+from invalidation.providers.http import Node, failure
+from invalidation.providers.pauses import pause_seconds
+from invalidation.providers.wire.answer import Answer
+from invalidation.providers.wire.request import Request
 
-#: `"default";r=0;t=30`: 30 seconds until the quota is full again (draft-ietf-httpapi-ratelimit-headers). One of which
-#: something is left tells nothing of the pause: another quota was exceeded.
-RATELIMIT_PATTERN = re.compile(r";\s*r=0\s*;\s*t=(\d+)")
-#: Epoch seconds at which the quota is full again.
-RESET_HEADER = "Fastly-RateLimit-Reset"
-CONCEALED = "[secret]"
+#: A list of rules or jobs is longer than what a cache says to a purge.
+MAX_REPLY_BYTES = 1_000_000
 
 
 class Api:
@@ -31,14 +27,12 @@ class Api:
         url: str,
         *,
         headers: Mapping[str, str | bytes],
-        secrets: Sequence[bytes],
         timeout_seconds: float,
     ) -> None:
-        """`secrets` are taken out of every answer, whatever the vendor repeats of our request."""
+        """`headers` go with every request."""
         self.url = url
         self._headers = dict(headers)
-        self._secrets = tuple(secret.decode(errors="replace") for secret in secrets)
-        self._node = Node(tier, url.rstrip("/"), timeout_seconds)
+        self._node = Node(tier, url.rstrip("/"), timeout_seconds, max_reply_bytes=MAX_REPLY_BYTES)
 
     def send(
         self, method: str, target: str, document: object = None, headers: Mapping[str, str] | None = None
@@ -50,22 +44,16 @@ class Api:
         """
         body = b"" if document is None else json.dumps(document).encode()
         kind = {"Content-Type": "application/json"} if body else {}
-        answer = self._node.send(method, target, {**self._headers, **kind, **(headers or {})}, body)
-        return replace(answer, text=self.concealed(answer.text))
-
-    def concealed(self, text: str) -> str:
-        """`text` without our secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, CONCEALED)
-        return text
+        request = Request(method, target, {**self._headers, **kind, **(headers or {})}, body)
+        return self._node.send_all([request])[0]
 
     def failure(self, answer: Answer, proof: str) -> DeliveryError:
         """What an answer that proves nothing means; `proof` says what was missing."""
-        if answer.status == requests.codes.too_many_requests:
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             return self.throttled(answer)
-        if answer.status == requests.codes.request_timeout:
+        if answer.status == HTTPStatus.REQUEST_TIMEOUT:
             return TransientError(f"{self.url} gave up waiting for us.", reply=answer.raw)
-        if answer.status == requests.codes.not_found:
+        if answer.status == HTTPStatus.NOT_FOUND:
             return RejectedError(f"{self.url} knows nothing of this name: check the ids in OPTIONS.", reply=answer.raw)
         return failure(self.url, answer, proof)
 
@@ -76,20 +64,17 @@ class Api:
         return Throttled(words, retry_after_seconds=pause, reply=answer.raw)
 
 
-def pause_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """How long a vendor asks us to wait; None where no header says."""
-    if value := headers.get("Retry-After", ""):
-        return retry_after_seconds(value, now)
-    if match := RATELIMIT_PATTERN.search(headers.get("Ratelimit", "")):
-        return float(match[1])
-    reset = headers.get(RESET_HEADER, "")
-    return max(0.0, float(reset) - now.timestamp()) if reset.isdecimal() else None
-
-
 def json_object(answer: Answer) -> dict[str, Any]:
-    """The answer's JSON object; empty where it is anything else."""
+    """The answer's JSON object; empty where it is anything else, or nested deeper than anybody means it."""
     try:
         document = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def error_codes(document: Mapping[str, Any]) -> set[int]:
+    """The numbers in an object's list of errors; whatever else stands there is passed over."""
+    errors = document.get("errors")
+    found = [error.get("code") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return {code for code in found if isinstance(code, int)}

@@ -14,8 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from invalidation.exceptions import RejectedError
 from invalidation.providers.http import MAX_REPLY_BYTES, Location, Node
 from invalidation.providers.nginx import Nginx
+from invalidation.providers.pauses import pause_seconds
 from invalidation.providers.varnish import Varnish
-from invalidation.providers.vendor import pause_seconds
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -109,11 +109,11 @@ def test_an_answer_is_read_whole_however_many_chunks_it_comes_in_over_one_connec
     Chunks.connections.clear()
     with chunked() as node:
         assert [len(node.send("GET", f"/{count}", {}).text) for count in (3, 50, 0)] == [300, 5000, 0]
-        node._adapter.close()
+        node.close()
     assert len(Chunks.connections) == 1
 
 
 def test_an_endless_answer_is_cut() -> None:
     with chunked() as node:
         assert len(node.send("GET", "/5000", {}).text) == MAX_REPLY_BYTES
-        node._adapter.close()
+        node.close()

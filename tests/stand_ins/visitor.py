@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deploy.local import Nginx, Varnish
-from invalidation.providers.http import Answer, Location, Node
+from invalidation.providers.http import Location, Node
+from invalidation.providers.wire.answer import Answer
 
 
 def visit(
