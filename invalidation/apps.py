@@ -14,9 +14,10 @@ class InvalidationConfig(AppConfig):
     def ready(self) -> None:
         """Discover rules, then listen."""
         from invalidation import checks, checks_deployment  # noqa: F401 (register the system checks)
-        from invalidation.caching import transactions
+        from invalidation.caching import commit, transactions
         from invalidation.emission import receivers
 
         autodiscover_modules("invalidations")
         receivers.connect_all()
         transactions.connect()
+        commit.connect()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core import checks
+from django.core.cache import caches
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -17,13 +18,14 @@ from invalidation.emission import registry
 from invalidation.managers import InvalidatingQuerySet
 from invalidation.models import AtomicSaveMixin
 from invalidation.pipeline import graph
+from invalidation.providers.redis import Redis, is_shared
 from invalidation.providers.registry import provider, provider_class
 from invalidation.triggers import installed
 
 
 @register("invalidation")
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES."""
+    """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES. E007: below."""
     try:
         settings = conf.settings()
         graph.order(settings.tiers)
@@ -44,9 +46,24 @@ def _tier_problems(settings: conf.Settings) -> Iterator[CheckMessage]:
     if responses and not settings.sites:
         hint = "Set INVALIDATION['SITES'] to the origins that the site is reached at, such as ['https://example.com']."
         yield Error("HTTP tiers are configured, but no site.", hint=hint, id="invalidation.E003")
+    yield from _caches_of_one_process(settings)
     if not settings.redis_url:
         hint = "Set INVALIDATION['REDIS_URL']; without it an in-flight render may re-fill a cache with old content."
         yield checks.Warning("No Redis for the sequence and the tag index.", hint=hint, id="invalidation.W001")
+
+
+def _caches_of_one_process(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """E007: a worker would empty its own, and call that of the site purged."""
+    tiers = [tier for tier in settings.tiers.values() if issubclass(provider_class(tier.provider), Redis)]
+    aliases = {alias for tier in tiers for alias in tier.options.get("CACHES", ["default"])}
+    for alias in sorted(aliases & caches.settings.keys()):
+        if not is_shared(caches[alias]):
+            yield Error(
+                f"A tier names the cache {alias!r}, a {type(caches[alias]).__name__}: each process has its own, so a "
+                "worker can't purge that of the site.",
+                hint="Use a backend that processes share, such as Redis, or take the alias out of the tier.",
+                id="invalidation.E007",
+            )
 
 
 @register("invalidation", "models")

@@ -1,5 +1,6 @@
 """Signals by which the pipeline tells the world; the app itself knows neither Celery nor metrics.
 
+committed         after commit, before anything else of it: `targets` (documents of the transaction's events)
 event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`
 deliveries_ready  deliveries may run: `database`, `deliveries`, `wait_seconds`
 delivery_settled  an attempt ended: `database`, `delivery`
@@ -19,6 +20,7 @@ from django.dispatch import Signal
 
 logger = structlog.get_logger(__name__)
 
+committed = Signal()
 event_recorded = Signal()
 deliveries_ready = Signal()
 delivery_settled = Signal()

@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fixtures.order", "tests.fixtures.servers", "tests.soak.failures"]
+pytest_plugins = [
+    "tests.fixtures.order",
+    "tests.fixtures.servers",
+    "tests.fixtures.stores",
+    "tests.soak.failures",
+]

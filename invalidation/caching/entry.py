@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 #: Tag to the version that it had before a value was computed.
@@ -13,7 +14,11 @@ Stamps = Mapping[str, int]
 SPARE_SECONDS = 30.0
 #: Values written together must not expire together: each lives for 90 to 100 % of its timeout.
 JITTER = 0.1
-FIELDS = frozenset({"value", "stamps", "expires_at"})
+FIELDS = {"value", "stamps", "expires_at"}
+EVERY_FIELD = FIELDS | {"others"}
+#: A version is a positive number of 63 bits, which most backends keep as it is, where text would be serialized and
+#: compressed: the millisecond at which it was made, then chance.
+CHANCE_BITS = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +30,18 @@ class Entry:
     expires_at: float | None
     """Seconds since the epoch; None for never."""
 
+    others: Mapping[str, Stamps] = field(default_factory=dict)
+    """Of values of other caches that it was made of, by their alias."""
+
     def document(self) -> dict[str, Any]:
         """Plain types alone, so that any serializer can store it."""
-        return {"value": self.value, "stamps": dict(self.stamps), "expires_at": self.expires_at}
+        own = {"value": self.value, "stamps": dict(self.stamps), "expires_at": self.expires_at}
+        return own | {"others": {alias: dict(one) for alias, one in self.others.items()}} if self.others else own
 
     @classmethod
     def of(cls, stored: Any) -> Entry | None:
         """None for what is missing, or was stored under the key by somebody else."""
-        if not isinstance(stored, dict) or stored.keys() != FIELDS:
+        if not isinstance(stored, dict) or not FIELDS <= stored.keys() <= EVERY_FIELD:
             return None
         return cls(**stored)
 
@@ -48,3 +57,13 @@ class Entry:
 def expiry(timeout: float | None, now: float) -> float | None:
     """The second at which a value written at `now` expires."""
     return None if timeout is None else now + timeout * random.uniform(1 - JITTER, 1)  # noqa: S311 (not a secret)
+
+
+def new_version(now: float) -> int:
+    """A version that no tag ever had."""
+    return int(now * 1000) << CHANCE_BITS | secrets.randbits(CHANCE_BITS)
+
+
+def made_at(version: int) -> float:
+    """The second, since the epoch and by its maker's clock, at whose end a version was there at the latest."""
+    return ((version >> CHANCE_BITS) + 1) / 1000

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import EmptyResultSet
 from django.db import models
 
-from invalidation.caching import dependencies, fingerprint, tagged, transactions
+from invalidation.caching import dependencies, fingerprint, reads, tagged, transactions
 from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
 
 ModelType = TypeVar("ModelType", bound=models.Model)
@@ -49,7 +49,10 @@ def _cached(
     key: str | None = None,
     tags: Iterable[str],
 ) -> Any:
-    if queryset.query.select_for_update or transactions.any_dirty():
+    if queryset.query.select_for_update:
+        return ask()
+    if transactions.any_dirty():
+        reads.spoil()
         return ask()
     try:
         sql, params = fingerprint.statement(queryset)
@@ -58,7 +61,9 @@ def _cached(
     named = tuple(tags)
     every = dependencies.tags_of(dependencies.models_read(queryset, sql), named=bool(named)).union(named)
     key = key or fingerprint.key_of(queryset, kind, sql, params)
-    return tagged.get_or_set(key, ask, timeout, tags=every)
+    # A relation manager puts its own object, which was read before, into each row.
+    reads_all = not queryset._known_related_objects  # type: ignore[attr-defined]
+    return tagged.get_or_set(key, ask, timeout, tags=every, reads_all=reads_all)
 
 
 class CachedQuerySet(InvalidatingQuerySet[ModelType], Generic[ModelType]):

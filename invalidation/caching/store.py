@@ -1,27 +1,28 @@
-"""The tagged cache: values stamped with the versions that their tags had before the values were computed.
+"""The tagged cache: values stamped with the versions of their tags, and with those of the values they are made of.
 
-An invalidation deletes a tag's version, in the provider of the cache tier. A missing version equals none, so that a
-value which was computed from older data is never used, whenever it is stored; and so that losing a version, as an
-evicting cache may, costs a computation and nothing else.
+An invalidation deletes a tag's version: the process that committed does, and the provider of the cache tier again. A
+missing version equals none, so that losing one, as an evicting cache may, costs a computation and nothing else. Nothing
+is stored by a unit of work that began before the newest invalidation of one of the tags, whatever it had read when.
 """
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.db import connections, transaction
 
-from invalidation.caching import transactions
-from invalidation.caching.entry import SPARE_SECONDS, Entry, Stamps, expiry
+from invalidation.caching import admission, reads, transactions
+from invalidation.caching.admission import MadeOf
+from invalidation.caching.asynchronous import AsyncForms, Tags
+from invalidation.caching.entry import SPARE_SECONDS, Entry, Stamps, expiry, new_version
+from invalidation.caching.reads import Reads
 from invalidation.providers.redis import TAG_VERSION_KEY
 from invalidation.values import checked_tag
 
@@ -29,8 +30,6 @@ from invalidation.values import checked_tag
 VERSION: Final = 1
 #: A tag's version that nobody asked for is forgotten after this long, and with it the values that it vouches for.
 VERSION_SECONDS: Final = 30 * 86_400
-#: A number, which most backends keep as it is, where text would be serialized and compressed; positive in 64 bits.
-VERSION_BITS: Final = 63
 CLAIM_KEY_PREFIX: Final = "invalidation:computing:"
 #: A reader that computes for longer is no longer waited for.
 CLAIM_SECONDS: Final = 10
@@ -49,7 +48,7 @@ class Absent:
 
 #: Stands for "not in the cache", where None may be a value.
 ABSENT: Final = Absent()
-Tags = str | Iterable[str]
+
 Value = TypeVar("Value")
 
 
@@ -87,7 +86,17 @@ class Look:
         return ABSENT if self.entry.is_expired(time.time()) and not expired else self.entry.value
 
 
-class TaggedCache:
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a value is to be stored, for how long and under which tags."""
+
+    key: str
+    timeout: Any
+    tags: tuple[str, ...]
+    reads_all: bool = False
+
+
+class TaggedCache(AsyncForms):
     """A Django cache of any backend, by tags. Inside a transaction that has written it is neither read nor filled."""
 
     def __init__(self, alias: str = "default") -> None:
@@ -110,27 +119,39 @@ class TaggedCache:
         stored, versions = self._read(wanted, tagged)
         entries = {key: entry for key in wanted if (entry := Entry.of(stored.get(key)))}
         versions = {**versions, **self._versions({tag for e in entries.values() for tag in e.stamps} - set(tagged))}
-        found = {key: Look(entry, versions).value(tagged) for key, entry in entries.items()}
+        found = {key: self._used(Look(entry, versions), tagged) for key, entry in entries.items()}
         return {key: value for key, value in found.items() if value is not ABSENT}
 
     def get_or_set(
-        self, key: str, compute: Callable[[], Value], timeout: Any = DEFAULT_TIMEOUT, *, tags: Tags = ()
+        self,
+        key: str,
+        compute: Callable[[], Value],
+        timeout: Any = DEFAULT_TIMEOUT,
+        *,
+        tags: Tags = (),
+        reads_all: bool = False,
     ) -> Value:
         """The value, computed where there is none. One reader computes; the others wait for it, within a bound.
 
         Until then they get the expired value, where there is one; never one that was invalidated. `timeout` is in
-        seconds, None for never. One round trip where the value is there.
+        seconds, None for never. One round trip where the value is there. `reads_all` promises that `compute` reads
+        whatever it needs by itself, and nothing that was read before it was called.
 
         Raises:
             InvalidTarget: one of `tags` is not a tag.
         """
         tagged = names(tags)
         if transactions.any_dirty():
+            reads.spoil()
             return compute()
-        value = self._look(key, tagged).value(tagged)
+        seen = self._look(key, tagged)
+        value = self._used(seen, tagged)
         if value is not ABSENT:
             return value  # type: ignore[no-any-return]
-        return self._computed(key, compute, timeout, tagged) if transactions.all_see_commits() else compute()
+        slot = Slot(key, timeout, tagged, reads_all)
+        value = self._computed(slot, compute) if self._may_store(slot, seen.versions) else compute()
+        reads.note_computed(tagged)
+        return value
 
     def look(self, key: str, *, tags: Tags) -> tuple[Any, Stamps]:
         """The value or ABSENT, and the stamps for a new one. One round trip where every tag has a version."""
@@ -138,19 +159,29 @@ class TaggedCache:
         if transactions.any_dirty():
             return ABSENT, {}
         seen = self._look(key, tagged)
-        return seen.value(tagged), self._created(tagged, seen.versions)
+        stamps = self._created(tagged, seen.versions)
+        return self._used(seen, tagged), {tag: stamps[tag] for tag in tagged if tag in stamps}
 
     def set(
-        self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, *, tags: Tags = (), stamps: Stamps | None = None
+        self,
+        key: str,
+        value: Any,
+        timeout: Any = DEFAULT_TIMEOUT,
+        *,
+        tags: Tags = (),
+        stamps: Stamps | None = None,
+        seen: Reads | None = None,
+        reads_all: bool = False,
     ) -> bool:
-        """Store a value; tells whether it was.
+        """Store a value; tells whether it was: not where a tag was invalidated since the unit of work began.
 
-        A value that was read from a database needs `stamps`, taken by `stamps()` before it was read: otherwise an
-        invalidation in between is overlooked. `get_or_set` does that by itself.
+        `stamps` are those that `stamps()` gave before the value was computed, `seen` the cached values that it is made
+        of. `get_or_set` sees to both by itself. `reads_all` promises that all else was read after the stamps.
         """
         if transactions.any_dirty():
             return False
-        return self._store(key, value, timeout, names(tags), self.stamps(tags) if stamps is None else stamps)
+        slot = Slot(key, timeout, names(tags), reads_all)
+        return self._store(slot, value, self.stamps(tags) if stamps is None else stamps, seen or Reads())
 
     def stamps(self, tags: Tags) -> Stamps:
         """The present versions of the tags, to be taken before a value is computed."""
@@ -162,47 +193,11 @@ class TaggedCache:
 
         `invalidation.invalidate(tags=…)` reaches every tier, and never forgets.
         """
-        keys = [TAG_VERSION_KEY + tag for given in tags for tag in names(given)]
-        self._delete(keys)
+        every = sorted({tag for given in tags for tag in names(given)})
+        self._forget(every)
         for connection in connections.all(initialized_only=True):
             if connection.in_atomic_block:
-                transaction.on_commit(lambda: self._delete(keys), using=connection.alias)
-
-    async def aget(self, key: str, default: Any = None, *, tags: Tags = ()) -> Any:
-        """As `get`."""
-        return await sync_to_async(self.get)(key, default, tags=tags)
-
-    async def aget_many(self, keys: Iterable[str], *, tags: Tags = ()) -> dict[str, Any]:
-        """As `get_many`."""
-        return await sync_to_async(self.get_many)(keys, tags=tags)
-
-    async def aget_or_set(
-        self,
-        key: str,
-        compute: Callable[[], Any],
-        timeout: Any = DEFAULT_TIMEOUT,  # noqa: ASYNC109 (a lifetime, not a wait)
-        *,
-        tags: Tags = (),
-    ) -> Any:
-        """As `get_or_set`; `compute` may be a coroutine function."""
-        plain = async_to_sync(compute) if iscoroutinefunction(compute) else compute
-        return await sync_to_async(self.get_or_set)(key, plain, timeout, tags=tags)
-
-    async def aset(
-        self,
-        key: str,
-        value: Any,
-        timeout: Any = DEFAULT_TIMEOUT,  # noqa: ASYNC109 (a lifetime, not a wait)
-        *,
-        tags: Tags = (),
-        stamps: Stamps | None = None,
-    ) -> bool:
-        """As `set`."""
-        return await sync_to_async(self.set)(key, value, timeout, tags=tags, stamps=stamps)
-
-    async def ainvalidate(self, *tags: Tags) -> None:
-        """As `invalidate`."""
-        await sync_to_async(self.invalidate)(*tags)
+                transaction.on_commit(lambda: self._forget(every), using=connection.alias)
 
     def _read(self, keys: tuple[str, ...], tags: tuple[str, ...]) -> tuple[dict[str, Any], Stamps]:
         """What is stored under the keys, and the versions of the tags, in one round trip."""
@@ -214,68 +209,110 @@ class TaggedCache:
         wanted = tuple(tags)
         return self._read((), wanted)[1] if wanted else {}
 
+    def _used(self, look: Look, tags: tuple[str, ...], *, expired: bool = False) -> Any:
+        """The value, or ABSENT where it may not be used; what is being computed is made of it."""
+        value, entry = look.value(tags, expired=expired), look.entry
+        if entry is None or value is ABSENT:
+            return ABSENT
+        if entry.others and not self._are_current(entry):
+            return ABSENT
+        reads.note_found(self.alias, entry)
+        return value
+
+    @staticmethod
+    def _are_current(entry: Entry) -> bool:
+        """Are the values of other caches that it was made of? One round trip for each of those caches."""
+        found = ((stamps, TaggedCache(alias)._versions(stamps)) for alias, stamps in entry.others.items())
+        return all(stamps.items() <= versions.items() for stamps, versions in found)
+
     def _look(self, key: str, tags: tuple[str, ...], *, claims: bool = False) -> Look:
         claim = claim_key(key) if claims else ""
         found, versions = self._read((key, claim) if claim else (key,), tags)
-        return Look(Entry.of(found.get(key)), versions, claim in found)
+        entry = Entry.of(found.get(key))
+        if entry is not None and len(entry.stamps) > len(tags):  # it is made of values with tags of their own
+            versions = {**versions, **self._versions(entry.stamps.keys() - set(tags))}
+        return Look(entry, versions, claim in found)
 
     def _created(self, tags: Iterable[str], versions: Stamps) -> Stamps:
         """Give every tag without a version a new one; where another process was faster, its version counts."""
         known = dict(versions)
         for tag in set(tags) - set(known):
-            version = secrets.randbits(VERSION_BITS)
+            version = new_version(time.time())
             if self._cache.add(TAG_VERSION_KEY + tag, version, VERSION_SECONDS, version=VERSION):
                 known[tag] = version
         return {**self._versions(set(tags) - set(known)), **known}
 
-    def _computed(self, key: str, compute: Callable[[], Value], timeout: Any, tags: tuple[str, ...]) -> Value:
-        for look in self._turns(key, tags):
+    def _may_store(self, slot: Slot, versions: Stamps) -> bool:
+        """Might what is computed now be stored? Else nobody must wait for it."""
+        if not transactions.all_see_commits():
+            return False
+        return slot.reads_all or not admission.is_hopeless(self._cache, self._created(slot.tags, versions))
+
+    def _computed(self, slot: Slot, compute: Callable[[], Any]) -> Any:
+        for look in self._turns(slot):
             if look is None:
-                return self._filled(key, compute, timeout, tags)
-            value = look.value(tags, expired=True)
+                return self._filled(slot, compute)
+            value = self._used(look, slot.tags, expired=True)
             if value is not ABSENT:
-                return value  # type: ignore[no-any-return]
+                return value
         return compute()
 
-    def _turns(self, key: str, tags: tuple[str, ...]) -> Iterator[Look | None]:
+    def _turns(self, slot: Slot) -> Iterator[Look | None]:
         """None once it is this reader's turn to compute; before, what is seen while another one does.
 
         Ends when patience does, or when nobody computes and yet no claim succeeds: then the cache is away.
         """
         deadline, unclaimed, pause_seconds = time.monotonic() + PATIENCE_SECONDS, 0, FIRST_LOOK_SECONDS
         while time.monotonic() < deadline and unclaimed < 2:  # noqa: PLR2004 (once may be a claim that has just ended)
-            if self._cache.add(claim_key(key), True, CLAIM_SECONDS, version=VERSION):
+            if self._cache.add(claim_key(slot.key), True, CLAIM_SECONDS, version=VERSION):
                 yield None
                 return
-            look = self._look(key, tags, claims=True)
+            look = self._look(slot.key, slot.tags, claims=True)
             yield look
             unclaimed = 0 if look.is_claimed else unclaimed + 1
             time.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, LOOK_SECONDS)
 
-    def _filled(self, key: str, compute: Callable[[], Value], timeout: Any, tags: tuple[str, ...]) -> Value:
+    def _filled(self, slot: Slot, compute: Callable[[], Any]) -> Any:
         try:
-            look = self._look(key, tags)
-            value = look.value(tags)
-            if value is ABSENT:
-                stamps = self._created(tags, look.versions)
-                value = compute()
-                self._store(key, value, timeout, tags, stamps)
-            return value  # type: ignore[no-any-return]
+            look = self._look(slot.key, slot.tags)
+            value = self._used(look, slot.tags)
+            return self._made(slot, compute, look.versions) if value is ABSENT else value
         finally:
-            self._delete([claim_key(key)])
+            self._cache.delete_many([claim_key(slot.key)], version=VERSION)
 
-    def _store(self, key: str, value: Any, timeout: Any, tags: tuple[str, ...], stamps: Stamps) -> bool:
-        """A value that lacks a stamp could never be used."""
-        if not set(tags) <= set(stamps):
-            return False
-        seconds = self._cache.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
+    def _made(self, slot: Slot, compute: Callable[[], Any], versions: Stamps) -> Any:
+        stamps = self._created(slot.tags, versions)
+        with reads.collected() as seen:
+            value = compute()
+        if not transactions.any_dirty():
+            self._store(slot, value, stamps, seen)
+        return value
+
+    def _store(self, slot: Slot, value: Any, stamps: Stamps, seen: Reads) -> bool:
+        """A value that lacks a stamp could never be used; one that may be made of what is stale by now must not be."""
+        seconds = self._cache.default_timeout if slot.timeout is DEFAULT_TIMEOUT else slot.timeout
         if seconds is not None and seconds <= 0:
             return False
-        entry = Entry(value, stamps, expiry(seconds, time.time()))
+        made_of = self._made_of(slot, stamps, seen)
+        if made_of is None:
+            return False
+        entry = Entry(value, made_of.stamps, expiry(seconds, time.time()), made_of.others)
         kept_seconds = None if seconds is None else seconds + SPARE_SECONDS
-        self._cache.set(key, entry.document(), kept_seconds, version=VERSION)
+        self._cache.set(slot.key, entry.document(), kept_seconds, version=VERSION)
         return True
 
-    def _delete(self, keys: list[str]) -> None:
-        self._cache.delete_many(keys, version=VERSION)
+    def _made_of(self, slot: Slot, stamps: Stamps, seen: Reads) -> MadeOf | None:
+        """None where the value may not be stored."""
+        joining = seen.tags.difference(stamps)
+        known = {**self._created(joining, {}), **stamps} if joining else stamps
+        made_of = admission.joined(self.alias, known, seen)
+        if made_of is None or not made_of.stamps.keys() >= {*slot.tags, *joining}:
+            return None
+        alone = slot.reads_all and not seen.tags
+        return made_of if alone or admission.is_admitted(self._cache, made_of.stamps) else None
+
+    def _forget(self, tags: Sequence[str]) -> None:
+        """Stamp them first: who began before, and finds no version, must not store under a new one."""
+        admission.stamp(tags)
+        self._cache.delete_many([TAG_VERSION_KEY + tag for tag in tags], version=VERSION)

@@ -15,6 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.transaction import Atomic
 
+from invalidation.pipeline import outbox
+
 #: Attribute of a connection: weak reference to the first write of its open transaction.
 WRITTEN = "_invalidation_written"
 WRITES = re.compile(
@@ -97,9 +99,14 @@ def _has_written(connection: BaseDatabaseWrapper, block: Atomic) -> bool:
 
 
 def is_dirty(connection: BaseDatabaseWrapper) -> bool:
-    """Has the open transaction of this connection written? Where Django doesn't manage transactions: yes."""
+    """Has the open transaction of this connection written, or one whose caches were not told of its commit yet?
+
+    Where Django doesn't manage transactions: yes.
+    """
     block = _outermost(connection)
     if block is None:
+        if outbox.is_owed(connection):
+            return True
         return connection.connection is not None and not (connection.autocommit or connection.in_atomic_block)
     return _has_written(connection, block)
 

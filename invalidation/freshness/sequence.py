@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
+from typing import Any
 
 import redis
 
@@ -16,10 +18,13 @@ STAMP_KEY = "invalidation:stamp:"
 EVERYTHING = "*"
 #: Stamps per call, so that none holds the server for longer than a few milliseconds.
 STAMPS_PER_CALL = 2000
+#: Number of a database of the same server to keys in it.
+Doomed = Mapping[int, Sequence[str]]
 
 #: `max(last + 1, clock in microseconds)` survives a Redis that lost its data. One that did has lost the stamps too, so
 #: whatever is being rendered at that moment is outdated. KEYS: the sequence, the stamp of everything, stamps to set.
-#: ARGV: lifetime of a stamp in seconds.
+#: ARGV: lifetime of a stamp in seconds; number of this database; then what is to be removed at the same instant: for
+#: each database of the same server its number, how many keys, and the keys.
 ADVANCE = """
 local now = redis.call('TIME')
 local clock = now[1] * 1000000 + now[2]
@@ -28,6 +33,14 @@ local sequence = string.format('%.0f', math.max((tonumber(last) or 0) + 1, clock
 redis.call('SET', KEYS[1], sequence)
 if not last then redis.call('SET', KEYS[2], sequence, 'EX', ARGV[1]) end
 for place = 3, #KEYS do redis.call('SET', KEYS[place], sequence, 'EX', ARGV[1]) end
+local place = 3
+while place < #ARGV do
+  redis.call('SELECT', ARGV[place])
+  local last = place + 1 + ARGV[place + 1]
+  for doomed = place + 2, last do redis.call('UNLINK', ARGV[doomed]) end
+  redis.call('SELECT', ARGV[2])
+  place = last + 1
+end
 return sequence
 """
 
@@ -45,23 +58,25 @@ def by_clock() -> int:
     return time.time_ns() // 1000
 
 
-def advance(client: redis.Redis, names: Iterable[str]) -> int:
-    """Draw the next number and stamp these tags and absolute URLs with it.
+def advance(client: redis.Redis, names: Iterable[str], doomed: Doomed = MappingProxyType({})) -> int:
+    """Draw the next number, stamp these tags and absolute URLs with it, and remove what is doomed at that instant.
 
     More than STAMPS_PER_CALL take several calls and numbers; the first, the smallest, is the answer.
     """
     keys = [STAMP_KEY + name for name in names]
     chunks = [keys[start : start + STAMPS_PER_CALL] for start in range(0, len(keys), STAMPS_PER_CALL)] or [[]]
-    return min(_advanced(client, chunk) for chunk in chunks)
+    return min([*(_advanced(client, chunk) for chunk in chunks[:-1]), _advanced(client, chunks[-1], doomed)])
 
 
-def _advanced(client: redis.Redis, keys: Sequence[str]) -> int:
-    everything = STAMP_KEY + EVERYTHING
-    return int(client.eval(ADVANCE, 2 + len(keys), SEQUENCE_KEY, everything, *keys, _stamp_seconds()))
+def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed = MappingProxyType({})) -> int:
+    own = client.get_connection_kwargs().get("db", 0)
+    removals: list[Any] = [word for database, names in doomed.items() for word in (database, len(names), *names)]
+    places = (SEQUENCE_KEY, STAMP_KEY + EVERYTHING, *keys)
+    return int(client.eval(ADVANCE, len(places), *places, stamp_seconds(), own, *removals))
 
 
-def _stamp_seconds() -> int:
-    """A stamp matters only to responses that are being rendered."""
+def stamp_seconds() -> int:
+    """A stamp matters only to what is being rendered or computed."""
     settings = conf.settings()
     return max(1, round(2 * (settings.longest_render_seconds + settings.replica_lag_seconds)))
 
@@ -71,9 +86,9 @@ def current(client: redis.Redis) -> int:
     return int(client.get(SEQUENCE_KEY) or 0) or advance(client, ())
 
 
-def watched_keys(tags: Iterable[str], url: str) -> list[str]:
-    """Redis keys that `verdict` wants the values of, for a response to `url` with these tags."""
-    return [SEQUENCE_KEY, *(STAMP_KEY + name for name in (*sorted(tags), url, EVERYTHING))]
+def watched_keys(tags: Iterable[str], *urls: str) -> list[str]:
+    """Redis keys that `verdict` wants the values of: for a value with these tags, or for the response to a URL."""
+    return [SEQUENCE_KEY, *(STAMP_KEY + name for name in (*sorted(tags), *urls, EVERYTHING))]
 
 
 def verdict(values: Sequence[str | None], since: int) -> Verdict:

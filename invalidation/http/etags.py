@@ -17,6 +17,7 @@ from django.utils.translation import get_language
 
 from invalidation import conf
 from invalidation.caching.entry import Stamps
+from invalidation.caching.reads import Reads
 from invalidation.caching.store import ABSENT, TaggedCache, names
 from invalidation.http import policy
 from invalidation.http.tags import add_cache_tags, tags_of
@@ -38,6 +39,8 @@ class Page:
     variant: str
     stamps: Stamps
     record: Any
+    seen: Reads | None = None
+    """Cached values that it is made of, for a page that is to be stored."""
 
     @property
     def etag(self) -> str:
@@ -94,10 +97,13 @@ class Conditional:
             return
         self._validate(response, page)
         if page.record is ABSENT:
-            self._remember(page, {"tags": sorted(tags_of(request)), "at": time.time()}, RECORD_SECONDS)
+            # It shows nothing but what the view read, which ran after the stamps were taken.
+            record = {"tags": sorted(tags_of(request)), "at": time.time()}
+            self._remember(page, record, RECORD_SECONDS, reads_all=True)
 
-    def _remember(self, page: Page, record: dict[str, Any], seconds: float) -> None:
-        self.cache.set(self.prefix + page.variant, record, seconds, tags=tuple(page.stamps), stamps=page.stamps)
+    def _remember(self, page: Page, record: dict[str, Any], seconds: float, *, reads_all: bool = False) -> None:
+        key, tags = self.prefix + page.variant, tuple(page.stamps)
+        self.cache.set(key, record, seconds, tags=tags, stamps=page.stamps, seen=page.seen, reads_all=reads_all)
 
     def _validate(self, response: HttpResponseBase, page: Page) -> None:
         response.headers.setdefault("ETag", page.etag)

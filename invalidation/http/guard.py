@@ -9,7 +9,7 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponseBase
 
 from invalidation import conf
-from invalidation.freshness import index, sequence
+from invalidation.freshness import beginning, index, sequence
 from invalidation.freshness.absence import absence
 from invalidation.freshness.degraded import Reason, pending
 from invalidation.freshness.sequence import Verdict
@@ -30,9 +30,11 @@ def begin(request: HttpRequest) -> int | None:
     if request.method not in ("GET", "HEAD"):
         return None
     try:
-        return absence.ask(sequence.current)
+        since = absence.ask(sequence.current)
     except UNAVAILABLE:
         return None
+    beginning.begin(since)
+    return since
 
 
 def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> None:

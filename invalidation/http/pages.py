@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from invalidation.caching import reads
 from invalidation.caching.store import ABSENT
 from invalidation.http import cacheable, policy
 from invalidation.http.etags import RENDERED, Conditional, Page, Tags, View, around
@@ -21,6 +24,11 @@ class PublicPages(Conditional):
     def __init__(self, seconds: float, tags: Tags, vary: Iterable[str], alias: str) -> None:
         super().__init__(tags, vary, alias)
         self.seconds = seconds
+
+    def begin(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Page | None:
+        """Watch what it is made of where it is to be rendered: a template may be after the view has returned."""
+        page = super().begin(request, *args, **kwargs)
+        return replace(page, seen=reads.collect()) if page and page.record is ABSENT else page
 
     def answer(self, request: HttpRequest, page: Page) -> HttpResponseBase | None:
         """The stored page, tagged as it was when it was rendered: the caches outside must find their copies."""

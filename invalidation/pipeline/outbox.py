@@ -15,7 +15,7 @@ from invalidation.pipeline import rows
 from invalidation.pipeline.hooks import Own, on_commit, own_transaction
 from invalidation.pipeline.last_moment import LastMoment, last_moment
 from invalidation.pipeline.rows import Fact
-from invalidation.signals import event_recorded, tell
+from invalidation.signals import committed, event_recorded, tell
 from invalidation.values import Lane, Targets, legible, most_urgent
 
 #: Attribute of a database connection: its announcements that have not run yet.
@@ -41,13 +41,14 @@ class Announcement:
         """The transaction of the application that it belongs to."""
 
     def __call__(self) -> None:
-        """Announce every event of the transaction, unless another has done so."""
+        """Make cached values stale and announce every event of the transaction, unless another has done so."""
         connection = connections[self.database]
         untold = _waiting(connection).untold
         if self not in untold:
             return
         _last_moment(connection).write()  # nothing is left, but where a test runs the hooks
         facts = [announcement.fact for announcement in untold]
+        tell(committed, "replacement_failed", targets=[fact.targets for fact in facts])
         untold.clear()
         uids = [str(fact.uid) for fact in facts]
         lane = most_urgent(fact.lane for fact in facts)
@@ -68,6 +69,12 @@ class Waiting:
         """Until it has run or is rolled back."""
         self.newest[key] = announcement
         self.untold.add(announcement)
+
+
+def is_owed(connection: BaseDatabaseWrapper) -> bool:
+    """Is it running the hooks of a commit of which nobody was told yet? Then caches still hold what it changed."""
+    waiting: Waiting | None = getattr(connection, WAITING, None)
+    return waiting is not None and not connection.in_atomic_block and bool(waiting.untold)
 
 
 def _waiting(connection: BaseDatabaseWrapper) -> Waiting:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, ClassVar
 
-from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache import BaseCache, InvalidCacheBackendError, caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from django_redis.cache import RedisCache
 from django_redis.exceptions import ConnectionInterrupted
@@ -45,30 +47,41 @@ class Redis(Provider):
     def purge_tags(self, tags: Sequence[str]) -> Reply:
         """Delete the version of each tag; a missing version equals none, so every value stamped with it is stale."""
         keys = [TAG_VERSION_KEY + tag for tag in tags]
-        return Reply(removed=sum(_deleted(alias, keys, 1) for alias in self.aliases))
+        return Reply(removed=_total(_deleted(alias, keys, 1) for alias in self.aliases))
 
     def purge_keys(self, keys: Sequence[CacheKey]) -> Reply:
         """Delete keys, one command per alias and version, and what matches patterns."""
-        removed = 0
+        counts: list[int | None] = []
         for (alias, version, by_pattern), group in groupby(sorted(keys, key=_home), key=_home):
             names = [key.key for key in group]
             remove = _matched if by_pattern else _deleted
-            removed += remove(alias, names, None if version == -1 else version)
-        return Reply(removed=removed)
+            counts.append(remove(alias, names, None if version == -1 else version))
+        return Reply(removed=_total(counts))
 
     def purge_everything(self) -> Reply:
         """Empty each alias: its own prefix alone where it has one, for a Redis may serve others too."""
-        return Reply(removed=sum(_emptied(alias) for alias in self.aliases))
+        return Reply(removed=_total(_emptied(alias) for alias in self.aliases))
 
 
 _home = attrgetter("alias", "version", "pattern")
 
 
+def is_shared(cache: BaseCache) -> bool:
+    """Does another process see what this one removes? Not where each has a memory of its own, or none."""
+    return not isinstance(cache, LocMemCache | DummyCache)
+
+
 def _cache(alias: str) -> Any:
     try:
-        return caches[alias]
+        cache = caches[alias]
     except InvalidCacheBackendError as error:
         raise RejectedError(f"There is no cache {alias!r} in CACHES; add it or correct the key's alias.") from error
+    if is_shared(cache):
+        return cache
+    raise RejectedError(
+        f"Cache {alias!r} is a {type(cache).__name__}, which each process has for itself: a worker can't purge that of "
+        "the site. Use a backend that they share."
+    )
 
 
 @contextmanager
@@ -81,23 +94,29 @@ def _translated(alias: str, verb: str) -> Iterator[None]:
         raise TransientError(f"Cache {alias!r} did not {verb}: {type(cause).__name__}", reply=str(cause)) from error
 
 
-def _deleted(alias: str, keys: list[str], version: int | None) -> int:
-    """Delete keys and count them."""
+def _total(counts: Iterable[int | None]) -> int | None:
+    """None where one of the caches doesn't count: a number would claim to know."""
+    found = list(counts)
+    return None if None in found else sum(count or 0 for count in found)
+
+
+def _deleted(alias: str, keys: list[str], version: int | None) -> int | None:
+    """Delete keys, and count them where the cache does."""
     cache = _cache(alias)
     with _translated(alias, "delete"):
         if isinstance(cache, RedisCache):
             return int(cache.client.delete_many(keys, version=version) or 0)
         cache.delete_many(keys, version=version)
-        return len(keys)
+        return None
 
 
-def _emptied(alias: str) -> int:
+def _emptied(alias: str) -> int | None:
     """Remove every version of every key under the alias' prefix, by SCAN and UNLINK: KEYS stops the server."""
     cache = _cache(alias)
     with _translated(alias, "empty"):
         if not isinstance(cache, RedisCache):
             cache.clear()
-            return 0
+            return None
         return _unlinked(cache, f"{glob.escape(str(cache.key_prefix))}:*")
 
 

@@ -33,6 +33,7 @@ def prepare(folder: Path, redis_url: str) -> None:
     from project.settings import stores
 
     settings.CACHES = {"default": {"BACKEND": "tests.benchmarks.subjects.PausingCache", "LOCATION": redis_url}}
+    settings.INVALIDATION = settings.INVALIDATION | {"REDIS_URL": stores.redis_database(redis_url, 15)}
     settings.DATABASES = {"default": stores.database(f"sqlite:///{folder / 'race.sqlite3'}")}
     django.setup()
     call_command("migrate", verbosity=0)

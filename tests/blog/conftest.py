@@ -24,10 +24,8 @@ class Blog:
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
+def _empty_cache(shared_cache: None) -> None:
+    """On a Redis."""
 
 
 @pytest.fixture

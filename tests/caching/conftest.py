@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from deploy.local import Memcached, Redis
 from invalidation.caching import TaggedCache
+from tests.fixtures.stores import EachApart
 
 TABLE = "caching_cache"
 ALIASES = ("redis", "django-redis", "locmem", "file", "memcached", "database")
@@ -34,7 +35,7 @@ def configured(server: Redis, memcached: Memcached, folder: Path) -> dict[str, d
 
 @pytest.fixture
 def cache_aliases(
-    settings: Settings, redis_server: Redis, memcached_server: Memcached, tmp_path: Path
+    settings: Settings, redis_server: Redis, memcached_server: Memcached, tmp_path: Path, freshness: None
 ) -> Iterator[None]:
     """Every backend, empty; the one in the database needs a table besides."""
     settings.CACHES = configured(redis_server, memcached_server, tmp_path)
@@ -63,4 +64,4 @@ def tagged(request: pytest.FixtureRequest, cache_aliases: None) -> TaggedCache:
     """The tagged cache on each backend in turn."""
     if request.param == "database":
         request.getfixturevalue("cache_table")
-    return TaggedCache(request.param)
+    return EachApart(request.param)

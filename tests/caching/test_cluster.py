@@ -16,11 +16,11 @@ from redis.exceptions import RedisClusterException
 from deploy.local import Redis, free_port, wait_for
 from invalidation import doctor
 from invalidation.caching.cluster import _cluster
-from invalidation.caching.store import TaggedCache
 from invalidation.doctor import Fault, probes
 from invalidation.exceptions import TransientError
 from invalidation.providers.redis import Redis as Provider
 from invalidation.values import CacheKey
+from tests.fixtures.stores import EachApart
 
 SLOTS = 16_384
 NODES = 3
@@ -92,8 +92,8 @@ def test_everything_is_purged_on_every_node(provider: Provider) -> None:
     assert held() == 0
 
 
-def test_tags_whose_versions_lie_apart_make_values_stale(provider: Provider) -> None:
-    tagged = TaggedCache()
+def test_tags_whose_versions_lie_apart_make_values_stale(provider: Provider, freshness: None) -> None:
+    tagged = EachApart()
     tags = [f"tag:{number}" for number in range(20)]
     tagged.set("page", "old", tags=tags)
     assert tagged.get("page") == "old"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.template import Context, Template, TemplateSyntaxError
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from invalidation.caching import fragment_key, tagged
+from invalidation.caching import fragment_key, fresh_start, tagged
 from invalidation.http import tags_of
 from invalidation.providers.redis import Redis as CacheTier
 from invalidation.values import CacheKey
@@ -22,14 +22,14 @@ TOP_TAGS = '{% load invalidation %}{% taggedcache 300 "top_tags" tags="blog.tag"
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
+def _empty_cache(shared_cache: None) -> None:
+    """On a Redis."""
 
 
 def render(source: str, **context: Any) -> str:
-    return Template(source).render(Context(context))
+    """As each request would."""
+    with fresh_start():
+        return Template(source).render(Context(context))
 
 
 def test_a_fragment_is_kept_until_its_tag_is_invalidated() -> None:
@@ -46,7 +46,7 @@ def test_a_fragment_has_a_version_for_each_value_that_it_varies_on() -> None:
 
 
 def test_tags_may_be_a_list_of_the_context_and_the_alias_another(settings: Settings) -> None:
-    settings.CACHES = settings.CACHES | {"other": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    settings.CACHES = settings.CACHES | {"other": settings.CACHES["default"] | {"KEY_PREFIX": "other"}}
     source = TOP_TAGS.replace('tags="blog.tag"', 'tags=names using="other"')
     assert render(source, value=1, names=["a", "b"]) == "1"
     tagged.invalidate("b")

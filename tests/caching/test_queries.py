@@ -33,7 +33,7 @@ def deliver() -> None:
 
 
 @pytest.fixture(autouse=True)
-def blog(db: None) -> Iterator[Post]:
+def blog(db: None, shared_cache: None) -> Iterator[Post]:
     """One post with everything that belongs to it."""
     cache.clear()
     category = Category.objects.create(name="Travel", slug="travel")

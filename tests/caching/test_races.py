@@ -50,23 +50,23 @@ def naive(row: Row) -> Any:
     return value
 
 
-def test_f17_a_value_computed_before_an_invalidation_is_not_used_after_it_where_the_naive_cache_keeps_it() -> None:
-    cache.clear()
+def test_f17_a_value_computed_before_an_invalidation_is_not_used_after_it_where_the_naive_cache_keeps_it(
+    shared_cache: None,
+) -> None:
     row = Row()
     assert [naive(row), naive(row)] == ["old", "old"]
     row = Row()
     assert [tagged.get_or_set("key", row.read, tags="a") for _ in range(2)] == ["old", "new"]
 
 
-def test_a_fragment_rendered_before_an_invalidation_is_not_used_after_it() -> None:
-    cache.clear()
+def test_a_fragment_rendered_before_an_invalidation_is_not_used_after_it(shared_cache: None) -> None:
     row = Row()
     source = '{% load invalidation %}{% taggedcache 60 "x" tags="a" %}{{ row.read }}{% endtaggedcache %}'
     assert [Template(source).render(Context({"row": row})) for _ in range(2)] == ["old", "new"]
 
 
 @pytest.fixture
-def one_row(db: None, settings: Settings, redis_server: Redis) -> Iterator[None]:
+def one_row(db: None, settings: Settings, redis_server: Redis, freshness: None) -> Iterator[None]:
     settings.CACHES = subjects.configured(redis_server.url(DATABASE))
     subjects.write_row()
     yield

@@ -96,7 +96,7 @@ def test_f17_that_there_is_no_such_row_is_kept_where_the_naive_cache_asks_again(
                 Post.objects.cached_get(slug="none")
 
 
-def test_f17_values_stored_at_once_all_end_with_their_tag_where_the_naive_set_forgets_one() -> None:
+def test_f17_values_stored_at_once_all_end_with_their_tag_where_the_naive_set_forgets_one(shared_cache: None) -> None:
     naive.store("one", "old", "tag", meanwhile=lambda: naive.store("other", "old", "tag"))
     naive.invalidate("tag")
     assert cache.get_many(["one", "other"]) == {"other": "old"}

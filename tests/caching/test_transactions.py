@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from invalidation.caching import TaggedCache
 from invalidation.providers.redis import TAG_VERSION_KEY
+from tests.fixtures.stores import EachApart
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_transaction_that_has_written_neither_reads_nor_fills_the_cache(table:
 
 
 def test_a_transaction_that_has_filled_a_cache_in_the_database_still_reads_it(table: None, cache_table: None) -> None:
-    tagged = TaggedCache("database")
+    tagged = EachApart("database")
     with transaction.atomic():
         assert tagged.get_or_set("key", number, tags="a") == 1
         assert tagged.get("key", tags="a") == 1

@@ -37,13 +37,13 @@ def declare_caches(settings: Any) -> Declare:
 
 
 @pytest.fixture
-def tier(declare_caches: Declare, redis_server: Redis) -> Iterator[Tier]:
+def tier(declare_caches: Declare, redis_server: Redis, tmp_path: Path) -> Iterator[Tier]:
     """Two aliases on one Redis, told apart by their prefix, and a cache without keys to list."""
     location = redis_server.url(6)
     declare_caches(
         default={"BACKEND": BACKEND, "LOCATION": location, "KEY_PREFIX": "own[1]"},
         other={"BACKEND": BACKEND, "LOCATION": location, "KEY_PREFIX": "other", "VERSION": 3},
-        local={"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        files={"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)},
     )
     caches["default"].clear()
     yield Tier("cache", "", {"CACHES": ["default"]})
@@ -86,7 +86,7 @@ def test_a_pattern_removes_thousands_of_keys_by_scan(tier: Tier) -> None:
 
 def test_a_cache_that_can_not_list_its_keys_refuses_a_pattern(tier: Tier) -> None:
     with pytest.raises(RejectedError, match="only caches of django-redis"):
-        tier.purge_keys([keys.pattern("a*", alias="local")])
+        tier.purge_keys([keys.pattern("a*", alias="files")])
 
 
 def test_everything_empties_the_alias_and_leaves_others_on_the_same_redis(tier: Tier) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import invalidation
-from invalidation.caching import tagged
+from invalidation.caching import fresh_start, tagged
 from invalidation.pipeline import drain
 from tests.freshness.conftest import Behind
 from tests.freshness.pages import PATIENCE_SECONDS, VALUE_KEY, state
@@ -20,10 +20,11 @@ VALUES: dict[str, Any] = {"values": {"PROVIDER": "invalidation.providers.redis.R
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["varnish", "nginx"])
 def test_a_page_that_read_a_value_after_the_stamp_and_before_its_purge_is_not_stored(
-    kind: str, behind: Behind, queue: Queue
+    kind: str, behind: Behind, queue: Queue, shared_cache: None
 ) -> None:
     cached = behind(kind, inside=VALUES)
-    tagged.set(VALUE_KEY, 1, tags=state.tags)
+    with fresh_start():
+        tagged.set(VALUE_KEY, 1, tags=state.tags)
     state.version = 2
     event = invalidation.invalidate(tags=["page:1"])
     drain.drain()

@@ -23,6 +23,11 @@ from invalidation.http import add_cache_tags, cache_public_page, tags_of
 Render = Callable[[HttpRequest], HttpResponse]
 
 
+@pytest.fixture(autouse=True)
+def _on_redis(shared_cache: None) -> None:
+    """As on a site."""
+
+
 def plain(request: HttpRequest) -> HttpResponse:
     return HttpResponse("a page")
 

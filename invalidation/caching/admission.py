@@ -1,0 +1,72 @@
+"""May a value be stored? Only what nothing that it shows was invalidated under since its unit of work began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.core.cache import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
+
+from invalidation.caching.entry import Stamps, made_at
+from invalidation.caching.reads import Reads
+from invalidation.freshness import beginning, sequence
+from invalidation.freshness.absence import absence
+from invalidation.freshness.beginning import Beginning
+from invalidation.freshness.state import UNAVAILABLE, client
+
+#: Clocks of machines that keep time differ by less.
+SKEW_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """What makes a value stale: versions of tags in its own cache, and in other caches."""
+
+    stamps: Stamps
+    others: Mapping[str, Stamps]
+
+
+def joined(alias: str, stamps: Stamps, seen: Reads) -> MadeOf | None:
+    """The stamps of a value and of those that it is made of; None where they contradict each other. Pure."""
+    inner = seen.stamps.get(alias, {})
+    if seen.is_spoilt or any(stamps.get(tag, version) != version for tag, version in inner.items()):
+        return None
+    return MadeOf({**inner, **stamps}, {other: found for other, found in seen.stamps.items() if other != alias})
+
+
+def is_admitted(cache: BaseCache, stamps: Stamps) -> bool:
+    """Was none of the tags invalidated since the present unit of work began? To be asked once the stamps are known.
+
+    In this order an invalidation in between is noticed either here or by the stamps: it sets its own first, and removes
+    the versions after that. Where the freshness Redis can't tell, because there is none, it is away, or the unit is
+    older than what it remembers, every version must have been made before the unit began, by the clocks of whoever made
+    them: so a value isn't stored by the first that meets a tag, but by the next.
+    """
+    begun = beginning.current()
+    known = beginning.is_untouched(stamps, begun)
+    return _are_older(cache, stamps, begun) if known is None else known
+
+
+def is_hopeless(cache: BaseCache, stamps: Stamps) -> bool:
+    """Can it be said without asking anybody that the present unit of work may store nothing with these stamps?"""
+    begun = beginning.current()
+    return not beginning.may_be_known(begun) and not _are_older(cache, stamps, begun)
+
+
+def _are_older(cache: BaseCache, stamps: Stamps, begun: Beginning) -> bool:
+    skew_seconds = 0.0 if isinstance(cache, LocMemCache) else SKEW_SECONDS
+    return all(made_at(version) + skew_seconds <= begun.clock for version in stamps.values())
+
+
+def stamp(tags: Iterable[str]) -> None:
+    """Let no unit of work store values with these tags that began before now. One bounded round trip."""
+    server = client()
+    if server is None or not absence.may_ask():
+        return
+    try:
+        sequence.advance(server, tags)
+    except UNAVAILABLE as error:
+        absence.note(error)
+    else:
+        absence.over()

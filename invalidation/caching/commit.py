@@ -1,0 +1,127 @@
+"""Read your writes: whoever commits makes cached values stale at once, whether or not a worker runs.
+
+One bounded round trip for each server that holds versions. One that fails pauses further tries: the worker, which does
+the same again, is the truth.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import redis
+from django.core.cache import caches
+from django.core.signals import setting_changed
+from django_redis.cache import RedisCache
+from django_redis.client import DefaultClient
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisClusterException
+
+from invalidation import conf
+from invalidation.freshness import sequence
+from invalidation.freshness.absence import Absence, absence
+from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
+from invalidation.freshness.state import UNAVAILABLE, client
+from invalidation.providers.redis import TAG_VERSION_KEY, Redis
+from invalidation.providers.registry import provider_class
+from invalidation.signals import committed
+
+#: What identifies a server and who one is to it; databases of one server are reached by one connection.
+IDENTITY = ("host", "port", "path", "username", "password")
+AWAY = (*UNAVAILABLE, ConnectionInterrupted, RedisClusterException)
+
+
+def connect() -> None:
+    """Listen to the outbox."""
+    committed.connect(replace, dispatch_uid="invalidation.caching.commit")
+
+
+def replace(*, targets: Sequence[Mapping[str, Any]], **_: Any) -> None:
+    """Let no unit of work that began before now store values under these targets, and make those stale that there are.
+
+    In this order: who finds no version makes a new one, and may store under it what it read before the commit.
+    """
+    tags = sorted({tag for one in targets for tag in one.get("tags", ())})
+    wide = [EVERYTHING] if any(one.get("everything") for one in targets) else []
+    beside, apart = _places()
+    for start in range(0, len(tags) or len(wide), STAMPS_PER_CALL):
+        chunk = tags[start : start + STAMPS_PER_CALL]
+        keys = [TAG_VERSION_KEY + tag for tag in chunk]
+        _stamp([*chunk, *wide], _doomed(beside, keys))
+        for alias in apart:
+            _remove(alias, keys)
+
+
+def _stamp(names: Collection[str], doomed: Doomed) -> None:
+    server = client()
+    if server is None or not absence.may_ask():
+        return
+    try:
+        sequence.advance(server, names, doomed)
+    except UNAVAILABLE as error:
+        absence.note(error)
+    else:
+        absence.over()
+
+
+def _doomed(aliases: Sequence[str], keys: Sequence[str]) -> Doomed:
+    """The keys as the server knows them, by database."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for alias in aliases:
+        found[_address(alias)["db"]] += [str(caches[alias].make_key(key, version=1)) for key in keys]
+    return found
+
+
+def _remove(alias: str, keys: list[str]) -> None:
+    """As bounded as the cache's own timeouts are."""
+    away = _absences[alias]
+    if not keys or not away.may_ask():
+        return
+    cache_ = caches[alias]
+    try:
+        (cache_.client if isinstance(cache_, RedisCache) else cache_).delete_many(keys, version=1)
+    except AWAY as error:
+        away.note(error)
+    else:
+        away.over()
+
+
+@cache
+def _places() -> tuple[Sequence[str], Sequence[str]]:
+    """Aliases of the tiers of values: on the server of the sequence, and elsewhere."""
+    server = client()
+    home = _identity(server.get_connection_kwargs()) if server else None
+    beside = [alias for alias in _aliases() if home and _identity(_address(alias)) == home]
+    return beside, [alias for alias in _aliases() if alias not in beside]
+
+
+def _aliases() -> Iterator[str]:
+    for tier in conf.settings().tiers.values():
+        if issubclass(provider_class(tier.provider), Redis):
+            yield from tier.options.get("CACHES", ["default"])
+
+
+def _address(alias: str) -> Mapping[str, Any]:
+    """Where the writes of a cache go; empty for what is no single Redis."""
+    cache_ = caches[alias]
+    if not isinstance(cache_, RedisCache) or type(cache_.client) is not DefaultClient:
+        return {}
+    server: redis.Redis = cache_.client.get_client(write=True)
+    return {"db": 0, **server.get_connection_kwargs()}
+
+
+def _identity(address: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    found = tuple(address.get(name) for name in IDENTITY)
+    return found if any(found) else None
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting in ("INVALIDATION", "CACHES"):
+        _places.cache_clear()
+        _absences.clear()
+
+
+_absences: defaultdict[str, Absence] = defaultdict(Absence)
+setting_changed.connect(_forget, dispatch_uid="invalidation.caching.commit")
