@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
@@ -13,7 +15,8 @@ from invalidation.caching.reads import Reads
 from invalidation.freshness import beginning, sequence
 from invalidation.freshness.absence import absence
 from invalidation.freshness.beginning import Beginning
-from invalidation.freshness.state import UNAVAILABLE, client
+from invalidation.freshness.sequence import Doomed
+from invalidation.freshness.state import UNAVAILABLE
 
 #: Clocks of machines that keep time differ by less.
 SKEW_SECONDS = 2.0
@@ -59,14 +62,10 @@ def _are_older(cache: BaseCache, stamps: Stamps, begun: Beginning) -> bool:
     return all(made_at(version) + skew_seconds <= begun.clock for version in stamps.values())
 
 
-def stamp(tags: Iterable[str]) -> None:
-    """Let no unit of work store values with these tags that began before now. One bounded round trip."""
-    server = client()
-    if server is None or not absence.may_ask():
-        return
-    try:
-        sequence.advance(server, tags)
-    except UNAVAILABLE as error:
-        absence.note(error)
-    else:
-        absence.over()
+def stamp(tags: Iterable[str], doomed: Doomed = MappingProxyType({})) -> None:
+    """Let no unit of work store values with these tags that began before now, and remove what is doomed.
+
+    One bounded round trip, and none while Redis is away.
+    """
+    with suppress(*UNAVAILABLE):
+        absence.ask(lambda server: sequence.advance(server, tags, doomed))

@@ -6,12 +6,14 @@ the same again, is the truth.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import redis
+import structlog
 from django.core.cache import caches
 from django.core.signals import setting_changed
 from django_redis.cache import RedisCache
@@ -20,13 +22,14 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisClusterException
 
 from invalidation import conf
-from invalidation.freshness import sequence
-from invalidation.freshness.absence import Absence, absence
+from invalidation.caching import admission
 from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.providers.redis import TAG_VERSION_KEY, Redis
 from invalidation.providers.registry import provider_class
 from invalidation.signals import committed
+
+logger = structlog.get_logger(__name__)
 
 #: What identifies a server and who one is to it; databases of one server are reached by one connection.
 IDENTITY = ("host", "port", "path", "username", "password")
@@ -49,21 +52,9 @@ def replace(*, targets: Sequence[Mapping[str, Any]], **_: Any) -> None:
     for start in range(0, len(tags) or len(wide), STAMPS_PER_CALL):
         chunk = tags[start : start + STAMPS_PER_CALL]
         keys = [TAG_VERSION_KEY + tag for tag in chunk]
-        _stamp([*chunk, *wide], _doomed(beside, keys))
+        admission.stamp([*chunk, *wide], _doomed(beside, keys))
         for alias in apart:
             _remove(alias, keys)
-
-
-def _stamp(names: Collection[str], doomed: Doomed) -> None:
-    server = client()
-    if server is None or not absence.may_ask():
-        return
-    try:
-        sequence.advance(server, names, doomed)
-    except UNAVAILABLE as error:
-        absence.note(error)
-    else:
-        absence.over()
 
 
 def _doomed(aliases: Sequence[str], keys: Sequence[str]) -> Doomed:
@@ -76,16 +67,14 @@ def _doomed(aliases: Sequence[str], keys: Sequence[str]) -> Doomed:
 
 def _remove(alias: str, keys: list[str]) -> None:
     """As bounded as the cache's own timeouts are."""
-    away = _absences[alias]
-    if not keys or not away.may_ask():
+    if not keys or time.monotonic() < _left_alone_until[alias]:
         return
-    cache_ = caches[alias]
+    found = caches[alias]
     try:
-        (cache_.client if isinstance(cache_, RedisCache) else cache_).delete_many(keys, version=1)
+        (found.client if isinstance(found, RedisCache) else found).delete_many(keys, version=1)
     except AWAY as error:
-        away.note(error)
-    else:
-        away.over()
+        _left_alone_until[alias] = time.monotonic() + conf.settings().redis_pause_seconds
+        logger.warning("replacing_failed", cache=alias, error=repr(error))
 
 
 @cache
@@ -105,10 +94,10 @@ def _aliases() -> Iterator[str]:
 
 def _address(alias: str) -> Mapping[str, Any]:
     """Where the writes of a cache go; empty for what is no single Redis."""
-    cache_ = caches[alias]
-    if not isinstance(cache_, RedisCache) or type(cache_.client) is not DefaultClient:
+    found = caches[alias]
+    if not isinstance(found, RedisCache) or type(found.client) is not DefaultClient:
         return {}
-    server: redis.Redis = cache_.client.get_client(write=True)
+    server: redis.Redis = found.client.get_client(write=True)
     return {"db": 0, **server.get_connection_kwargs()}
 
 
@@ -120,8 +109,9 @@ def _identity(address: Mapping[str, Any]) -> tuple[Any, ...] | None:
 def _forget(*, setting: str, **_: Any) -> None:
     if setting in ("INVALIDATION", "CACHES"):
         _places.cache_clear()
-        _absences.clear()
+        _left_alone_until.clear()
 
 
-_absences: defaultdict[str, Absence] = defaultdict(Absence)
+#: Readings of the monotonic clock, by alias.
+_left_alone_until: defaultdict[str, float] = defaultdict(float)
 setting_changed.connect(_forget, dispatch_uid="invalidation.caching.commit")
