@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=30, help="at least so long")
     parser.add_argument("--reads", type=int, default=0, help="at least so many")
-    parser.add_argument("--rate", type=float, default=4_000, help="most answers a second")
+    parser.add_argument("--rate", type=float, default=2_500, help="most answers a second")
     parser.add_argument("--seed", type=int, default=1, help="of what visitors ask for and editors save")
     parser.add_argument("--naive", action="store_true", help="without guard, order and rebound")
     return parser.parse_args()

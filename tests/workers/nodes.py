@@ -13,6 +13,7 @@ from pytest_celery import CeleryWorkerContainer, RedisContainer
 
 from deploy.local.processes import Service, wait_for
 from deploy.local.redis import Redis
+from deploy.local.stack import LoggingService
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,12 +93,12 @@ class LocalWorker(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]
     def __init__(self, state_folder: Path, environment: Mapping[str, str]) -> None:
         worker = [sys.executable, "-m", "celery", "-A", "project", "worker", "--pool", "threads", "-c", "4"]
         name = f"{self.worker_name()}@%h"
-        service = Service(
+        service = LoggingService(
             f"worker-{os.urandom(3).hex()}",
             state_folder,
             [*worker, "--beat", "--schedule", str(state_folder / "beat"), "-n", name],
             environment=environment,
             working_folder=ROOT,
-            ready=lambda: "ready." in service.log.read_text(errors="replace"),
+            says=" ready.",
         )
         super().__init__(service)
