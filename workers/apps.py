@@ -1,6 +1,14 @@
 """The Django app: announces what the app records, by listening to its signals."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from invalidation.doctor import Finding
 
 
 class WorkersConfig(AppConfig):
@@ -11,8 +19,16 @@ class WorkersConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the app."""
-        from workers import announce, health, logs
+        from invalidation import doctor
+        from workers import announce, logs
 
         announce.connect()
         logs.connect()
-        health.connect()
+        doctor.register("workers", _findings)
+
+
+def _findings() -> Iterator[Finding]:
+    """Celery is imported by who asks."""
+    from workers import health
+
+    return health.findings()

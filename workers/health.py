@@ -7,19 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from celery import current_app
-from celery.signals import after_task_publish
 from kombu import Connection
 from kombu.exceptions import ChannelError, OperationalError
 
-from invalidation import conf, doctor
+from invalidation import conf
 from invalidation.doctor import Fault, Finding
 from invalidation.freshness.state import UNAVAILABLE, client, patient_client
+from workers.host import application
 from workers.queues import queues
 
 BEAT_KEY = "invalidation:beat"
-#: The task that nobody but beat sends.
-BEATS_TASK = "invalidation.sweep"
 #: How long workers have to answer; they do within a few milliseconds, busy or not.
 ANSWER_SECONDS = 1.0
 #: Beat may be late by a few of its own intervals.
@@ -28,13 +25,7 @@ SILENT_INTERVALS = 4
 CONNECT_SECONDS = 2
 
 
-def connect() -> None:
-    """Notice beat at work, and let the doctor look at all of it."""
-    after_task_publish.connect(note_beat, sender=BEATS_TASK, dispatch_uid="workers.note_beat")
-    doctor.register("workers", findings)
-
-
-def note_beat(**_: Any) -> None:
+def note_beat() -> None:
     """Runs in beat's process whenever it sends its most frequent task."""
     server = client()
     with suppress(*UNAVAILABLE):
@@ -73,13 +64,13 @@ def consumed_queues(connection: Connection) -> dict[str, list[str]]:
 
     Celery's own pool may hold a connection from before the broker was restarted, which fails once.
     """
-    answers = current_app.control.inspect(timeout=ANSWER_SECONDS, connection=connection).active_queues() or {}
+    answers = application().control.inspect(timeout=ANSWER_SECONDS, connection=connection).active_queues() or {}
     return {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
 
 
 def findings() -> Iterator[Finding]:
     """What is wrong with broker, workers and beat."""
-    with current_app.connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
+    with application().connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
         try:
             connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
             yield from unserved(queue_depths(connection), consumed_queues(connection))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from celery.signals import after_task_publish, worker_process_shutdown, worker_ready
 from kombu.utils.imports import symbol_by_name
 
 from invalidation import conf
-from workers import queues
+from workers import host, queues
 from workers.schedule import schedule
+
+#: The task that nobody but beat sends.
+BEATS_TASK = "invalidation.sweep"
 
 #: Longest that one of our tasks may run, in seconds; below the visibility timeout, or Redis would hand it out twice.
 TASK_SECONDS = 60
@@ -30,6 +34,8 @@ TASK_OPTIONS: dict[str, Any] = {
 
 def configure(app: Celery) -> None:
     """Let `app` consume our queues and send what beat must; before or after it reads its own configuration."""
+    host.remember(app)
+    _listen()
     app.autodiscover_tasks(["workers"])
     app.amqp_cls = _with_queues(symbol_by_name(app.amqp_cls or ""))
     app.__dict__.pop("amqp", None)  # made of the class it had
@@ -37,6 +43,32 @@ def configure(app: Celery) -> None:
         _add_schedule(app)
     # Also where it is configured already: it may be once more.
     app.on_after_configure.connect(_add_schedule, weak=False, dispatch_uid="workers.schedule")
+
+
+def _listen() -> None:
+    """To Celery itself: a worker that starts asks for the doctor, beat is noticed at work, nothing is left unsaid."""
+    worker_ready.connect(_examine, dispatch_uid="workers.examine")
+    after_task_publish.connect(_note_beat, sender=BEATS_TASK, dispatch_uid="workers.note_beat")
+    worker_process_shutdown.connect(_flush, dispatch_uid="workers.flush")
+
+
+def _examine(**_: Any) -> None:
+    from workers import announce
+
+    announce.enqueue_examination()
+
+
+def _note_beat(**_: Any) -> None:
+    from workers import health
+
+    health.note_beat()
+
+
+def _flush(**_: Any) -> None:
+    """A process of the prefork pool ends without `atexit`."""
+    from workers import announce
+
+    announce.process.flush()
 
 
 def _with_queues(amqp_class: Any) -> Any:

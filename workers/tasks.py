@@ -17,8 +17,9 @@ from invalidation.pipeline import prune as pruning
 from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
 from invalidation.pipeline import verify as verifying
-from workers import announce, onward
+from workers import onward
 from workers.setup import TASK_OPTIONS
+from workers.summary import summary
 
 shared_task = partial(celery.shared_task, **TASK_OPTIONS)
 
@@ -29,7 +30,7 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
     with onward.journey(database) as journey:
         with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
             drained = str(draining.drain(database, carried=onward.own_tiers()))
-        named = [announce.summary(journey.kept.batch.targets)] if journey.kept else []
+        named = [summary(journey.kept.batch.targets)] if journey.kept else []
         return "; ".join([drained, *named, *_onward(journey)])
 
 
