@@ -18,8 +18,15 @@ class Act(StrEnum):
     FORGET = "kill and forget"  # SIGKILL, and started again without its data
     FLUSH = "flush"  # FLUSHALL
     LIMIT = "limit memory"  # refuses every write for a while
+    DRIP = "drip"  # answers a byte at a time, and never ends
+    ENDLESS = "endless"  # answers without end, as fast as it is read
+    ECHO = "echo"  # answers an error that repeats the request, its secret included
+    LIE = "lie"  # says 200 and purges nothing
+    FLOOD = "flood"  # hostile requests, as many as it takes
 
 
+#: How a node misbehaves without being away; each is also what a stand-in is told to do.
+MOODS = (Act.DRIP, Act.ENDLESS, Act.ECHO, Act.LIE)
 KILLS = frozenset({Act.KILL, Act.KILL_CHILD, Act.FORGET})
 
 
@@ -47,6 +54,8 @@ KINDS = (
     Kind(Act.KILL, ("beat",), 5),
     Kind(Act.KILL, STAND_INS, 12, (0.3, 4.0)),
     Kind(Act.FREEZE, STAND_INS, 5, (1.0, 5.0)),
+    *(Kind(mood, STAND_INS, 3, (1.0, 5.0)) for mood in MOODS),
+    Kind(Act.FLOOD, ("nginx", "varnish"), 3, (1.0, 4.0)),
     Kind(Act.KILL, ("redis",), 3),
     Kind(Act.FORGET, ("redis",), 3),
     Kind(Act.FREEZE, ("redis",), 3, (1.0, 5.0)),

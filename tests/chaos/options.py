@@ -18,6 +18,7 @@ class Options:
     writes_per_second: float
     frozen_seconds: float
     frozen_times: int
+    hostile_seconds: float
     report: Path | None
     folder: Path | None
 
@@ -27,7 +28,8 @@ class Options:
         return (
             f"python -m tests.chaos --seconds {self.seconds:g} --seed {self.seed} --database {self.database} "
             f"--emitter {self.emitter} --writes-per-second {self.writes_per_second:g} "
-            f"--frozen-seconds {self.frozen_seconds:g} --frozen-times {self.frozen_times}"
+            f"--frozen-seconds {self.frozen_seconds:g} --frozen-times {self.frozen_times} "
+            f"--hostile-seconds {self.hostile_seconds:g}"
         )
 
 
@@ -41,6 +43,7 @@ def parsed(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--writes-per-second", type=float, default=65)
     parser.add_argument("--frozen-seconds", type=float, default=8, help="how long Redis is frozen alone afterwards")
     parser.add_argument("--frozen-times", type=int, default=3, help="and how often")
+    parser.add_argument("--hostile-seconds", type=float, default=15, help="then each kind of hostile node, for so long")
     parser.add_argument("--report", type=Path, help="Markdown file whose section of this run is written anew")
     parser.add_argument("--folder", type=Path, help="where logs and data are kept; a temporary one by default")
     return Options(**vars(parser.parse_args(arguments)))

@@ -1,4 +1,7 @@
-"""A stand-in for one node of a tier: answers every purge with the proof of its product, after writing it down."""
+"""A stand-in for one node of a tier: answers every purge with the proof of its product, after writing it down.
+
+A file beside its log may tell it to misbehave; then it purges nothing, and writes nothing down.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+#: Between two bytes: shorter than any timeout of a single read.
+DRIP_SECONDS = 0.3
 #: What the product says of itself, and what it was purged of when it counts.
 ANSWER = "HTTP/1.1 200 Purged\r\nX-Purged-By: {marker}\r\nX-Purge-Count: 1\r\nContent-Length: 0\r\n\r\n"
 
@@ -22,11 +27,40 @@ def purged(method: str, target: str, headers: Mapping[str, str]) -> Iterator[str
         yield f"url {headers['x-forwarded-proto']}://{headers['host']}{target}"
 
 
+def mood_of(log: Path) -> Path:
+    """The file that tells how the stand-in with this log misbehaves; it behaves while there is none."""
+    return log.with_suffix(".mood")
+
+
+async def misbehave(mood: str, head: str, writer: asyncio.StreamWriter) -> None:
+    """Answer one request as this mood has it; two of them end when the other side has had enough."""
+    if mood == "lie":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    elif mood == "echo":
+        body = f"Bad request:\n{head}".encode("latin-1")
+        writer.write(b"HTTP/1.1 500 Echo\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    elif mood == "drip":
+        writer.write(b"HTTP/1.1 200 Purged\r\nX-Slow: ")
+        await _for_ever(writer, b".", DRIP_SECONDS)
+    elif mood == "endless":
+        writer.write(b"HTTP/1.1 200 Purged\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await _for_ever(writer, b"1000\r\n" + b"." * 0x1000 + b"\r\n", 0)
+    await writer.drain()
+
+
+async def _for_ever(writer: asyncio.StreamWriter, piece: bytes, pause_seconds: float) -> None:
+    while not writer.is_closing():
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(pause_seconds)
+
+
 class Recorder:
     """One node, its log appended to a file with one system call per request."""
 
     def __init__(self, marker: str, log: Path) -> None:
         self.answer = ANSWER.format(marker=marker).encode()
+        self.mood = mood_of(log)
         self._file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,6 +68,9 @@ class Recorder:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                if self.mood.exists():
+                    await misbehave(self.mood.read_text(), head, writer)
+                    continue
                 self._record(head)
                 writer.write(self.answer)
                 await writer.drain()

@@ -10,12 +10,15 @@ from tests.chaos.run import Outcome
 
 #: Documented bound on what a frozen Redis may cost a save.
 BOUND_SECONDS = 2.0
+#: And on what a hostile node may cost a takedown at every other.
+TAKEDOWN_SECONDS = 2.0
 EXAMPLES = 10
 INTRODUCTION = """# Chaos report
 
 What `python -m tests.chaos` printed. Processes write at a steady rate while workers, web processes, writers, beat,
 Redis, PostgreSQL, Varnish, Nginx and stand-ins for cache nodes are killed, frozen, emptied and starved of memory at
-points that the seed decides. At the end everything is healed, and what was committed (a table written in the same
+points that the seed decides; stand-ins drip, answer without end, repeat the request or lie, and hostile visitors flood
+the proxies. At the end everything is healed, and what was committed (a table written in the same
 transactions) is compared with what each node was asked to purge (logs of the nodes). *Lost* is a committed change of
 which some node was never asked to purge a target after the commit. *Unwanted* is a purge of a target that only a
 rolled-back transaction had named. The naive baseline sends a Celery task from `post_save`, acknowledged late.
@@ -31,6 +34,7 @@ def broken(outcome: Outcome) -> list[str]:
     """Promises that the run has shown not to hold."""
     verdict, frozen = outcome.verdict, outcome.frozen
     p99 = max(percentile(frozen.save_seconds, 0.99), percentile(frozen.request_seconds, 0.99))
+    late = percentile(outcome.takedowns.seconds, 0.99)
     checks = {
         f"{len(verdict.lost)} purges of committed changes lost": verdict.lost,
         f"{len(verdict.unwanted)} purges of rolled-back changes": verdict.unwanted,
@@ -38,6 +42,9 @@ def broken(outcome: Outcome) -> list[str]:
         f"{len(outcome.stale_pages)} pages stale": outcome.stale_pages,
         f"saves failed with Redis frozen: {dict(frozen.failures)}": frozen.failures,
         f"p99 of {p99:.2f} s with Redis frozen": p99 > BOUND_SECONDS,
+        f"{len(outcome.takedowns.unfinished)} takedowns unfinished at a sound node": outcome.takedowns.unfinished,
+        f"takedowns behind hostile nodes took {late:.2f} s": late > TAKEDOWN_SECONDS,
+        f"{outcome.secrets_told} deliveries tell the secret": outcome.secrets_told,
         f"still under way: {outcome.left}": outcome.left,
     }
     return [words for words, is_broken in checks.items() if is_broken]
@@ -64,6 +71,10 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield f"Redis frozen          {len(frozen.save_seconds)} saves, failed: {_counted(frozen.failures) or 'none'}"
     yield f"  save                {_latencies(frozen.save_seconds)}; bound {BOUND_SECONDS:g} s"
     yield f"  whole request       {_latencies(frozen.request_seconds)}"
+    yield f"hostile requests      {strikes.flooded.total()} among the faults"
+    yield f"takedowns             {len(outcome.takedowns.seconds)} behind hostile nodes, purged at all others after:"
+    yield f"  commit to proof     {_latencies(outcome.takedowns.seconds)}; bound {TAKEDOWN_SECONDS:g} s at p99"
+    yield f"secret told           by {outcome.secrets_told} deliveries"
     yield f"backlog empty after   {outcome.peace_seconds:.1f} s; left: {outcome.left or 'nothing'}"
     yield f"rows                  {_counted(outcome.rows)}"
     yield "result                " + ("; ".join(broken(outcome)) or "every promise held")

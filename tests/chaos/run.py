@@ -1,4 +1,4 @@
-"""One run: faults, then Redis frozen alone, then peace, then the comparison."""
+"""One run: faults, then Redis frozen alone, then hostile nodes alone, then peace, then the comparison."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from django.utils import timezone
 from deploy.local import ServiceFailed, wait_for
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus, Verification
-from tests.chaos import journal, judge, site
+from tests.chaos import journal, judge, site, takedowns
 from tests.chaos.faults import STAND_INS, faults
 from tests.chaos.options import Options
 from tests.chaos.recorder import Record
 from tests.chaos.strike import Strikes
+from tests.chaos.takedowns import Takedowns
 from tests.chaos.traffic import Traffic, page
 from tests.chaos.world import World
 
@@ -55,6 +56,9 @@ class Outcome:
     strikes: Strikes
     verdict: judge.Verdict
     frozen: Frozen
+    takedowns: Takedowns
+    secrets_told: int
+    """Deliveries that repeat the purge secret."""
     changes: Counter[str]
     """Changes that were begun, by what came of them."""
     peace_seconds: float
@@ -73,16 +77,20 @@ def carry_out(options: Options, world: World) -> Outcome:
         strikes.run(faults(options.seed, options.seconds, list(world.services)), options.seconds)
         strikes.heal()
         frozen = Frozen(_freeze_redis(options, strikes))
+        taken_down = takedowns.carry_out(strikes, options.hostile_seconds)
         world.stop_writers()
         traffic.only_read()
         started = time.monotonic()
         left = _wait_for_peace(strikes)
         peace_seconds = time.monotonic() - started
         _add_latencies(frozen, traffic)
+        takedowns.measure(taken_down)
         records = {_place(name, world): Record.read(world.place.log_of(name)) for name in STAND_INS}
         verdict = judge.judge(judge.ledger(), records)
         stale = _stale_pages(world)
-        return Outcome(options, strikes, verdict, frozen, _changes(), peace_seconds, left, stale, _rows())
+        told = takedowns.secrets_told()
+        rest = (_changes(), peace_seconds, left, stale, _rows())
+        return Outcome(options, strikes, verdict, frozen, taken_down, told, *rest)
 
 
 def _place(stand_in: str, world: World) -> tuple[str, str]:

@@ -11,13 +11,16 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import count
 
 import redis
 
 from deploy.local.processes import children_of
-from tests.chaos.faults import KILLS, Act, Fault
+from tests.chaos.faults import KILLS, MOODS, STAND_INS, Act, Fault
+from tests.chaos.recorder import mood_of
 from tests.chaos.world import TICK_SECONDS, World
+from tests.hostile.flood import Flood
 
 
 class Strikes:
@@ -29,6 +32,9 @@ class Strikes:
         """Faults by act and victim."""
         self.skipped = 0
         """Faults whose victim was down already."""
+        self.flooded: Counter[str] = Counter()
+        """Hostile requests, by the status of their answers."""
+        self._floods: list[Flood] = []
         self._healing: list[tuple[float, int, Callable[[], object]]] = []
         self._number = count()
         self._client = redis.Redis(port=world.place.redis.port, socket_timeout=1, socket_connect_timeout=1)
@@ -57,6 +63,10 @@ class Strikes:
     def heal(self) -> None:
         """All of it, now."""
         self._healing.clear()
+        for flood in list(self._floods):
+            self._ebb(flood)
+        for name in STAND_INS:
+            mood_of(self.world.place.log_of(name)).unlink(missing_ok=True)
         self.world.heal()
         self._unlimited()
 
@@ -73,6 +83,8 @@ class Strikes:
             Act.FORGET: self._forget,
             Act.FLUSH: self._flush,
             Act.LIMIT: self._limit,
+            Act.FLOOD: self._flood,
+            **dict.fromkeys(MOODS, self._mood),
         }
         acts[fault.act](fault)
         self.done[fault.act, fault.victim] += 1
@@ -116,6 +128,21 @@ class Strikes:
             self._client.config_set("maxmemory-policy", "noeviction")
             self._client.config_set("maxmemory", 1)
             self._later(fault, self._unlimited)
+
+    def _mood(self, fault: Fault) -> None:
+        told = mood_of(self.world.place.log_of(fault.victim))
+        told.write_text(fault.act.value)
+        self._later(fault, partial(told.unlink, missing_ok=True))
+
+    def _flood(self, fault: Fault) -> None:
+        flood = self.world.flood(fault.victim, seed=self.flooded.total())
+        self._floods.append(flood.__enter__())
+        self._later(fault, partial(self._ebb, flood))
+
+    def _ebb(self, flood: Flood) -> None:
+        flood.stop()
+        self._floods.remove(flood)
+        self.flooded.update(flood.answers)
 
     def _unlimited(self) -> None:
         try:

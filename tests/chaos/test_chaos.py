@@ -16,7 +16,8 @@ SERVERS = ("redis", "postgres", "web", "beat", "varnish", "nginx", "worker-threa
 
 
 def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.chaos", "--frozen-seconds", "3", "--frozen-times", "1", *arguments]
+    short = ["--frozen-seconds", "3", "--frozen-times", "1", "--hostile-seconds", "3"]
+    command = [sys.executable, "-m", "tests.chaos", *short, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

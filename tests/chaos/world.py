@@ -18,6 +18,8 @@ from deploy.local import Service
 from tests.chaos.changes import prepare
 from tests.chaos.faults import STAND_INS, WRITERS
 from tests.chaos.place import DATABASE, Place
+from tests.chaos.site import SITE
+from tests.hostile.flood import Flood
 
 ROOT = Path(__file__).resolve().parents[2]
 CELERY = ["-m", "celery", "-A", "project"]
@@ -118,6 +120,12 @@ class World:
         """No more changes from them, and no supervision either."""
         for name in WRITERS:
             self.services.pop(name).kill()
+
+    def flood(self, victim: str, *, seed: int) -> Flood:
+        """Hostile visitors of a proxy."""
+        port = {"nginx": self.place.nginx.port, "varnish": self.place.varnish.port}[victim]
+        paths = [f"/things/{number}/first-{number}/" for number in range(1, 5)]
+        return Flood([port], SITE.partition("://")[2], paths, seed=seed, threads=2)
 
     def tend(self) -> None:
         """Start again what is down and due; one that ended by itself is due in a moment."""

@@ -1,0 +1,75 @@
+"""Takedowns while one node after the other misbehaves, visitors are hostile, and nothing else is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections
+
+import invalidation
+from invalidation.models import Delivery, Event, Pass
+from invalidation.values import Lane
+from tests.chaos.faults import MOODS, STAND_INS, Act
+from tests.chaos.recorder import mood_of
+from tests.chaos.site import SECRET
+from tests.chaos.strike import Strikes
+
+#: Between two takedowns.
+PAUSE_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Takedowns:
+    """What was taken down behind which node, and how long that took everywhere else."""
+
+    behind: dict[str, str] = field(default_factory=dict)
+    """Address of the node that misbehaved, by the id of the event."""
+
+    seconds: list[float] = field(default_factory=list)
+    """From commit to the proof of the last other node."""
+
+    unfinished: list[str] = field(default_factory=list)
+    """Events that some other node has never proved."""
+
+
+def carry_out(strikes: Strikes, seconds: float) -> Takedowns:
+    """So many seconds of each mood, each at another node."""
+    done = Takedowns()
+    for number, mood in enumerate(MOODS):
+        victim = STAND_INS[number % len(STAND_INS)]
+        with _misbehaving(strikes, mood, victim), strikes.world.flood("nginx", seed=number):
+            for _ in range(round(seconds / PAUSE_SECONDS)):
+                close_old_connections()
+                tag = f"takedown:{mood.value}:{len(done.behind)}"
+                event = invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, source="chaos")
+                done.behind[str(event.uid)] = strikes.world.place.node_of(victim)
+                strikes.run((), PAUSE_SECONDS)
+    return done
+
+
+@contextmanager
+def _misbehaving(strikes: Strikes, mood: Act, victim: str) -> Iterator[None]:
+    told = mood_of(strikes.world.place.log_of(victim))
+    told.write_text(mood.value)
+    yield
+    told.unlink()
+
+
+def measure(done: Takedowns) -> None:
+    """Once everything has ended: how long each took at the nodes that did not misbehave."""
+    for uid, misbehaved in done.behind.items():
+        event = Event.objects.get(uid=uid)
+        rows = Delivery.objects.filter(batch=event.batch, delivery_pass=Pass.PURGE).exclude(node=misbehaved)
+        ends = [row.completed_at for row in rows]
+        last = max((end for end in ends if end), default=None)
+        if last is None or None in ends:
+            done.unfinished.append(uid)
+        else:
+            done.seconds.append((last - event.created_at).total_seconds())
+
+
+def secrets_told() -> int:
+    """Deliveries whose words hold the purge secret, because a node had repeated it."""
+    return sum(SECRET in f"{row.reply} {row.error}" for row in Delivery.objects.only("reply", "error").iterator())
