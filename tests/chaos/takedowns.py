@@ -24,11 +24,15 @@ PAUSE_SECONDS = 0.5
 class Takedowns:
     """What was taken down behind which node, and how long that took everywhere else."""
 
-    behind: dict[str, str] = field(default_factory=dict)
-    """Address of the node that misbehaved, by the id of the event."""
+    behind: dict[str, tuple[Act, str]] = field(default_factory=dict)
+    """How which node misbehaved, by the id of the event."""
 
-    seconds: list[float] = field(default_factory=list)
-    """From commit to the proof of the last other node."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """From commit to the proof of the last other node, by the id of the event."""
+
+    def of(self, mood: Act) -> list[float]:
+        """Those behind a node with this mood."""
+        return [seconds for uid, seconds in self.seconds.items() if self.behind[uid][0] == mood]
 
     unfinished: list[str] = field(default_factory=list)
     """Events that some other node has never proved."""
@@ -44,7 +48,7 @@ def carry_out(strikes: Strikes, seconds: float) -> Takedowns:
                 close_old_connections()
                 tag = f"takedown:{mood.value}:{len(done.behind)}"
                 event = invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, source="chaos")
-                done.behind[str(event.uid)] = strikes.world.place.node_of(victim)
+                done.behind[str(event.uid)] = mood, strikes.world.place.node_of(victim)
                 strikes.run((), PAUSE_SECONDS)
     return done
 
@@ -59,7 +63,7 @@ def _misbehaving(strikes: Strikes, mood: Act, victim: str) -> Iterator[None]:
 
 def measure(done: Takedowns) -> None:
     """Once everything has ended: how long each took at the nodes that did not misbehave."""
-    for uid, misbehaved in done.behind.items():
+    for uid, (_, misbehaved) in done.behind.items():
         event = Event.objects.get(uid=uid)
         rows = Delivery.objects.filter(batch=event.batch, delivery_pass=Pass.PURGE).exclude(node=misbehaved)
         ends = [row.completed_at for row in rows]
@@ -67,7 +71,7 @@ def measure(done: Takedowns) -> None:
         if last is None or None in ends:
             done.unfinished.append(uid)
         else:
-            done.seconds.append((last - event.created_at).total_seconds())
+            done.seconds[uid] = (last - event.created_at).total_seconds()
 
 
 def secrets_told() -> int:

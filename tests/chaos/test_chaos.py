@@ -16,7 +16,7 @@ SERVERS = ("redis", "postgres", "web", "beat", "varnish", "nginx", "worker-threa
 
 
 def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
-    short = ["--frozen-seconds", "3", "--frozen-times", "1", "--hostile-seconds", "3"]
+    short = ["--frozen-seconds", "3", "--frozen-times", "1", "--hostile-seconds", "0"]
     command = [sys.executable, "-m", "tests.chaos", *short, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -36,6 +36,14 @@ def test_no_committed_change_is_lost_and_nothing_rolled_back_is_purged() -> None
     run = chaos("--seconds", "20", "--writes-per-second", "30")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "every promise held" in run.stdout
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_takedown_behind_hostile_nodes_is_purged_everywhere_else_within_two_seconds() -> None:
+    run = chaos("--seconds", "10", "--hostile-seconds", "20")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "160 behind hostile nodes" in run.stdout
 
 
 @pytest.mark.chaos
