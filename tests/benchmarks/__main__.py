@@ -12,6 +12,7 @@ from tests.benchmarks.figures import HEADINGS, Figure, row
 #: Each a module with `figures()`.
 PARTS = {
     "B1": "saving",
+    "B3": "throughput",
     "B4": "purges",
 }
 

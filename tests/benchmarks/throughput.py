@@ -1,0 +1,78 @@
+"""B3: a backlog through the whole pipeline, to a tier in this process's memory: claim, merge, plan, deliver, settle."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deploy.local import Postgres, Redis
+from tests.benchmarks.figures import Aim, Figure
+
+EVENTS = 20_000
+#: Of a hundred events, so many are about a page that another event is about as well.
+DUPLICATES = (0, 90, 99)
+STORE = """
+INSERT INTO invalidation_event (uid, created_at, source, actor, reason, correlation_id, lane, tiers, targets, status)
+SELECT gen_random_uuid(), now(), 'save', '', '', '', 'editorial', '', jsonb_build_object(
+    'tags', jsonb_build_array('blog.post', 'blog.post:' || page), 'urls', jsonb_build_array('/blog/' || page || '/')
+), 'pending'
+FROM (SELECT n %% %s AS page FROM generate_series(1, %s) AS n) AS pages
+"""
+TIERS = {"memory": {"PROVIDER": "invalidation.providers.memory.Memory", "NODES": ["http://memory"]}}
+
+
+@contextmanager
+def pipeline() -> Iterator[None]:
+    """Django over PostgreSQL that syncs, and Redis, with one tier; nothing is announced to anybody."""
+    with (
+        TemporaryDirectory(prefix="benchmark-") as folder,
+        Redis(Path(folder)) as redis,
+        Postgres(Path(folder), durable=True) as postgres,
+    ):
+        os.environ |= {"DATABASE_URL": postgres.create_database("pipeline"), "REDIS_URL": redis.url()}
+        os.environ |= {"DJANGO_SETTINGS_MODULE": "project.settings.test", "LOG_LEVEL": "ERROR"}
+        import django
+        from django.conf import settings
+        from django.core.management import call_command
+
+        django.setup()
+        settings.INVALIDATION |= {"TIERS": TIERS, "SITES": ["https://blog.example"]}
+        call_command("migrate", verbosity=0)
+        yield
+
+
+def figures() -> Iterator[Figure]:
+    """At each share of duplicates."""
+    with pipeline():
+        for duplicates in DUPLICATES:
+            pages = max(1, EVENTS * (100 - duplicates) // 100)
+            aim = Aim("≥", 20_000) if duplicates == 90 else None
+            yield Figure("B3", f"events through the pipeline, {duplicates} % duplicates", rate(pages), "a second", aim=aim)
+
+
+def rate(pages: int, events: int = EVENTS) -> float:
+    """Events a second of one process."""
+    from django.db import connection
+
+    from invalidation.models import Event
+    from invalidation.pipeline import drain
+    from invalidation.providers.memory import Memory
+    from tests.pipeline.chain import Queue
+
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [pages, events])
+        cursor.execute("ANALYZE invalidation_event")
+    queue = Queue()
+    queue.connect()
+    started = time.perf_counter()
+    while drain.drain(limit_batches=1).events:
+        queue.run()
+        Memory.caches.clear()
+    taken = time.perf_counter() - started
+    queue.disconnect()
+    assert not Event.objects.exclude(status="done").exists()
+    return events / taken
