@@ -42,8 +42,12 @@ fmt: setup ## format, and mend what can be mended by machine
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
 
-bench: setup ## benchmarks
-	@$(PYTHON) -m pytest -m benchmark -s $(ARGS)
+bench: setup ## benchmarks, into docs/benchmarks.md; ARGS="B4" for one part, ARGS=growth for what grows
+ifdef ARGS
+	@$(PYTHON) -m tests.benchmarks $(ARGS)
+else
+	@$(PYTHON) -m tests.benchmarks --write docs/benchmarks.md
+endif
 
 chaos: setup ## the long fault injection, ten minutes with each of two seeds; writes its report
 	@for seed in 1 2; do \

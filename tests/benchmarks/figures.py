@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 HOLDS = {"≤": operator.le, "≥": operator.ge}
 
@@ -34,6 +34,12 @@ class Figure:
     """What the baseline is."""
 
     aim: Aim | None = None
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Self:
+        """From what `dataclasses.asdict` made of one."""
+        aim = document.pop("aim")
+        return cls(**document, aim=Aim(**aim) if aim else None)
 
     @property
     def ratio(self) -> float | None:

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psycopg
 
@@ -28,7 +29,22 @@ SELECT (SELECT count(*) FROM invalidation_event WHERE status IN ('pending', 'cla
 
 
 class MeasuredStack(Stack):
-    """The shipped one, whose worker can do the naive task as well, and be profiled."""
+    """The shipped one, whose worker can do the naive task as well, and be profiled.
+
+    With `nodes`, those are its tier of proxies, instead of the Varnish and the Nginx that it runs.
+    """
+
+    nodes: Sequence[str] = ()
+
+    def __init__(self, *arguments: Any, nodes: Sequence[str] = (), **options: Any) -> None:
+        self.nodes = nodes
+        super().__init__(*arguments, **options)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As shipped, or with other nodes."""
+        others = {"VARNISH_NODES": ",".join(self.nodes), "NGINX_NODES": ""} if self.nodes else {}
+        return super().environment | others
 
     def _process(self, name: str, command: list[str]) -> Service:
         included = f"{command[-1]} --include tests.benchmarks.naive,tests.benchmarks.profiled"
@@ -47,11 +63,11 @@ class Site:
         environment = {**os.environ, **self.stack.environment, "LOG_LEVEL": "ERROR"}
         subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environment, check=True)
 
-    def saved(self, kind: str, rate: float, saves: int) -> dict[str, int]:
-        """Let the saver save; when each path was committed."""
-        file = self.stack.state_folder / "saved.json"
-        self.run("tests.benchmarks.saver", kind, str(rate), str(saves), str(file))
-        return {path: int(at) for path, at in json.loads(file.read_text()).items()}
+    def told(self, module: str, *arguments: object) -> dict[str, int]:
+        """What a module wrote that is given a file: paths or tags, and when each was committed."""
+        file = self.stack.state_folder / "told.json"
+        self.run(f"tests.benchmarks.{module}", *map(str, arguments), str(file))
+        return {name: int(at) for name, at in json.loads(file.read_text()).items()}
 
     def wait_until_idle(self) -> None:
         """Until every event is purged, and purged again after the longest render."""
@@ -60,11 +76,12 @@ class Site:
 
 
 @contextmanager
-def site(*, synced: bool = True) -> Iterator[Site]:
-    """Started anew; SQLite unless `synced` PostgreSQL."""
+def site(*, synced: bool = True, nodes: Sequence[str] = ()) -> Iterator[Site]:
+    """Started anew; SQLite unless `synced` PostgreSQL; `nodes` instead of its own proxies."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="benchmark-")))
         log = stack.enter_context(PurgeLog())
         url = stack.enter_context(Postgres(folder, durable=True)).create_database("site") if synced else ""
-        running = MeasuredStack(folder, database_url=url, nginx_options={"access_log": log.destination})
+        options: dict[str, Any] = {"nginx_options": {"access_log": log.destination}}
+        running = MeasuredStack(folder, database_url=url, nodes=nodes, **options)
         yield Site(stack.enter_context(running), log)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from deploy.local import Postgres, Redis
+from tests.benchmarks.django_site import django_site
 from tests.benchmarks.figures import Aim, Figure
 
 EVENTS = 20_000
@@ -25,33 +21,18 @@ FROM (SELECT n %% %s AS page FROM generate_series(1, %s) AS n) AS pages
 TIERS = {"memory": {"PROVIDER": "invalidation.providers.memory.Memory", "NODES": ["http://memory"]}}
 
 
-@contextmanager
-def pipeline() -> Iterator[None]:
-    """Django over PostgreSQL that syncs, and Redis, with one tier; nothing is announced to anybody."""
-    with (
-        TemporaryDirectory(prefix="benchmark-") as folder,
-        Redis(Path(folder)) as redis,
-        Postgres(Path(folder), durable=True) as postgres,
-    ):
-        os.environ |= {"DATABASE_URL": postgres.create_database("pipeline"), "REDIS_URL": redis.url()}
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "project.settings.test", "LOG_LEVEL": "ERROR"}
-        import django
-        from django.conf import settings
-        from django.core.management import call_command
-
-        django.setup()
-        settings.INVALIDATION |= {"TIERS": TIERS, "SITES": ["https://blog.example"]}
-        call_command("migrate", verbosity=0)
-        yield
-
-
 def figures() -> Iterator[Figure]:
     """At each share of duplicates."""
-    with pipeline():
+    with django_site():
+        from django.conf import settings
+
+        settings.INVALIDATION |= {"TIERS": TIERS, "SITES": ["https://blog.example"]}
         for duplicates in DUPLICATES:
             pages = max(1, EVENTS * (100 - duplicates) // 100)
             aim = Aim("≥", 20_000) if duplicates == 90 else None
-            yield Figure("B3", f"events through the pipeline, {duplicates} % duplicates", rate(pages), "a second", aim=aim)
+            yield Figure(
+                "B3", f"events through the pipeline, {duplicates} % duplicates", rate(pages), "a second", aim=aim
+            )
 
 
 def rate(pages: int, events: int = EVENTS) -> float:
