@@ -50,19 +50,19 @@ class Invalidations:
         with translated():
             if self._tenant:
                 get = self._client.get_invalidation_for_distribution_tenant
-                return dict(get(DistributionTenantId=self._tenant, Id=job)["Invalidation"])
-            return dict(self._client.get_invalidation(DistributionId=self._distribution, Id=job)["Invalidation"])
+                return _job(get(DistributionTenantId=self._tenant, Id=job))
+            return _job(self._client.get_invalidation(DistributionId=self._distribution, Id=job))
 
     def _create(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._tenant:
             create = self._client.create_invalidation_for_distribution_tenant
-            return dict(create(Id=self._tenant, InvalidationBatch=batch)["Invalidation"])
+            return _job(create(Id=self._tenant, InvalidationBatch=batch))
         create = self._client.create_invalidation
-        return dict(create(DistributionId=self._distribution, InvalidationBatch=batch)["Invalidation"])
+        return _job(create(DistributionId=self._distribution, InvalidationBatch=batch))
 
     def _started_before(self, reference: str) -> Mapping[str, Any] | None:
         jobs = map(self.get, self._recent())
-        return next((job for job in jobs if job["InvalidationBatch"]["CallerReference"] == reference), None)
+        return next((job for job in jobs if _reference(job) == reference), None)
 
     def _recent(self) -> list[str]:
         with translated():
@@ -71,6 +71,19 @@ class Invalidations:
             else:
                 found = self._client.list_invalidations(DistributionId=self._distribution, MaxItems=str(RECENT_JOBS))
             return [job["Id"] for job in found["InvalidationList"].get("Items", [])]
+
+
+def _job(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The job in an answer, which tells its name and how it stands; KeyError where it doesn't."""
+    job = dict(document["Invalidation"])
+    for name in ("Id", "Status"):
+        if not job.get(name):
+            raise KeyError(name)
+    return job
+
+
+def _reference(job: Mapping[str, Any]) -> str:
+    return str(job.get("InvalidationBatch", {}).get("CallerReference", ""))
 
 
 def connect(options: Mapping[str, Any]) -> Any:

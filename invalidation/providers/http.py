@@ -30,7 +30,7 @@ SEQUENCE_HEADER = "X-Cache-Sequence"
 MAX_REPLY_BYTES = 65_536
 USER_AGENT = "django-invalidation"
 PORTS = {"http": 80, "https": 443}
-URL_PATTERN = re.compile(r"(https?)://([^/?#@\s]{1,255})(.*)", re.IGNORECASE | re.DOTALL)
+URL_PATTERN = re.compile(r"(https?)://([^/?#@\s]{1,255})((?:[/?].*)?)", re.IGNORECASE | re.DOTALL)
 #: What may stand in a Host header: a name, an address, a port.
 HOST_PATTERN = re.compile(r"([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
 PLAIN_TARGET_PATTERN = re.compile(r"/[!-~]*")
