@@ -9,6 +9,7 @@ from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from invalidation.exceptions import InvalidTarget
 from invalidation.values import Lane, Targets
 
 
@@ -105,8 +106,20 @@ class Batch(models.Model):
 
     @cached_property
     def merged(self) -> Targets:
-        """`targets` as a value; thousands of them are validated once, not for every delivery that is announced."""
+        """`targets` as a value; thousands of them are validated once, not for every delivery that is announced.
+
+        Raises:
+            InvalidTarget: another program wrote what can't be read.
+        """
         return Targets.from_document(self.targets)
+
+    @property
+    def readable(self) -> Targets | None:
+        """The same, None for what can't be read."""
+        try:
+            return self.merged
+        except InvalidTarget:
+            return None
 
 
 class Event(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -40,6 +40,9 @@ def most_urgent(lanes: Iterable[str], default: str = Lane.BULK) -> str:
     return min(lanes, key=_URGENCY.__getitem__, default=default)
 
 
+KEY_TYPES = {"key": str, "alias": str, "version": int, "pattern": bool}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class CacheKey:
     """One key of a Django cache, or a pattern of keys; a version of -1 means the alias' own default."""
@@ -50,15 +53,27 @@ class CacheKey:
     pattern: bool = False
     """Is `key` a pattern as of Redis' SCAN? See `invalidation.keys`."""
 
+    def __post_init__(self) -> None:
+        """Keys are sorted and stored together, so each must be of the declared types.
+
+        Raises:
+            InvalidTarget: a value that no cache could be asked for.
+        """
+        for name, kind in KEY_TYPES.items():
+            if type(value := getattr(self, name)) is not kind and not (kind is str and isinstance(value, str)):
+                raise InvalidTarget(f"The {name} of a cache key is {value!r}; give a value of type {kind.__name__}.")
+
     @classmethod
-    def of(cls, value: str | CacheKey | Mapping[str, Any]) -> CacheKey:
+    def of(cls, value: Any) -> CacheKey:
         """Accept `"key"`, a CacheKey, or the mapping that `document()` gives."""
         if isinstance(value, CacheKey):
             return value
+        if not isinstance(value, str) and not (isinstance(value, Mapping) and {"key"} <= set(value) <= set(KEY_TYPES)):
+            raise InvalidTarget(f"{value!r} is not a cache key; give its name, a CacheKey, or {list(KEY_TYPES)}.")
         key = cls(value) if isinstance(value, str) else cls(**value)
         if not key.key:
             raise InvalidTarget("A cache key can't be empty; name the key to delete.")
-        if legible(key.key) != key.key:
+        if (legible(key.key), legible(key.alias)) != (key.key, key.alias):
             raise InvalidTarget(f"The cache key {key.key!r} is no text that can be stored; name a key that is.")
         return key
 
@@ -70,17 +85,19 @@ class CacheKey:
         return document | {"pattern": True} if self.pattern else document
 
 
-def checked_tag(tag: str) -> str:
+def checked_tag(tag: object) -> str:
     """Return `tag`, or raise InvalidTarget if it is outside the alphabet that every tier can carry."""
-    if not TAG_PATTERN.fullmatch(str(tag)):
+    if not isinstance(tag, str) or not TAG_PATTERN.fullmatch(tag):
         raise InvalidTarget(
             f"{tag!r} is not a tag; use 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-', such as 'blog.post:42'."
         )
     return tag
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: object) -> str:
     """Return `url`: an absolute http(s) URL, or a path that stands for every configured site."""
+    if not isinstance(url, str):
+        raise InvalidTarget(f"{url!r} is not a URL; give a string.")
     if PLAIN_PATH_PATTERN.fullmatch(url):
         return url
     parts = parts_of(url)
@@ -102,6 +119,7 @@ def parts_of(url: str) -> SplitResult | None:
         url.encode()
         parts = urlsplit(url)
         _ = parts.port
+        (parts.hostname or "").encode("idna")
     except ValueError:
         return None
     return parts
@@ -112,15 +130,15 @@ def legible(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "?")
 
 
-def checked_prefix(prefix: str) -> str:
+def checked_prefix(prefix: object) -> str:
     """Return `prefix`: a URL or path without query; everything below it is meant."""
-    if "?" in prefix or "*" in prefix:
+    if not isinstance(prefix, str) or "?" in prefix or "*" in prefix:
         raise InvalidTarget(f"{prefix!r} is not a prefix; give the path that the URLs start with, without '*' or '?'.")
     return checked_url(prefix)
 
 
-def _checked(kind: str, values: Iterable[Any], check: Callable[[Any], Checked]) -> frozenset[Checked]:
-    if isinstance(values, str):
+def _checked(kind: str, values: Any, check: Callable[[Any], Checked]) -> frozenset[Checked]:
+    if isinstance(values, str | bytes | dict) or not hasattr(values, "__iter__"):
         raise InvalidTarget(f"{kind} takes a list of strings; write {kind}=[{values!r}].")
     return frozenset(map(check, values)) if values else frozenset()
 
@@ -181,8 +199,14 @@ class Targets:
         return {kind: getattr(self, kind) for kind in ("tags", "urls", "prefixes", "keys", "everything")}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Targets:
-        """Inverse of `document()`; validates again, because a trigger or a person may have written the row."""
+    def from_document(cls, document: Any) -> Targets:
+        """Inverse of `document()`; validates again, because a trigger or a person may have written the row.
+
+        Raises:
+            InvalidTarget: it can't be read.
+        """
+        if not isinstance(document, Mapping) or not set(document) <= {field.name for field in fields(cls)}:
+            raise InvalidTarget(f"{document!r:.200} are no targets; known are {[field.name for field in fields(cls)]}.")
         return cls.of(**document)
 
 

@@ -117,5 +117,5 @@ def _described(delivery: Delivery) -> dict[str, Any]:
         "tier": delivery.tier,
         "node": delivery.node,
         "delivery_pass": delivery.delivery_pass,
-        "purges": summary(batch.targets),
+        "purges": summary(batch.readable),
     }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from invalidation.values import CacheKey
+from invalidation.values import Targets
 
 
-def summary(targets: Mapping[str, Any], limit: int = 5) -> str:
-    """The first few targets of the document that `Targets` stores, and how many more."""
-    if targets.get("everything"):
+def summary(targets: Targets | None, limit: int = 5) -> str:
+    """The first few targets of a batch, and how many more; None for what can't be read."""
+    if targets is None:
+        return "unreadable"
+    if targets.everything:
         return "everything"
-    keys = [CacheKey.of(key).key for key in targets.get("keys", ())]
-    names = [*targets.get("tags", ()), *targets.get("prefixes", ()), *targets.get("urls", ()), *keys]
+    keys = sorted(key.key for key in targets.keys)
+    names = [*sorted(targets.tags), *sorted(targets.prefixes), *sorted(targets.urls), *keys]
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return " ".join(names[:limit]) + more

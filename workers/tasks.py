@@ -18,6 +18,7 @@ from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
 from invalidation.pipeline import verify as verifying
 from workers import onward
+from workers.arguments import guarded
 from workers.setup import TASK_OPTIONS
 from workers.summary import summary
 
@@ -25,16 +26,18 @@ shared_task = partial(celery.shared_task, **TASK_OPTIONS)
 
 
 @shared_task(name="invalidation.drain")
+@guarded
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "") -> str:
     """Claim every pending event, and go on with the first delivery; `events` are those whose commit sent this task."""
     with onward.journey(database) as journey:
         with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
             drained = str(draining.drain(database, carried=onward.own_tiers()))
-        named = [summary(journey.kept.batch.targets)] if journey.kept else []
+        named = [summary(journey.kept.batch.readable)] if journey.kept else []
         return "; ".join([drained, *named, *_onward(journey)])
 
 
 @shared_task(name="invalidation.deliver")
+@guarded
 def deliver(database: str, delivery: int, correlation_id: str = "", **described: Any) -> str:
     """Purge one batch from one node, and go on outwards; `described` says which, for whoever looks at Flower."""
     with onward.journey(database) as journey:
@@ -63,30 +66,35 @@ def result(delivery: Delivery | None) -> str:
 
 
 @shared_task(name="invalidation.sweep")
+@guarded
 def sweep(database: str = "default") -> dict[str, int]:
     """Announce again what stands still."""
     return sweeping.sweep(database)
 
 
 @shared_task(name="invalidation.rebound")
+@guarded
 def rebound(database: str = "default") -> str:
     """Purge again what was purged a longest render ago."""
     return str(rebounding.rebound(database, carried=onward.own_tiers()))
 
 
 @shared_task(name="invalidation.verify")
+@guarded
 def verify(database: str = "default") -> str:
     """Ask every node for a sample of what was purged."""
     return str(verifying.verify(database))
 
 
 @shared_task(name="invalidation.prune")
+@guarded
 def prune() -> dict[str, int]:
     """Delete finished history that is older than the retention."""
     return pruning.prune()
 
 
 @shared_task(name="invalidation.canary")
+@guarded
 def canary() -> str:
     """Put a canary through every tier, and name what is configured wrong."""
     report = doctor.examine()

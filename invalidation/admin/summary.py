@@ -12,8 +12,10 @@ SHOWN_VALUES = 3
 SHOWN_CHARACTERS = 160
 
 
-def targets_summary(document: Mapping[str, Any]) -> str:
+def targets_summary(document: Any) -> str:
     """`tags blog.post:42, blog.post; everything`."""
+    if not isinstance(document, Mapping):
+        return "unreadable"
     parts = (_kind(kind, values) for kind, values in document.items())
     return Truncator("; ".join(parts)).chars(SHOWN_CHARACTERS)
 
@@ -28,4 +30,4 @@ def _kind(kind: str, values: Any) -> str:
 
 def _value(value: Any) -> str:
     """A cache key of another alias or version is stored as a mapping."""
-    return str(value["key"]) if isinstance(value, Mapping) else str(value)
+    return str(value.get("key", value)) if isinstance(value, Mapping) else str(value)

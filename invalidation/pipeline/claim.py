@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
-from invalidation.pipeline import backlog, graph, rebound_due
+from invalidation.pipeline import backlog, graph, rebound_due, unreadable
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.plan import concerns
 from invalidation.pipeline.variants import Variants, spread
@@ -40,8 +40,12 @@ def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed |
         Contended: try again.
     """
     with transaction.atomic(using=database):
-        events, waiting = _claimable(database, lanes)
-        return _batch(database, events, waiting) if events else None
+        while True:
+            events, waiting = _claimable(database, lanes)
+            if not events:
+                return None
+            if read := unreadable.buried(database, _alike(events, waiting)):
+                return _batch(database, read, waiting, found=len(events))
 
 
 def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Event], backlog.Backlog]:
@@ -76,25 +80,31 @@ def _oldest(database: str, lanes: Sequence[str], limit: int) -> Sequence[Event]:
     return list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
 
 
-def _batch(database: str, found: Sequence[Event], waiting: backlog.Backlog) -> Claimed:
+def _alike(found: Sequence[Event], waiting: backlog.Backlog) -> Sequence[Event]:
+    """Those that may share a batch with the first."""
     alike = [event for event in found if (event.lane, event.tiers) == (found[0].lane, found[0].tiers)]
-    alike = alike[: waiting.claim_limit]
-    fitting = _fitting([Targets.from_document(event.targets) for event in alike])
-    events = alike[: len(fitting)]
+    return alike[: waiting.claim_limit]
+
+
+def _batch(database: str, read: Sequence[tuple[Event, Targets]], waiting: backlog.Backlog, *, found: int) -> Claimed:
+    fitting = _fitting([targets for _, targets in read])
+    events = [event for event, _ in read[: len(fitting)]]
+    merged = batched(fitting)
     batch = Batch(
-        lane=events[0].lane,
+        lane=events[0].lane if events[0].lane in Lane.values else Lane.EDITORIAL,
         tiers=events[0].tiers,
-        targets=batched(fitting).document(),
+        targets=merged.document(),
         event_count=len(events),
         backlog=waiting.depth,
         widening=waiting.widening,
         correlation_id=events[0].correlation_id,
     )
+    batch.merged = merged  # it need not be read again
     rows = deliveries(batch)
     batch.rebound_at = rebound_due.of_running(batch.created_at, (row.tier for row in rows))
     batch.save(using=database, force_insert=True)
     _take(database, events, batch)
-    left = len(events) < len(found) or len(found) >= waiting.claim_limit
+    left = len(events) < found or found >= waiting.claim_limit
     return Claimed(batch, Delivery.objects.using(database).bulk_create(rows), left)
 
 

@@ -9,12 +9,13 @@ import structlog
 from django.db import Error as DatabaseError
 
 from invalidation import conf
-from invalidation.exceptions import DeliveryError, TransientError
+from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
 from invalidation.models import Delivery
 from invalidation.pipeline import advance, lease
 from invalidation.pipeline.backoff import backoff_seconds
 from invalidation.pipeline.breaker import guarded
 from invalidation.pipeline.crew import slowness
+from invalidation.pipeline.plan import check_steps
 from invalidation.pipeline.resolve import planned
 from invalidation.pipeline.stamp import stamp
 from invalidation.pipeline.transitions import Action, Outcome, crashed, decide
@@ -82,6 +83,8 @@ def concluded(delivery: Delivery, run: Callable[[], Outcome]) -> Outcome:
         raise
     except DeliveryError as error:
         failure = error
+    except InvalidTarget as error:
+        failure = RejectedError(f"What is stored can't be read: {error}")
     except Exception as error:
         logger.exception("delivery_defect", tier=delivery.tier, node=delivery.node, delivery=delivery.pk)
         failure = TransientError(f"{type(error).__name__} in the provider or its configuration; the log has the trace")
@@ -107,7 +110,13 @@ def prepared(delivery: Delivery) -> Provider:
     if delivery.steps is None:
         plan = planned(delivery.batch, delivery.tier, delivery.node)
         delivery.steps = [step.document() for step in plan.steps]
-        delivery.decisions = list(dict.fromkeys([*delivery.decisions, *plan.decisions]))
+        delivery.decisions = list(dict.fromkeys([*_texts(delivery.decisions), *plan.decisions]))
         if node.costs_money:
             lease.keep_progress(delivery)  # whoever takes over must make the same call, not a similar one
+    check_steps(delivery.steps)
     return node
+
+
+def _texts(stored: object) -> list[str]:
+    """Another program may have written anything there."""
+    return list(map(str, stored)) if isinstance(stored, list) else []

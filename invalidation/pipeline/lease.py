@@ -105,7 +105,7 @@ def ended(delivery: Delivery, outcome: Outcome, milliseconds: float) -> dict[str
         "swept_at": None,
         "attempts": delivery.attempts - (not outcome.consumes_attempt),
         "steps": delivery.steps,
-        "decisions": delivery.decisions,
+        "decisions": delivery.decisions or [],
         "calls": delivery.calls,
         "milliseconds": milliseconds,
         "removed": delivery.removed,

@@ -163,6 +163,32 @@ def _chunks(verb: str, items: Sequence[Any], fits: Fits) -> Iterator[Step]:
         yield Step(verb, tuple(chunk))
 
 
+#: What a step may ask for.
+VERBS = frozenset({"purge_tags", "purge_keys", "purge_prefixes", "purge_urls", "purge_everything"})
+
+
+def check_steps(documents: Any) -> None:
+    """Make sure that stored steps are steps: another program, or another version of this one, may have written them.
+
+    Raises:
+        InvalidTarget: they are not.
+    """
+    if not isinstance(documents, list) or not all(map(_is_step, documents)):
+        raise InvalidTarget("the calls that are left are none; a replay plans them anew.")
+    for document in documents:
+        if document["verb"] == "purge_keys":
+            Step.from_document(document)
+
+
+def _is_step(document: Any) -> bool:
+    """A known verb, items that it could be handed, and at most the name of a job."""
+    if not isinstance(document, dict) or document.get("verb") not in VERBS:
+        return False
+    items, keys = document.get("items"), document["verb"] == "purge_keys"
+    fits = isinstance(items, list) and (keys or all(isinstance(item, str) for item in items))
+    return fits and isinstance(document.get("job", ""), str)
+
+
 def merged(steps: Iterable[Step], provider: Product) -> list[Step]:
     """What these calls do together, nothing twice, in as few calls as the product takes."""
     items: dict[str, dict[Any, None]] = {}

@@ -93,7 +93,7 @@ def _later(database: str, due: Sequence[Batch]) -> list[Purge]:
 
 
 def _purge(batch: Batch) -> Purge:
-    return Purge(batch.created_at, batch.tiers, Targets.from_document(batch.targets))
+    return Purge(batch.created_at, batch.tiers, batch.readable or Targets())
 
 
 def _due(database: str, batches: Sequence[Batch], now: datetime) -> Iterator[Due]:

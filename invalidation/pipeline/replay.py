@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import advance
+from invalidation.pipeline import advance, unreadable
+from invalidation.pipeline.drain import announce_rest
 from invalidation.pipeline.transitions import DEAD_LETTERS
 
 logger = structlog.get_logger(__name__)
@@ -39,21 +40,24 @@ def replay(deliveries: QuerySet[Delivery], *, actor: str) -> int:
     """Return the dead letters among `deliveries` to pending, in `actor`'s name; returns how many."""
     database = deliveries.db
     letters = deliveries.filter(status__in=DEAD_LETTERS).order_by("pk")
-    count = 0
+    count = returned = 0
     reopened: list[Batch] = []
     with transaction.atomic(using=database):
         for pks in _chunks(list(letters.values_list("pk", flat=True))):
             dead = Delivery.objects.using(database).filter(pk__in=pks, status__in=DEAD_LETTERS)
+            returned += unreadable.returned(dead)
             batches = list(Batch.objects.using(database).filter(deliveries__in=pks).distinct())
             now = timezone.now()
             count += dead.update(**FRESH, available_at=now, replayed_at=now, replayed_by=actor[:150])
             _reopen(database, [batch.pk for batch in batches])
             reopened += batches
-    logger.info("replayed", deliveries=count, batches=len(reopened), actor=actor, database=database)
+    if returned:
+        transaction.on_commit(partial(announce_rest, database), using=database)
+    logger.info("replayed", deliveries=count, events=returned, batches=len(reopened), actor=actor, database=database)
     for batch in reopened[:HANDED_OUT]:
         # A request may be one transaction: before its commit a worker would still see dead letters.
         transaction.on_commit(partial(advance.hand_out, database, batch), using=database)
-    return count
+    return count + returned
 
 
 def replay_all(database: str, *, actor: str, tier: str = "") -> int:

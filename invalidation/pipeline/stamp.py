@@ -13,6 +13,7 @@ from invalidation.models import Batch, Delivery
 from invalidation.pipeline import sites
 from invalidation.pipeline.reach import Reach, wide_reach
 from invalidation.providers.registry import provider_class
+from invalidation.values import Targets
 
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ def open_batch(database: str, batch: Batch) -> None:
 
 def note_reach(database: str, batch: Batch, rows: Iterable[Delivery] = ()) -> None:
     """Record where the batch reaches wide, also on `rows`, which are its deliveries in memory."""
-    if not batch.widening and (wide := wide_reach(batch.merged)):
+    if not batch.widening and batch.readable and (wide := wide_reach(batch.merged)):
         _record(database, batch, wide, rows)
 
 
@@ -63,6 +64,6 @@ def _record(database: str, batch: Batch, wide: Reach, rows: Iterable[Delivery]) 
 
 def _names(batch: Batch) -> list[str]:
     """Tags and absolute URLs; a response can't ask for every prefix of its URL, so a prefix counts as everything."""
-    targets = batch.merged
+    targets = batch.readable or Targets(everything=True)  # what can't be read may mean anything
     names = [*targets.tags, *sites.expand_known(targets.urls, conf.settings().sites)]
     return [*names, sequence.EVERYTHING] if targets.everything or targets.prefixes else names

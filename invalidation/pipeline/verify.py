@@ -118,7 +118,7 @@ def _budget(database: str) -> int:
 
 def sample(batch: Batch, limit: int) -> list[str]:
     """Absolute URLs that the batch purged: those that it names, then those that the tag index knows."""
-    targets, known = Targets.from_document(batch.targets), conf.settings().sites
+    targets, known = batch.readable or Targets(), conf.settings().sites
     named = sorted(sites.expand_known(targets.urls, known))
     urls = random.sample(named, min(limit, len(named)))
     server = patient_client()

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.utils import timezone
+from pytest_django import Settings
 
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline import claim, lease, prune, replay, sweep
+from invalidation.pipeline import claim, lease, prune, rebound, replay, sweep
+from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import LEFT, Chain, Queue, fails
-from tests.pipeline.conftest import Dirty, Purge
+from tests.pipeline.conftest import Dirty, Purge, declared
 from tests.pipeline.test_deliver import DOWN
 
 pytestmark = [pytest.mark.databases, pytest.mark.django_db]
@@ -118,12 +120,24 @@ def test_pruning_deletes_finished_rows_alone(purge: Purge, queue: Queue, dirty: 
     long_ago = timezone.now() - timedelta(days=100)
     Event.objects.update(created_at=long_ago)
     Event.objects.exclude(completed_at=None).update(completed_at=long_ago)
-    Batch.objects.exclude(completed_at=None).update(completed_at=long_ago)
+    Batch.objects.exclude(completed_at=None).update(completed_at=long_ago, rebounded_at=long_ago)
     removed = prune.prune()
     assert (removed["events"], removed["batches"]) == (1, 1)
     assert set(Event.objects.values_list("status", flat=True)) == {EventStatus.CLAIMED, EventStatus.PENDING}
     assert set(Batch.objects.values_list("status", flat=True)) == {BatchStatus.RUNNING}
     assert Delivery.objects.count() == 4
+
+
+def test_pruning_everything_spares_what_is_owed_a_second_purge(purge: Purge, queue: Queue, settings: Settings) -> None:
+    settings.INVALIDATION = declared(LONGEST_RENDER_SECONDS=10)
+    purge("/a/")
+    queue.run()
+    assert prune.prune(0) == {"events": 0, "batches": 0}
+    let_pass(timedelta(seconds=11))
+    rebound.rebound("default")
+    assert prune.prune(0) == {"events": 0, "batches": 0}
+    queue.run()
+    assert prune.prune(0) == {"events": 1, "batches": 2}
 
 
 def test_replaying_thousands_leaves_most_to_the_sweep(queue: Queue, db: None) -> None:

@@ -1,0 +1,59 @@
+"""Events that can't be read end alone, as dead letters with the reason, and come back when a person asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from invalidation.exceptions import InvalidTarget
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
+from invalidation.values import Lane, Targets
+
+logger = structlog.get_logger(__name__)
+
+#: Stands where a dead letter of a cache names its tier: what failed is the reading of the outbox.
+OUTBOX = "outbox"
+
+
+def buried(database: str, events: Sequence[Event]) -> list[tuple[Event, Targets]]:
+    """Those that can be read, with what they say; each of the others is made a dead letter."""
+    read = []
+    for event in events:
+        try:
+            read.append((event, Targets.from_document(event.targets)))
+        except InvalidTarget as error:
+            _bury(database, event, str(error))
+    return read
+
+
+def _bury(database: str, event: Event, reason: str) -> None:
+    logger.error("event_unreadable", database=database, pk=event.pk, error=reason)
+    now = timezone.now()
+    lane = event.lane if event.lane in Lane.values else Lane.EDITORIAL
+    batch = Batch.objects.using(database).create(
+        lane=lane, correlation_id=event.correlation_id, event_count=1, status=BatchStatus.DEAD, completed_at=now
+    )
+    Delivery.objects.using(database).create(
+        batch=batch,
+        tier=OUTBOX,
+        status=DeliveryStatus.REJECTED,
+        attempts=1,
+        attempted_at=now,
+        completed_at=now,
+        error=f"The event can't be read: {reason}",
+    )
+    rows = Event.objects.using(database).filter(pk=event.pk)
+    rows.update(status=EventStatus.DEAD, claimed_at=now, completed_at=now, batch=batch)
+
+
+def returned(letters: QuerySet[Delivery]) -> int:
+    """Let the events behind these dead letters be read again, for the row or the program may have been mended."""
+    database = letters.db
+    batches = list(letters.filter(tier=OUTBOX).values_list("batch_id", flat=True))
+    events = Event.objects.using(database).filter(batch_id__in=batches)
+    count = events.update(status=EventStatus.PENDING, claimed_at=None, completed_at=None, batch=None)
+    Batch.objects.using(database).filter(pk__in=batches).delete()
+    return count
