@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import carry, deliver, drain, replay, sweep
+from invalidation.pipeline import carry, crew, deliver, drain, replay, sweep
 from invalidation.pipeline.transitions import FINAL
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared
@@ -22,6 +22,8 @@ URLS = ["/a/", "/b/", "/c/"]
 NODES = [APPLICATION, LEFT, RIGHT, EDGE]
 #: More than any backlog of theirs takes once the faults have ended.
 ROUNDS = 12
+#: Time passes by the rule of that name alone: what also depended on the machine's speed could not be repeated.
+LONG = 1800.0
 TROUBLES = [None, TransientError("down"), Unproven("no marker"), Throttled("slow down"), RejectedError("forbidden")]
 
 
@@ -215,8 +217,10 @@ class Machine(RuleBasedStateMachine):
 def test_every_committed_change_reaches_every_tier_whatever_happens(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carry, "GAP_SECONDS", 0.0)
-    settings.INVALIDATION = declared(MAX_ATTEMPTS=3, BREAKER_FAILURES=3, BREAKER_RESET_SECONDS=0)
+    for module, name, seconds in ((carry, "GAP", 0.0), (crew, "PATIENCE", LONG), (crew, "SLOW", LONG)):
+        monkeypatch.setattr(module, f"{name}_SECONDS", seconds)
+    limits = {"MAX_ATTEMPTS": 3, "BREAKER_FAILURES": 3, "BREAKER_RESET_SECONDS": 0}
+    settings.INVALIDATION = declared(**limits, LEASE_SECONDS=LONG, SWEEP_AFTER_SECONDS=LONG)
     run_state_machine_as_test(Machine, settings=PROFILE)
 
 

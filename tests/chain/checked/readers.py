@@ -23,6 +23,8 @@ ORIGIN_PAUSE_SECONDS = 20.0
 #: Visitors go on for so long after the last change.
 TAIL_SECONDS = 2.0
 WAIT_SECONDS = 0.01
+#: Varnish refuses at once while it believes the application to be ill: asked on and on it would do nothing else.
+UNAVAILABLE, RESPITE_SECONDS = 503, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,8 @@ class Crowd:
             try:
                 for answer in lane.receive():
                     self.notes.add(lane.tier, lane.path, answer)
+                    if answer.message.status == UNAVAILABLE:
+                        lane.ask_at = time.monotonic() + RESPITE_SECONDS
             except (OSError, Malformed):
                 self._close(lane)
             else:
