@@ -89,6 +89,7 @@ class Nginx(Proxy):
             "purge_addresses": LOCAL,
             "trusted_proxies": LOCAL,
             "private_cookies": PRIVATE_COOKIES,
+            "query_parameters": [],
             "hidden_headers": TAG_HEADERS,
             "lock_milliseconds": "5000",
             "requests_per_second": "10000",

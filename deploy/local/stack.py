@@ -22,6 +22,8 @@ from deploy.local.processes import Service, ServiceFailed, free_port, wait_for
 from deploy.local.redis import Redis
 from deploy.local.templates import TAG_HEADERS, Value
 from deploy.local.varnish import Varnish
+from invalidation.parameters import Parameters
+from project.settings.policy import QUERY_PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -132,20 +134,21 @@ class Stack:
             self.secret,
             port=self.ports.varnish,
             public_port=public_port,
-            options=self._hidden(),
+            options=self._site_options(),
         )
 
     def _nginx(self, options: dict[str, Value] | None) -> Nginx:
         upstream = self.ports.varnish if self.varnish else self.ports.web
         # Any other name would be stored where no purge looks for it.
-        named: dict[str, Value] = {"server_names": "127.0.0.1", **self._hidden(), **(options or {})}
+        named: dict[str, Value] = {"server_names": "127.0.0.1", **self._site_options(), **(options or {})}
         if self.varnish:
             named["lock_milliseconds"] = "100"
         return Nginx(self.state_folder, [f"127.0.0.1:{upstream}"], self.secret, port=self.ports.nginx, options=named)
 
-    def _hidden(self) -> dict[str, Value]:
+    def _site_options(self) -> dict[str, Value]:
         """Tags are for the caches: what an edge further out reads is left for it to take away."""
-        return {"hidden_headers": [name for name in TAG_HEADERS if name != "Cache-Tag"]} if self.ports.edge else {}
+        hidden = [name for name in TAG_HEADERS if name != "Cache-Tag" or not self.ports.edge]
+        return {"hidden_headers": hidden, "query_parameters": Parameters.of(QUERY_PARAMETERS).declared}
 
     def _edge(self) -> Service:
         """The program that plays Cloudflare: its API, and an edge before Nginx."""

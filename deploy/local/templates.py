@@ -15,7 +15,7 @@ SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,}")
 PRIVATE_COOKIES = "sessionid|csrftoken|messages"
 TAG_HEADERS = ("xkey", "Cache-Tag", "Surrogate-Key")
 
-Value = str | Sequence[str] | Sequence[tuple[str, str]]
+Value = str | Sequence[str] | Sequence[tuple[str, str]] | Sequence[tuple[str, Sequence[str]]]
 
 
 def render(template: str, values: Mapping[str, Value]) -> str:

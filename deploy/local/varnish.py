@@ -51,6 +51,7 @@ class Varnish(Proxy):
             "purge_addresses": LOCAL,
             "trusted_proxies": LOCAL,
             "private_cookies": PRIVATE_COOKIES,
+            "query_parameters": [],
             "hidden_headers": TAG_HEADERS,
             "purge_branch": "yes",
         }

@@ -7,6 +7,7 @@ hence atomically; a Redis Cluster is not supported, and the doctor names one.
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
@@ -24,6 +25,8 @@ NAME_KEY = "invalidation:index-name"
 WHOLE_KEY = "invalidation:index-whole"
 #: A longer address is not worth its place: pages that people link to have shorter ones.
 MAX_ADDRESS_BYTES = 1024
+#: A letter, a digit, or one of `-._~` as no browser sends it (RFC 3986, 2.3).
+PLAIN_ENCODED_PATTERN = re.compile("%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)", re.IGNORECASE)
 #: Pages, or sets of pages, per call.
 PAGE = 5000
 TAGS_PER_CALL = 100
@@ -51,8 +54,8 @@ def _script(client: redis.Redis) -> Any:
 
 
 def is_indexable(url: str) -> bool:
-    """May the index hold this address?"""
-    return len(url) <= MAX_ADDRESS_BYTES and url.isprintable()
+    """May the index hold this address? One that spells a page's plain letters as `%62` is one of many for the page."""
+    return len(url.encode()) <= MAX_ADDRESS_BYTES and url.isprintable() and not PLAIN_ENCODED_PATTERN.search(url)
 
 
 def _registration(url: str, tags: Iterable[str], shared_seconds: int) -> tuple[str | int, ...]:

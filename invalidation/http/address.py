@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.encoding import force_str
 
+from invalidation import conf
+
 #: Where WSGI servers put the request target as it was sent: gunicorn; uWSGI and mod_wsgi.
 RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
 
@@ -21,6 +23,11 @@ def exact_url(request: HttpRequest) -> str:
     if not target.startswith("/"):
         return request.build_absolute_uri()
     return f"{request.scheme}://{request.get_host().lower()}{target}"
+
+
+def is_declared(request: HttpRequest) -> bool:
+    """Are all parameters of the request among those that a page there depends on?"""
+    return conf.settings().query_parameters.know(request.get_full_path())
 
 
 def _wsgi_target(request: HttpRequest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from django.http import HttpRequest, HttpResponseBase
@@ -10,6 +11,11 @@ from django.utils.http import parse_http_date_safe
 #: Headers by which an origin gives shared caches a lifetime. Products differ in which they read (RFC 9213, Fastly), so
 #: a response counts as cacheable when any of them allows it.
 LIFETIME_HEADERS = ("Surrogate-Control", "CDN-Cache-Control", "Cache-Control")
+#: Nginx' own, which it believes before the others: seconds, or "@" and a second of the epoch.
+ACCELERATED = "X-Accel-Expires"
+#: What caches take a longer number for (RFC 9111, 1.2.2).
+MOST_SECONDS = 2**31
+SECONDS_PATTERN = re.compile(r"[0-9]+")
 FORBIDDING = {"no-store", "private", "no-cache"}
 
 
@@ -24,15 +30,30 @@ def _seconds(header: str) -> int | None:
     found = directives(header)
     if FORBIDDING & set(found):
         return 0
-    lifetime = found.get("s-maxage", found.get("max-age", ""))
-    return int(lifetime) if lifetime.isdigit() else None
+    return _number(found.get("s-maxage", found.get("max-age", "")))
+
+
+def _number(text: str) -> int | None:
+    """Digits of ASCII, bounded; None for anything else."""
+    if not SECONDS_PATTERN.fullmatch(text):
+        return None
+    digits = text.lstrip("0")
+    return min(int(digits or 0), MOST_SECONDS) if len(digits) <= len(str(MOST_SECONDS)) else MOST_SECONDS
 
 
 def shared_seconds(response: HttpResponseBase) -> int:
     """The longest time for which some shared cache may keep the response; 0 where none may."""
-    named = [_seconds(response.headers[name]) for name in LIFETIME_HEADERS if name in response.headers]
+    headers = response.headers
+    named = [_seconds(headers[name]) for name in LIFETIME_HEADERS if name in headers]
+    if ACCELERATED in headers:
+        named.append(_accelerated_seconds(headers[ACCELERATED]))
     known = [seconds for seconds in named if seconds is not None]
     return max(known) if known else _expires_seconds(response)
+
+
+def _accelerated_seconds(header: str) -> int | None:
+    moment = _number(header.removeprefix("@"))
+    return moment if moment is None or not header.startswith("@") else max(0, moment - int(time.time()))
 
 
 def _expires_seconds(response: HttpResponseBase) -> int:
@@ -55,7 +76,7 @@ def storable(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 def forbid(response: HttpResponseBase) -> None:
     """Let nobody store the response."""
-    for header in (*LIFETIME_HEADERS, "Expires"):
+    for header in (*LIFETIME_HEADERS, ACCELERATED, "Expires"):
         del response.headers[header]
     response.headers["Cache-Control"] = "no-store"
 
@@ -67,4 +88,6 @@ def shorten(response: HttpResponseBase, seconds: int) -> None:
     for header in LIFETIME_HEADERS:
         if (_seconds(response.headers.get(header, "")) or 0) > seconds:
             response.headers[header] = f"public, max-age=0, s-maxage={seconds}"
+    if (_accelerated_seconds(response.headers.get(ACCELERATED, "")) or 0) > seconds:
+        response.headers[ACCELERATED] = str(seconds)
     del response.headers["Expires"]

@@ -20,6 +20,7 @@ from invalidation.caching.entry import Stamps
 from invalidation.caching.reads import Reads
 from invalidation.caching.store import ABSENT, TaggedCache, names
 from invalidation.http import policy
+from invalidation.http.address import is_declared
 from invalidation.http.tags import add_cache_tags, tags_of
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -68,7 +69,7 @@ class Conditional:
 
     def begin(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Page | None:
         """The page that is asked for; None where it may be personal, or its versions can't be had. One round trip."""
-        if request.method not in ("GET", "HEAD") or policy.is_personal(request):
+        if request.method not in ("GET", "HEAD") or policy.is_personal(request) or not is_declared(request):
             return None
         given = self.tags(request, *args, **kwargs) if callable(self.tags) else self.tags
         tags = names(given)

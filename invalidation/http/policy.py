@@ -20,7 +20,7 @@ logger = structlog.get_logger(__name__)
 RULED_STATUSES = {200, 203, 206, 300, 301, 304, 308}
 ERRORS = 400
 #: By which a view decides for itself; the last is Nginx' own.
-OWN_HEADERS = (*cacheable.LIFETIME_HEADERS, "Expires", "X-Accel-Expires")
+OWN_HEADERS = (*cacheable.LIFETIME_HEADERS, "Expires", cacheable.ACCELERATED)
 PRIVATE = "private, no-store"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from project.settings import environment, logs, stores
-from project.settings.policy import POLICY, UNHASHED_SECONDS
+from project.settings.policy import POLICY, QUERY_PARAMETERS, UNHASHED_SECONDS
 from project.settings.tiers import tiers
 from project.settings.workers import *  # noqa: F403
 
@@ -92,6 +92,7 @@ INVALIDATION: dict[str, Any] = {
     "SITES": SITE_URLS,
     "REDIS_URL": FRESHNESS_REDIS_URL,
     "POLICY": POLICY,
+    "QUERY_PARAMETERS": QUERY_PARAMETERS,
     "RELEASE": environment.text("RELEASE"),
     "MONITOR_VARNISH": environment.words("MONITOR_VARNISH"),
     "MONITOR_NGINX": environment.words("MONITOR_NGINX"),

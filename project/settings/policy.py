@@ -27,6 +27,15 @@ PUBLIC_VIEWS = [
     "blog:sitemap",
 ]
 
+#: What a page of the path depends on; the first pattern that matches counts. The proxies remove what else was appended.
+QUERY_PARAMETERS = {
+    "^/blog/$": ["page", "tag"],
+    "^/blog/(category|author)/": ["page"],
+    "^/api/posts/$": ["page"],
+    "^/sitemap[.]xml$": ["p"],
+    "^/($|about/|blog/|api/posts/|static/)": [],
+}
+
 POLICY: list[dict[str, Any]] = [
     {
         "VIEWS": PUBLIC_VIEWS,

@@ -46,6 +46,7 @@ class Origin:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # headers and body are two packets, of which the second would wait 40 ms
 
             def handle_one_request(self) -> None:
                 self.raw_requestline = self.rfile.readline(65537)
