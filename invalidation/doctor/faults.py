@@ -58,6 +58,11 @@ class Fault(Enum):
         "The node purges for whoever asks, without the secret.",
         "Let it ask for the secret and for the address, as deploy/nginx and deploy/varnish do.",
     )
+    SCRIPT_NAME = (
+        "script-name",
+        "The application believes a visitor's SCRIPT_NAME: links of his choice end in everybody's page.",
+        "Remove that header in the proxy, and start gunicorn with --forwarder-headers ''.",
+    )
     CRASH = (
         "crash",
         "The node breaks the connection on PURGE: its purge module crashes the worker process.",

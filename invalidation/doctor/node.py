@@ -33,6 +33,7 @@ def examined(patient: Patient) -> Iterator[Finding]:
         yield from faults
         if not faults:
             yield from _unguarded(patient)
+            yield from _prefixed(patient)
             yield from _variants(patient)
             yield from _tags(patient) if patient.provider.supports_tags else _indexed(patient)
             yield from _prefix(patient)
@@ -94,6 +95,13 @@ def _unguarded(patient: Patient) -> Iterator[Finding]:
     except DeliveryError:
         return
     yield found(patient, Fault.UNGUARDED)
+
+
+def _prefixed(patient: Patient) -> Iterator[Finding]:
+    """A visitor who names a prefix of his own must not get the page below it: all its links would begin so."""
+    canary, prefix = patient.canary(), "/not-a-prefix"
+    if read(patient.provider, patient.site + prefix + canary.path, {"SCRIPT_NAME": prefix}).render:
+        yield found(patient, Fault.SCRIPT_NAME)
 
 
 def _variants(patient: Patient) -> Iterator[Finding]:

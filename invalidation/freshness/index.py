@@ -20,7 +20,7 @@ from invalidation import conf
 from invalidation.freshness import scripts
 from invalidation.freshness.scripts import BELOW_KEY, BYTES_KEY, DIGITS, FOLDERS, OVERFLOW_KEY, PAGES_KEY, TAG_KEY
 
-#: A name that the index gets when it is first asked, and which nodes hold nothing from before it had that name.
+#: The first part of the name that the index gets when it is first asked, and which nodes were emptied under which name.
 NAME_KEY = "invalidation:index-name"
 WHOLE_KEY = "invalidation:index-whole"
 #: A longer address is not worth its place: pages that people link to have shorter ones.
@@ -79,9 +79,12 @@ def folder(prefix: str) -> str:
 
 
 def name(client: redis.Redis) -> str:
-    """Of this index; one that was lost comes back under another name."""
-    client.set(NAME_KEY, uuid.uuid4().hex, nx=True)
-    return str(client.get(NAME_KEY))
+    """Of this index; one that was lost, or that another run of a server has loaded, comes back under another name.
+
+    What a server has loaded (its own file, a snapshot, what a replica had of its primary) may be older than the newest
+    page, and nothing in it tells.
+    """
+    return str(client.eval(scripts.NAME, 1, NAME_KEY, uuid.uuid4().hex))
 
 
 def knows_all_of(client: redis.Redis, node: str) -> bool:

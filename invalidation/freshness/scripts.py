@@ -142,6 +142,12 @@ return values
 #: ARGV: digits of pages, which are removed whatever they say.
 REMOVE = _COMMON + "for _, id in ipairs(ARGV) do remove(id) end"
 
+#: KEYS: the name. ARGV: one for an index that has none. Returns it with the run of the server.
+NAME = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1]) .. ' ' .. (string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or '')
+"""
+
 #: Removes a few of those that have expired; returns how many.
 TIDY = _COMMON + f"return tidy({10 * TIDIED})"
 

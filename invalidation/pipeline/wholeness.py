@@ -14,7 +14,7 @@ from invalidation.pipeline.plan import Step
 
 logger = structlog.get_logger(__name__)
 
-DECISION = "the tag index is new and knows no page from before: emptied once"
+DECISION = "the tag index is new, or its Redis was started anew, and may not know every page: emptied once"
 
 
 def known(tier: str, node: str) -> bool:

@@ -54,6 +54,14 @@ class NginxWithVary(BrokenNginx):
     }
 
 
+class VarnishThatBelievesAPrefix(BrokenVarnish):
+    changes = {"unset req.http.SCRIPT_NAME;": ""}
+
+
+class NginxThatBelievesAPrefix(BrokenNginx):
+    changes = {"underscores_in_headers off;": "underscores_in_headers on;", 'proxy_set_header SCRIPT_NAME "";': ""}
+
+
 class NginxWithoutMarker(BrokenNginx):
     changes = {"set $purged_by nginx;": ""}
 

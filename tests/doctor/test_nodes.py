@@ -26,6 +26,8 @@ def test_the_shipped_configuration_is_sound(run: Run, kind: Kind) -> None:
         (broken.KeyWithDecodedPath, "wrong-key"),
         (broken.KeyWithoutScheme, "wrong-key"),
         (broken.NginxWithVary, "variants"),
+        (broken.VarnishThatBelievesAPrefix, "script-name"),
+        (broken.NginxThatBelievesAPrefix, "script-name"),
         (broken.NginxWithoutMarker, "no-marker"),
         (broken.VarnishWithoutMarker, "no-marker"),
         (broken.NginxWithSlices, "slice"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import redis
 
 import invalidation
+from deploy.local import Redis
 from invalidation.models import Delivery
-from invalidation.pipeline import drain
+from invalidation.pipeline import drain, wholeness
 from tests.freshness.conftest import Behind, Cached
 from tests.freshness.pages import state
 from tests.pipeline.chain import Queue
@@ -42,7 +45,7 @@ def test_a_page_that_the_index_has_lost_is_purged_by_emptying_the_node(
     lose(cached, freshness_redis)
     delivery = purge(queue)
     assert cached.get() == "version 2"
-    assert delivery.decisions == ["the tag index is new and knows no page from before: emptied once"]
+    assert delivery.decisions == [wholeness.DECISION]
 
 
 def test_a_node_is_emptied_once_and_then_the_index_is_believed(
@@ -79,3 +82,22 @@ def test_without_a_way_to_empty_the_node_the_page_stays(
     lose(cached, freshness_redis)
     purge(queue)
     assert cached.get() == "version 1"
+
+
+def test_after_a_redis_came_back_older_nothing_stale_survives_the_next_purge(
+    behind: Behind, queue: Queue, tmp_path: Path
+) -> None:
+    with Redis(tmp_path, name="own") as server:
+        cached = behind("nginx", {"EVERYTHING": True}, REDIS_URL=server.url())
+        purge(queue)
+        with redis.Redis.from_url(server.url()) as client:
+            client.save()
+        assert [cached.get(), cached.get()] == ["version 1"] * 2
+        server.stop()
+        server.start()
+        state.version = 2
+        assert cached.get() == "version 1"
+        delivery = purge(queue)
+        assert cached.get() == "version 2"
+        assert delivery.decisions == [wholeness.DECISION]
+        assert not purge(queue).decisions
