@@ -60,7 +60,7 @@ def measured(running: Site, kind: str, rate: float, saves: int) -> Lag:
     idle = _idle_share(running)
     started, used = time.monotonic(), processor_seconds(running.stack.worker.pid)
     committed = running.told("saver", kind, rate, saves)
-    purged = _purged(running, committed)
+    purged = purged_at(running, committed)
     running.wait_until_idle()
     used = processor_seconds(running.stack.worker.pid) - used - idle * (time.monotonic() - started)
     moments = [(at, (purged[path] - at) / 1e6) for path, at in committed.items() if path in purged]
@@ -82,7 +82,7 @@ def _idle_share(running: Site) -> float:
     return (processor_seconds(running.stack.worker.pid) - used) / IDLE_SAMPLE_SECONDS
 
 
-def _purged(running: Site, committed: dict[str, int]) -> dict[str, int]:
+def purged_at(running: Site, committed: dict[str, int]) -> dict[str, int]:
     """When each path was purged, of those that were in time."""
 
     def found() -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""One part of the table in this process; a document of JSON for each figure: `python -m tests.benchmarks.part B4`."""
+"""One part of the table in this process; a document of JSON for each figure: `python -m tests.benchmarks.part B4`.
+
+After a colon comes how many of what the part counts, such as `B13:10000000`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ PARTS = {
     "B8": "serving",
     "B9": "starting",
     "B12": "fan_out",
+    "B13": "stored",
+    "behind": "behind",
 }
 
 
@@ -25,7 +30,9 @@ def main(part: str) -> None:
     """Measure, and write each figure as soon as it is there; what else is printed is no document."""
     output = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
-        for figure in importlib.import_module(f"tests.benchmarks.{PARTS[part]}").figures():
+        name, _, number = part.partition(":")
+        module = importlib.import_module(f"tests.benchmarks.{PARTS[name]}")
+        for figure in module.figures(*([int(number)] if number else [])):
             output.write(f"{json.dumps(dataclasses.asdict(figure))}\n")
             output.flush()
 

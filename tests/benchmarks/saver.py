@@ -1,5 +1,6 @@
 """The process that saves: posts in turn at a fixed rate, by the clock: `python -m … ours 30 200 FILE`.
 
+Kinds: `ours`; `naive`, which sends a task of its own; `takedown`, which saves nothing and purges in the foremost lane.
 Runs in the environment of the site. Writes to FILE at what moment each post's save was committed.
 """
 
@@ -58,13 +59,17 @@ def committed(kind: str, post: Post) -> int:
     """Save one post as a request would; nanoseconds of the machine's clock, before what runs after a commit."""
     from django.db import transaction
 
+    import invalidation
     from tests.benchmarks.naive import purge_after_commit
 
     moments: list[int] = []
     post.title += "x"
     with transaction.atomic():
         transaction.on_commit(lambda: moments.append(time.time_ns()))
-        post.save()
+        if kind == "takedown":
+            invalidation.invalidate(urls=[post.get_absolute_url()], lane="takedown")
+        else:
+            post.save()
         if kind == "naive":
             purge_after_commit(post)
     return moments[0]

@@ -11,13 +11,6 @@ from tests.benchmarks.figures import Aim, Figure
 EVENTS = 20_000
 #: Of a hundred events, so many are about a page that another event is about as well.
 DUPLICATES = (0, 90, 99)
-STORE = """
-INSERT INTO invalidation_event (uid, created_at, source, actor, reason, correlation_id, lane, tiers, targets, status)
-SELECT gen_random_uuid(), now(), 'save', '', '', '', 'editorial', '', jsonb_build_object(
-    'tags', jsonb_build_array('blog.post', 'blog.post:' || page), 'urls', jsonb_build_array('/blog/' || page || '/')
-), 'pending'
-FROM (SELECT n %% %s AS page FROM generate_series(1, %s) AS n) AS pages
-"""
 TIERS = {"memory": {"PROVIDER": "invalidation.providers.memory.Memory", "NODES": ["http://memory"]}}
 
 
@@ -37,16 +30,13 @@ def figures() -> Iterator[Figure]:
 
 def rate(pages: int, events: int = EVENTS) -> float:
     """Events a second of one process."""
-    from django.db import connection
-
     from invalidation.models import Event
     from invalidation.pipeline import drain
     from invalidation.providers.memory import Memory
+    from tests.benchmarks.rows import pending
     from tests.pipeline.chain import Queue
 
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, [pages, events])
-        cursor.execute("ANALYZE invalidation_event")
+    pending(events, pages)
     queue = Queue()
     queue.connect()
     started = time.perf_counter()

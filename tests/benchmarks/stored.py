@@ -1,0 +1,81 @@
+"""B13: with so many events, batches and deliveries stored: a claim, the admin's pages, a search."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.django_site import django_site
+from tests.benchmarks.figures import Aim, Figure
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+ROWS = 1_000_000
+TIMES = 7
+#: Below the admin.
+PAGES = {
+    "events": "event/",
+    "events that are done": "event/?status__exact=done",
+    "batches": "batch/",
+    "deliveries": "delivery/",
+    "deliveries of a tier": "delivery/?tier=varnish",
+    "text search in events": "event/?q=editor",
+    "search in events that finds nothing": "event/?q=nobody",
+}
+
+
+def milliseconds(do: Callable[[], object], times: int = TIMES) -> float:
+    """Median of some times, after a first one."""
+    taken = []
+    for _ in range(times + 1):
+        started = time.perf_counter()
+        do()
+        taken.append(time.perf_counter() - started)
+    return 1000 * statistics.median(taken[1:])
+
+
+def claim_milliseconds() -> float:
+    """Of claiming one pending event."""
+    from invalidation.pipeline.claim import claim
+    from tests.benchmarks.rows import pending
+
+    taken = []
+    for _ in range(TIMES):
+        pending(1, 1)
+        started = time.perf_counter()
+        assert claim("default")
+        taken.append(time.perf_counter() - started)
+    return 1000 * statistics.median(taken)
+
+
+def pages() -> Iterator[tuple[str, float]]:
+    """Each page of the admin, and its milliseconds."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    client = Client()
+    client.force_login(User.objects.create_superuser(f"admin{time.time_ns()}"))
+    for name, path in PAGES.items():
+        yield name, milliseconds(partial(_shown, client, path))
+
+
+def _shown(client: Client, path: str) -> None:
+    answer = client.get(f"/admin/invalidation/{path}")
+    assert answer.status_code == HTTPStatus.OK, (path, answer.status_code)
+
+
+def figures(rows: int = ROWS) -> Iterator[Figure]:
+    """With so many rows of each."""
+    with django_site():
+        from tests.benchmarks.rows import history
+
+        history(rows)
+        where = f"{rows:,} events, batches and deliveries stored"
+        yield Figure("B13", f"{where}: a claim", claim_milliseconds(), "ms", aim=Aim("≤", 5))
+        for name, taken in pages():
+            yield Figure("B13", f"{where}: {name} in the admin", taken, "ms", aim=Aim("≤", 200))
