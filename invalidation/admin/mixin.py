@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -15,6 +15,7 @@ from django.utils.html import format_html
 
 from invalidation.admin.base import link
 from invalidation.admin.purge import confirms, enqueue, permits
+from invalidation.emission import reading
 from invalidation.emission.registry import rules_for
 from invalidation.pipeline.gate import Wide, judge
 from invalidation.values import Targets, union
@@ -76,4 +77,6 @@ class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs a
 
 def targets_of(instance: Model) -> Targets:
     """What the rules name, and the object's own tag even where it is not public."""
-    return union(rules.default_targets(instance) | rules.targets(instance) for rules in rules_for(type(instance)))
+    model, using = type(instance), instance._state.db or DEFAULT_DB_ALIAS
+    default = reading.default_targets(rules_for(model), instance, using)
+    return default | reading.row_targets([instance], model, using)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import structlog
@@ -24,13 +26,40 @@ def lane_of(rules: Iterable[Rules]) -> str:
 def targets_of(rules: Rules, instance: Model) -> Targets:
     """What this state makes stale.
 
-    Rules that raise don't make the write fail: the error is logged, and the default tags stand in.
+    Rules that raise don't make the write fail: what they did give stands, beside the default tags.
     """
     try:
         return rules.targets(instance)
+    except Exception:  # noqa: BLE001 (which method failed, and what the others give, is found out there)
+        return rules.default_targets(instance) | union(_parts(rules, instance))
+
+
+def _parts(rules: Rules, instance: Model) -> Iterator[Targets]:
+    """What each method gives by itself, value by value; visible, if that can't be told. Each that fails is logged."""
+    with _logged(rules, instance, "when"):
+        if not rules.when(instance):
+            return
+    for method, kind, ask in rules.methods():
+        values: list[Any] = []
+        with _logged(rules, instance, method):
+            values.extend(ask(instance))
+        for value in values:
+            with _logged(rules, instance, method):
+                yield Targets.from_document({kind: [value]})
+
+
+@contextmanager
+def _logged(rules: Rules, instance: Model, method: str) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
-        logger.exception("invalidation_rules_failed", model=rules.model._meta.label, pk=instance.pk, error=repr(error))
-        return rules.default_targets(instance)
+        logger.exception(
+            "invalidation_rules_failed",
+            rule=f"{type(rules).__name__}.{method}",
+            model=rules.model._meta.label,
+            pk=instance.pk,
+            error=repr(error),
+        )
 
 
 def row_targets(rows: Sequence[Model], model: type[Model], using: str, *, ignoring: Any = None) -> Targets:
@@ -74,4 +103,24 @@ def seen_as(model: type[Model], row: Model) -> Model | None:
 
 def _children(model: type[Model], rows: Sequence[Model], using: str) -> list[Model]:
     """Child rows of parent rows: their own columns are not in what was written."""
-    return list(model._base_manager.using(using).filter(pk__in=[row.pk for row in rows]))
+    parent = rows[0]._meta.concrete_model
+    if parent is None or parent not in model._meta.get_parent_list():
+        return []
+    return list(model._base_manager.using(using).filter(**{_link(model, parent): [row.pk for row in rows]}))
+
+
+@cache
+def _link(model: type[Model], parent: type[Model]) -> str:
+    """The lookup from a child, by its links from parent to parent, to the key of `parent`: it may have its own."""
+    names: list[str] = []
+    child: Any = model._meta.concrete_model
+    while child is not parent:
+        link: Any = child._meta.get_ancestor_link(parent)
+        names.append(link.name)
+        child = link.related_model
+    return "__".join([*names, "in"])
+
+
+def default_targets(every: Iterable[Rules], row: Model, using: str) -> Targets:
+    """The default tags of this row alone, by every rule that applies."""
+    return union(rules.default_targets(seen) for rules in every for seen in as_instances(rules, [row], using))

@@ -70,7 +70,7 @@ def on_save(
     """A row was inserted or updated. Fixtures (`raw`) emit the default tags: their relations may not exist yet."""
     every = registry.rules_for(sender)
     if raw:
-        emit(union(rules.default_targets(instance) for rules in every), using=using, lane=reading.lane_of(every))
+        emit(reading.default_targets(every, instance, using), using=using, lane=reading.lane_of(every))
         state.remember(instance)
         return
     written = _written(instance, update_fields)

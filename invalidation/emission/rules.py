@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model
@@ -84,6 +84,16 @@ class Rules:
         models = {self.model, type(instance)}
         found = {m.get_absolute_url(instance) for m in models if hasattr(m, "get_absolute_url")}
         return {url for url in found if url}
+
+    def methods(self) -> list[tuple[str, str, Callable[[Any], Iterable[Any]]]]:
+        """What a rule is asked for: name of the method, kind of target, the method."""
+        return [
+            ("tags", "tags", self.tags),
+            ("get_absolute_url", "urls", self._own_urls),
+            ("urls", "urls", self.urls),
+            ("prefixes", "prefixes", self.prefixes),
+            ("keys", "keys", self.keys),
+        ]
 
     def targets(self, instance: Any) -> Targets:
         """Everything that this state of the instance makes stale; empty if `when` says no.

@@ -133,7 +133,8 @@ def test_update_of_a_parent_is_an_update_of_its_children(outbox: Outbox) -> None
     assert {f"/reports/1999/new-report-{n}/" for n in range(3)} < outbox.urls
     assert {f"/documents/report-{n}/" for n in range(3)} < outbox.urls
     assert {f"library.report:{report.pk}" for report in reports} < outbox.tags
-    assert verbs(queries) == ["SELECT", "SELECT", "UPDATE", "SELECT", "SELECT", "INSERT"]
+    own_and_both_children = ["SELECT"] * 3
+    assert verbs(queries) == [*own_and_both_children, "UPDATE", *own_and_both_children, "INSERT"]
 
 
 def test_bulk_update_is_one_event_with_old_and_new_identity(outbox: Outbox, books: list[Book]) -> None:

@@ -11,6 +11,7 @@ from tests.library.models import (
     Genre,
     Loan,
     Magazine,
+    Memoir,
     Patron,
     Report,
     Review,
@@ -18,7 +19,7 @@ from tests.library.models import (
     Ticket,
 )
 
-invalidation.register(Author, Genre, Shelf, Document, Report, Patron, Review, Ticket, Loan, Draft, Magazine)
+invalidation.register(Author, Genre, Shelf, Document, Report, Memoir, Patron, Review, Ticket, Loan, Draft, Magazine)
 
 
 @invalidation.register(Book)

@@ -111,6 +111,16 @@ class Report(Document):
         return f"/reports/{self.year}/{self.slug}/"
 
 
+class Memoir(Document):
+    """A multi-table child with a primary key of its own."""
+
+    number = models.IntegerField(primary_key=True)
+    document = models.OneToOneField(Document, models.CASCADE, parent_link=True)
+
+    def get_absolute_url(self) -> str:
+        return f"/memoirs/{self.number}/{self.slug}/"
+
+
 class Person(models.Model):
     """A concrete model that isn't registered, behind a proxy that is."""
 

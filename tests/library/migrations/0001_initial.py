@@ -120,6 +120,14 @@ class Migration(migrations.Migration):
             bases=('library.document',),
         ),
         migrations.CreateModel(
+            name='Memoir',
+            fields=[
+                ('number', models.IntegerField(primary_key=True, serialize=False)),
+                ('document', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, parent_link=True, to='library.document')),
+            ],
+            bases=('library.document',),
+        ),
+        migrations.CreateModel(
             name='Patron',
             fields=[
             ],
