@@ -117,5 +117,6 @@ def _described(delivery: Delivery) -> dict[str, Any]:
         "tier": delivery.tier,
         "node": delivery.node,
         "delivery_pass": delivery.delivery_pass,
+        "lane": batch.lane,
         "purges": summary(batch.readable),
     }

@@ -20,39 +20,55 @@ from invalidation.pipeline import verify as verifying
 from workers import onward
 from workers.arguments import guarded
 from workers.setup import TASK_OPTIONS
-from workers.summary import summary
+from workers.slots import slots
 
 shared_task = partial(celery.shared_task, **TASK_OPTIONS)
+
+#: A delivery that finds no slot tries again after this long, so many times.
+POSTPONED_SECONDS = 1.0
+POSTPONED_TIMES = 5
 
 
 @shared_task(name="invalidation.drain")
 @guarded
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "") -> str:
-    """Claim every pending event, and go on with the first delivery; `events` are those whose commit sent this task."""
-    with onward.journey(database) as journey:
-        with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-            drained = str(draining.drain(database, carried=onward.own_tiers()))
-        named = [summary(journey.kept.batch.readable)] if journey.kept else []
-        return "; ".join([drained, *named, *_onward(journey)])
+    """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
+    with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
+        return str(draining.drain(database, carried=onward.own_tiers()))
 
 
 @shared_task(name="invalidation.deliver")
 @guarded
 def deliver(database: str, delivery: int, correlation_id: str = "", **described: Any) -> str:
     """Purge one batch from one node, and go on outwards; `described` says which, for whoever looks at Flower."""
-    with onward.journey(database) as journey:
-        with bound_contextvars(correlation_id=correlation_id):
-            ended = delivering.deliver(database, delivery)
-        told = "; ".join([result(ended), *_onward(journey)])
+    place = str(described.get("tier")), str(described.get("node"))
+    with slots.asked(place, str(described.get("lane"))) as free:
+        if not free:
+            return _later()
+        with onward.journey(database) as journey:
+            with bound_contextvars(correlation_id=correlation_id):
+                ended = delivering.deliver(database, delivery)
+            told = "; ".join([result(ended), *_onward(journey)])
     draining.resume(database)
     return told
 
 
+def _later() -> str:
+    """The same message again in a moment, so often that the sweep, which has no bound, is the next to look."""
+    task = celery.current_task
+    if task.request.retries < POSTPONED_TIMES:
+        task.retry(countdown=POSTPONED_SECONDS, max_retries=POSTPONED_TIMES, throw=False)
+    return "later: its node has as many slots of this worker as one may have"
+
+
 def _onward(journey: onward.Journey) -> Iterator[str]:
-    """Run what the task has taken on, and what that takes on."""
+    """Run what the task has taken on, and what that takes on; what finds no slot is found by the sweep."""
     while delivery := journey.go():
-        with bound_contextvars(correlation_id=delivery.batch.correlation_id):
-            yield result(delivering.deliver(journey.database, delivery.pk))
+        with slots.asked((delivery.tier, delivery.node), delivery.batch.lane) as free:
+            if not free:
+                return
+            with bound_contextvars(correlation_id=delivery.batch.correlation_id):
+                yield result(delivering.deliver(journey.database, delivery.pk))
 
 
 def result(delivery: Delivery | None) -> str:

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from deploy.local.processes import wait_for
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline import carry, crew, drain, rebound, sweep
@@ -220,3 +221,30 @@ def test_while_a_drain_is_at_bulk_work_another_one_may_claim_what_is_more_urgent
     assert helm.leave("here", first)
     assert "bulk" in second.lanes
     assert helm.leave("here", second, anyway=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does(dirty: Dirty, queue: Queue) -> None:
+    answers = threading.Event()
+    Chain.nodes[LEFT].before.append(lambda: answers.wait(30))
+    event = dirty("/a/")
+    drain.drain(carried=TIERS)
+    assert (on(LEFT).status, on(LEFT).leases, on(LEFT).attempts) == ("running", 1, 1)
+    assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["purged", "purged", "pending"]
+    assert crew.slowness.holds(("inner", LEFT))
+    answers.set()
+    wait_for(lambda: queue.deliveries, 10, "the edge to be handed out")
+    assert (on(LEFT).status, queue.deliveries) == ("purged", [on(EDGE).pk])
+    queue.run()
+    event.refresh_from_db()
+    assert event.status == EventStatus.DONE
+
+
+def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty: Dirty, queue: Queue) -> None:
+    crew.slowness.note(("inner", LEFT), crew.SLOW_SECONDS * 2)
+    dirty("/a/")
+    drain.drain(carried=TIERS)
+    assert (verbs(LEFT), queue.deliveries) == (0, [on(LEFT).pk])
+    queue.run()
+    assert Event.objects.get().status == EventStatus.DONE
+    assert not crew.slowness.holds(("inner", LEFT))

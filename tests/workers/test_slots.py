@@ -1,0 +1,118 @@
+"""What a worker leaves free while nodes are slow."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+from pytest_celery import CeleryTestSetup
+
+from deploy.local.processes import wait_for
+from tests.workers.nodes import LocalRedis
+from tests.workers.site import Site
+from workers.slots import Slots
+
+
+def test_one_node_has_half_of_the_slots_at_most_and_takedowns_find_some_free() -> None:
+    slots = Slots(size=8)
+    with ExitStack() as held:
+        taken = [held.enter_context(slots.asked(("varnish", "slow"), "editorial")) for _ in range(5)]
+        assert taken == [True] * 4 + [False]
+        assert not held.enter_context(slots.asked(("varnish", "slow"), "takedown"))
+        others = [held.enter_context(slots.asked(("nginx", "slow"), "editorial")) for _ in range(3)]
+        assert others == [True, True, False]
+        assert held.enter_context(slots.asked(("nginx", "fine"), "takedown"))
+    assert slots.held.total() == 0
+
+
+def test_a_worker_of_unknown_size_refuses_nothing() -> None:
+    slots = Slots()
+    with ExitStack() as held:
+        assert all(held.enter_context(slots.asked(("varnish", ""), "bulk")) for _ in range(100))
+
+
+PROOF = b"HTTP/1.1 200 Purged\r\nX-Purged-By: varnish\r\nX-Purge-Count: 1\r\nContent-Length: 0\r\n\r\n"
+
+
+class Varnish:
+    """Proves every purge, or drips one byte a second and never ends."""
+
+    def __init__(self, *, drips: bool) -> None:
+        self.drips = drips
+        self.purged: list[bytes] = []
+        self.asked = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        left = b""
+        with suppress(OSError), connection:
+            while received := connection.recv(65536):
+                left += received
+                while b"\r\n\r\n" in left:
+                    request, _, left = left.partition(b"\r\n\r\n")
+                    self._answer(connection, request)
+
+    def _answer(self, connection: socket.socket, request: bytes) -> None:
+        self.asked += 1
+        if not self.drips:
+            self.purged.append(request.split(b" ")[1])
+            connection.sendall(PROOF)
+            return
+        connection.sendall(b"HTTP/1.1 200 Purged\r\nX-Drip: ")
+        while True:
+            connection.sendall(b"x")
+            time.sleep(1)  # how slowly this node answers is what the test is about
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def nodes() -> Iterator[tuple[Varnish, Varnish]]:
+    """A dripping and a good one."""
+    both = Varnish(drips=True), Varnish(drips=False)
+    yield both
+    for node in both:
+        node.close()
+
+
+@pytest.fixture
+def site(database_copy: str, default_redis_broker: LocalRedis, nodes: tuple[Varnish, Varnish]) -> Site:
+    """The reference site with those two."""
+    return Site(
+        {
+            "DJANGO_SETTINGS_MODULE": "project.settings.test",
+            "DATABASE_URL": database_copy,
+            "REDIS_URL": default_redis_broker.url.removesuffix("/0"),
+            "SITE_URLS": "http://blog.localhost",
+            "VARNISH_NODES": ",".join(node.url for node in nodes),
+            "PURGE_SECRET": "secret",
+        }
+    )
+
+
+@pytest.mark.timeout(120)
+def test_behind_a_dripping_node_a_takedown_is_purged_elsewhere_within_2_seconds(
+    celery_setup: CeleryTestSetup, site: Site, nodes: tuple[Varnish, Varnish]
+) -> None:
+    dripping, good = nodes
+    for number in range(12):
+        site.purge("--url", f"/ordinary/{number}/", wait_seconds=0)
+    wait_for(lambda: len(good.purged) >= 12, 20, "the ordinary purges at the good node")
+    assert dripping.asked
+    site.purge("--url", "/illegal/", "--lane", "takedown", wait_seconds=0)
+    committed = time.monotonic()
+    wait_for(lambda: b"/illegal/" in good.purged, 20, "the takedown at the good node")
+    assert time.monotonic() - committed < 2
