@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,13 +35,14 @@ def test_untidy(ends_badly):
 """
 
 
-def soak(folder: Path, *arguments: str, times: int) -> subprocess.CompletedProcess[str]:
+def soak(folder: Path, *, times: int) -> subprocess.CompletedProcess[str]:
     """Runs a suite of this test's own."""
     (folder / "test_suite.py").write_text(SUITE.format(folder=folder))
-    suite = ["-p", "tests.soak.failures", "-p", "no:cacheprovider", "-o", "addopts=", "-n", "0", str(folder)]
-    command = [sys.executable, "-m", "tests.soak", "--times", str(times), "--folder", str(folder / "logs"), *arguments]
+    suite = ["-c", os.devnull, "-p", "tests.soak.failures", "-p", "no:cacheprovider", str(folder)]
+    command = [sys.executable, "-m", "tests.soak", "--times", str(times), "--folder", str(folder / "logs")]
     command += ["--", sys.executable, "-m", "pytest", *suite]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=100, check=False)
 
 
 def test_a_soak_fails_and_names_the_tests_that_failed_with_their_runs(tmp_path: Path) -> None:
@@ -55,9 +57,11 @@ def test_a_soak_fails_and_names_the_tests_that_failed_with_their_runs(tmp_path: 
 
 
 def test_a_soak_without_a_failure_passes_beside_a_process_that_never_sleeps(tmp_path: Path) -> None:
-    ended = soak(tmp_path, "--busy", times=1)
+    never_sleeps = ["sh", "-c", "pgrep --parent $PPID --full 'while True: pass'"]
+    asked = [sys.executable, "-m", "tests.soak", "--busy", "--times", "3", "--folder", str(tmp_path), "--"]
+    ended = subprocess.run([*asked, *never_sleeps], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "1 of 1 passed" in ended.stdout
+    assert "3 of 3 passed" in ended.stdout
 
 
 @pytest.mark.parametrize("command", [["false"], ["sh", "-c", "exit 3"]])
