@@ -92,7 +92,7 @@ class Settings:
     """Pending events of a lane above which products that can be emptied are emptied."""
 
     plan_calls_limit: int = 20_000
-    """Most calls to one node for one batch; a longer plan is widened to tags, prefixes, everything; 0 for any."""
+    """Most requests to one node for one batch; a longer plan is widened to tags, prefixes, everything; 0 for any."""
 
     plan_price_limit_usd: float = 25.0
     """Most US dollars that one batch may cost at one node; a dearer plan is widened in the same way; 0 for any."""

@@ -54,7 +54,7 @@ class PurgeView:
             return self._refused(request, form, wide.refusal)
         if "confirm" in request.POST and confirms(request, wide):
             return self._purge(request, form)
-        shown = [{"planned": row, "calls": len(row.steps)} for row in rows]
+        shown = [{"planned": row, "calls": row.requests} for row in rows]
         return self._page(request, "purge_preview", form, rows=shown, targets=form.targets().document(), wide=wide)
 
     def _refused(self, request: HttpRequest, form: PurgeForm, sentence: str) -> HttpResponse:

@@ -75,5 +75,5 @@ def _calls(document: Mapping[str, Any]) -> Sequence[Any]:
 
 def plan_document(planned: PlannedTier) -> dict[str, Any]:
     """JSON form of the plan for one tier node."""
-    named = {"tier": planned.tier, "node": planned.node, "calls": len(planned.steps)}
+    named = {"tier": planned.tier, "node": planned.node, "calls": planned.requests}
     return named | {"price_usd": round(planned.price_usd, 3), "decisions": list(planned.decisions)}

@@ -51,15 +51,15 @@ def escalate(
 
 
 def _size(plan: Plan, limits: Limits) -> tuple[float, int]:
-    """How near to the limits, or how far above; then the number of calls."""
-    return max(len(plan.steps) / limits.calls, plan.price_usd / limits.price_usd), len(plan.steps)
+    """How near to the limits, or how far above; then the number of requests."""
+    return max(plan.requests / limits.calls, plan.price_usd / limits.price_usd), plan.requests
 
 
 def _why(plan: Plan, limits: Limits) -> str:
-    if len(plan.steps) > limits.calls:
-        return f"{len(plan.steps)} calls are above the limit of {limits.calls:g}"
+    if plan.requests > limits.calls:
+        return f"{plan.requests} calls are above the limit of {limits.calls:g}"
     return f"${plan.price_usd:.2f} is above the limit of ${limits.price_usd:.2f}"
 
 
 def _amount(plan: Plan) -> str:
-    return f"{len(plan.steps)} calls for ${plan.price_usd:.2f}" if plan.price_usd else f"{len(plan.steps)} calls"
+    return f"{plan.requests} calls for ${plan.price_usd:.2f}" if plan.price_usd else f"{plan.requests} calls"

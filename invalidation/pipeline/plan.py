@@ -53,6 +53,9 @@ class Plan:
     price_usd: float = 0.0
     """What the vendor may charge for it at most, in US dollars."""
 
+    requests: int = 0
+    """To the node; one call may make several of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -63,12 +66,17 @@ class Limits:
 
     def allow(self, plan: Plan) -> bool:
         """Does the plan stay within both?"""
-        return len(plan.steps) <= self.calls and plan.price_usd <= self.price_usd
+        return plan.requests <= self.calls and plan.price_usd <= self.price_usd
 
 
 def price_usd(steps: Iterable[Step], provider: Product) -> float:
     """Most that these calls cost; emptying counts as one item."""
     return provider.price_per_item_usd * sum(len(step.items) or 1 for step in steps)
+
+
+def requests(steps: Iterable[Step], provider: Product) -> int:
+    """How many requests these calls make."""
+    return sum(len(step.items) * provider.requests_per_item.get(step.verb, 0) or 1 for step in steps)
 
 
 def concerns(targets: Targets, provider: Product) -> bool:
@@ -98,10 +106,10 @@ def plan(targets: Targets, provider: Product, sites: Sequence[str], resolution: 
     prefixes, foreign_prefixes = _expanded(targets.prefixes, sites)
     if targets.everything and provider.supports_everything:
         steps = [Step("purge_everything"), *_chunks("purge_keys", _keys(targets, provider), _by_count(1000))]
-        return Plan(tuple(steps), price_usd=price_usd(steps, provider))
+        return Plan(tuple(steps), price_usd=price_usd(steps, provider), requests=requests(steps, provider))
     steps = list(_steps(targets, urls | resolution.urls, prefixes, provider))
     decisions = tuple(_decisions(resolution, foreign | foreign_prefixes))
-    return Plan(tuple(steps), decisions, price_usd(steps, provider))
+    return Plan(tuple(steps), decisions, price_usd(steps, provider), requests(steps, provider))
 
 
 def _steps(targets: Targets, urls: frozenset[str], prefixes: frozenset[str], provider: Product) -> Iterator[Step]:

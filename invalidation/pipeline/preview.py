@@ -26,6 +26,9 @@ class PlannedTier:
     price_usd: float
     """Most that they cost."""
 
+    requests: int
+    """That they make."""
+
 
 def preview(targets: Targets, tiers: Collection[str] | None = None) -> list[PlannedTier]:
     """Plan without recording anything, innermost tiers first; `tiers` None means all."""
@@ -36,7 +39,8 @@ def preview(targets: Targets, tiers: Collection[str] | None = None) -> list[Plan
         if (tiers and name not in tiers) or not concerns(merged, provider_class(declared[name].provider)):
             continue
         plan = _planned(merged, name)
-        rows += [PlannedTier(name, node, plan.steps, plan.decisions, plan.price_usd) for node in declared[name].nodes]
+        planned = (plan.steps, plan.decisions, plan.price_usd, plan.requests)
+        rows += [PlannedTier(name, node, *planned) for node in declared[name].nodes]
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from invalidation.models import Delivery
 from invalidation.pipeline import lease, quota, wholeness
-from invalidation.pipeline.plan import Step
+from invalidation.pipeline.plan import Step, requests
 from invalidation.pipeline.reference import reference
 from invalidation.pipeline.transitions import Action, Outcome, defer
 from invalidation.providers.base import Provider, Reply
@@ -74,7 +74,7 @@ class Turn:
         noted = wholeness.noted(step, self.delivery.tier, self.delivery.node)
         with noted, quota.heeding(self.node, step):
             reply: Reply = verb(step.items, **named) if step.items else verb(**named)
-        self.delivery.calls += 1
+        self.delivery.calls += requests([step], self.node)
         return reply
 
     def _note(self, reply: Reply) -> None:

@@ -6,6 +6,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from invalidation.exceptions import UnsupportedOperation
@@ -123,6 +124,9 @@ class Provider(abc.ABC):
 
     max_keys_per_call: int = 1000
     """Largest list `purge_keys` may be handed."""
+
+    requests_per_item: Mapping[str, int] = MappingProxyType({})
+    """Verb → requests that each item of a call is; a verb that is named nowhere makes one of all."""
 
     costs_money: ClassVar[bool] = False
     """Is a call paid for? Then progress is stored after each one, so that none is repeated."""

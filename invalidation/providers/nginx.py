@@ -45,6 +45,7 @@ class Nginx(Provider):
         self.supports_everything = bool(values["EVERYTHING"])
         self._secret = header_secret(tier, values["SECRET"])
         self._variants = _checked_variants(tier, values["VARIANTS"])
+        self.requests_per_item: Mapping[str, int] = {"purge_urls": len(self._variants)}
         self.max_urls_per_call = MOST_REQUESTS // len(self._variants) or 1
         self._node = Node(tier, node, values["TIMEOUT_SECONDS"])
 

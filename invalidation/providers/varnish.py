@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from invalidation.digits import whole_number
@@ -39,6 +40,7 @@ class Varnish(Provider):
     """One pipelined request each, all within TIMEOUT_SECONDS: fifty milliseconds for each with its default."""
 
     max_prefixes_per_call: int = 100
+    requests_per_item: Mapping[str, int] = MappingProxyType({"purge_urls": 1, "purge_prefixes": 1})
     max_tags_per_call: int = 1000
     """Bounded by bytes before that."""
 

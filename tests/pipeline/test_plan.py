@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, inf
 from random import Random
 
@@ -190,6 +190,19 @@ def test_a_price_escalates_as_a_number_of_calls_does() -> None:
     found = escalate(exact, targets, Everything, SITES, tagged=(), limits=Limits(price_usd=0.1))
     assert (exact.price_usd, found.price_usd) == (0.2, 0.005)
     assert found.decisions == ("$0.20 is above the limit of $0.10: 40 URLs widened to 1 prefixes",)
+
+
+class Pipelined(UrlsAlone):
+    """Sends each URL of a call as two requests of its own."""
+
+    requests_per_item: Mapping[str, int] = {"purge_urls": 2}
+
+
+def test_a_call_that_makes_a_request_for_each_url_counts_for_as_many() -> None:
+    found = plan(Targets.of(urls=[f"{SITES[0]}/{number}" for number in range(40)]), Pipelined, SITES, Resolution())
+    assert (len(found.steps), found.requests) == (6, 80)
+    assert not Limits(calls=79).allow(found)
+    assert Limits(calls=80).allow(found)
 
 
 def test_what_no_widening_helps_is_done_in_full_and_said() -> None:
