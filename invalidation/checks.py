@@ -10,7 +10,7 @@ from django.core import checks
 from django.core.cache import caches
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation import conf
@@ -68,8 +68,8 @@ def _caches_of_one_process(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 @register("invalidation", "models")
 def check_models(**_: Any) -> list[CheckMessage]:
-    """W002: bulk writes are not seen. W003: an autocommit save can lose its event."""
-    return [*_blind_managers(), *_autocommit()]
+    """W002: bulk writes are not seen. W003: an autocommit save can lose its event. W007: so can a database apart."""
+    return [*_blind_managers(), *_autocommit(), *_apart()]
 
 
 @register(checks.Tags.database)
@@ -112,3 +112,19 @@ def _autocommit() -> Iterator[CheckMessage]:
             hint=hint,
             id="invalidation.W003",
         )
+
+
+def _apart() -> Iterator[CheckMessage]:
+    """Read replicas are left out: a router lets nobody migrate them."""
+    try:
+        outboxes = conf.settings().databases
+    except ImproperlyConfigured:  # E001
+        return
+    models = [model for model in registry.registered() if not model._meta.auto_created]
+    for alias in sorted(set(django_settings.DATABASES) - set(outboxes)):
+        if any(router.allow_migrate_model(alias, model) for model in models):
+            yield checks.Warning(
+                f"{alias!r} may hold registered models and has no outbox: a crash after its commit loses the event.",
+                hint=f"Name {alias!r} in INVALIDATION['DATABASES'] and migrate it, or let a router keep them out.",
+                id="invalidation.W007",
+            )

@@ -50,3 +50,9 @@ def own_transaction(connection: BaseDatabaseWrapper) -> Own | None:
         if not block._from_testcase:
             return block, connection.savepoint_ids[place - 1] if place else None
     return None
+
+
+def in_testcase(connection: BaseDatabaseWrapper) -> bool:
+    """Is the open transaction that of Django's TestCase, which never commits?"""
+    blocks: list[Any] = connection.atomic_blocks
+    return bool(blocks) and blocks[0]._from_testcase

@@ -11,7 +11,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import structlog
+from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = structlog.get_logger(__name__)
 
 #: Attribute of a database connection: its last moment.
 ATTRIBUTE = "_invalidation_last_moment"
@@ -22,26 +26,34 @@ ROLLBACK = re.compile(r"\s*ROLLBACK\b", re.IGNORECASE)
 BOUNDARY = re.compile(r"\s*(?:SAVEPOINT|COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE)
 
 Write = Callable[[BaseDatabaseWrapper, Sequence[Any]], None]
+Tell = Callable[[BaseDatabaseWrapper, Sequence[Any]], None]
 
 
 class LastMoment:
     """Holds for one connection what is to be written in its open transaction; weakly, as `Announcement` explains."""
 
-    def __init__(self, connection: BaseDatabaseWrapper, table: str, write: Write) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, table: str, write: Write, tell: Tell) -> None:
         self._connection = connection
         self._table = table
         self._write = write
-        self._commit = connection.commit
+        self._tell = tell
+        self._commit, self._rollback = connection.commit, connection.rollback
         self._waiting: list[weakref.ref[Any]] = []
+        self._kept: list[Any] = []
         # First in the list: `connection.execute_wrapper()` takes its own off the end.
         connection.execute_wrappers.insert(0, self._before_statement)
         connection.commit = self._before_commit  # type: ignore[method-assign]
+        connection.rollback = self._after_rollback  # type: ignore[method-assign]
 
     def add(self, row: Any) -> None:
         """Write `row` by the end of the transaction, unless Django has dropped it by then."""
         self._waiting.append(weakref.ref(row))
         if len(self._waiting) >= MOST_ROWS:
             self.write()
+
+    def keep(self, row: Any) -> None:
+        """Write `row` at the end of the transaction however that ends, and tell of it then."""
+        self._kept.append(row)
 
     def write(self) -> None:
         """Write what waits; if that fails, the transaction must not commit."""
@@ -70,16 +82,37 @@ class LastMoment:
         """Django rolls back after errors of the database alone; here after any, such as an interrupt."""
         try:
             self.write()
+            if self._kept:
+                self._write(self._connection, self._kept)
         except BaseException:
             self._connection.rollback()
             raise
         self._commit()
+        self._tell_kept()
+
+    def _after_rollback(self) -> None:
+        self._rollback()
+        if not self._kept:
+            return
+        try:
+            self._write(self._connection, self._kept)
+            self._commit()
+        except DatabaseError:  # it was a rollback that was asked for, and that is done
+            logger.exception("events_lost", database=self._connection.alias, events=len(self._kept))
+            self._kept = []
+            raise
+        self._tell_kept()
+
+    def _tell_kept(self) -> None:
+        kept, self._kept = self._kept, []
+        if kept:
+            self._tell(self._connection, kept)
 
 
-def last_moment(connection: BaseDatabaseWrapper, table: str, write: Write) -> LastMoment:
+def last_moment(connection: BaseDatabaseWrapper, table: str, write: Write, tell: Tell) -> LastMoment:
     """The connection's, watching it from the first call on."""
     known: LastMoment | None = connection.__dict__.get(ATTRIBUTE)
     if known is None:
-        known = LastMoment(connection, table, write)
+        known = LastMoment(connection, table, write, tell)
         setattr(connection, ATTRIBUTE, known)
     return known

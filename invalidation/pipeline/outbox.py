@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from invalidation import conf, context
 from invalidation.models import Event
 from invalidation.pipeline import rows
-from invalidation.pipeline.hooks import Own, on_commit, own_transaction
+from invalidation.pipeline.hooks import Own, in_testcase, on_commit, own_transaction
 from invalidation.pipeline.last_moment import LastMoment, last_moment
 from invalidation.pipeline.rows import Fact
 from invalidation.signals import committed, event_recorded, tell
@@ -50,9 +50,7 @@ class Announcement:
         facts = [announcement.fact for announcement in untold]
         tell(committed, "replacement_failed", targets=[fact.targets for fact in facts])
         untold.clear()
-        uids = [str(fact.uid) for fact in facts]
-        lane = most_urgent(fact.lane for fact in facts)
-        tell(event_recorded, "announcement_failed", database=self.database, uids=uids, lane=lane)
+        _tell_stored(connection, facts)
 
 
 class Waiting:
@@ -85,11 +83,17 @@ def _waiting(connection: BaseDatabaseWrapper) -> Waiting:
 
 
 def _last_moment(connection: BaseDatabaseWrapper) -> LastMoment:
-    return last_moment(connection, Event._meta.db_table, _insert_announced)
+    return last_moment(connection, Event._meta.db_table, _insert, _tell_stored)
 
 
-def _insert_announced(connection: BaseDatabaseWrapper, announcements: Sequence[Announcement]) -> None:
-    rows.insert_many(connection, [announcement.fact for announcement in announcements])
+def _insert(connection: BaseDatabaseWrapper, waiting: Sequence[Announcement | Fact]) -> None:
+    rows.insert_many(connection, [one if isinstance(one, Fact) else one.fact for one in waiting])
+
+
+def _tell_stored(connection: BaseDatabaseWrapper, facts: Sequence[Fact]) -> None:
+    uids = [str(fact.uid) for fact in facts]
+    lane = most_urgent(fact.lane for fact in facts)
+    tell(event_recorded, "announcement_failed", database=connection.alias, uids=uids, lane=lane)
 
 
 def _standing(connection: BaseDatabaseWrapper, key: Key) -> Announcement | None:
@@ -119,32 +123,31 @@ def record(
     """Store that `targets` became stale; an equal event of the same open transaction serves again.
 
     A failing insert raises: a change whose event can't be stored must not commit. A database without an outbox
-    can't share a transaction with one: its event is stored in the first outbox once the change has committed.
+    can't share a transaction with one: its event is stored in the first outbox once the change has committed, whatever
+    becomes of a transaction that is open there.
     """
     key = (targets, source, lane, reason, tiers)
     connection = _outbox_of(using)
+    if using != connection.alias and (connections[using].in_atomic_block or own_transaction(connection)):
+        fact = _fact(key, actor)
+        _store_apart(connection, key, fact, using)
+        return fact.event()
     if (standing := _standing(connection, key)) and standing.event:
         return standing.event
     fact = _fact(key, actor)
-    if not _is_apart(using):
-        event = rows.insert(connection, fact)
-        _announce(connection, key, fact, event)
-        return event
-    transaction.on_commit(partial(_store, connection, key, fact), using=using, robust=True)
-    return fact.event()
+    event = rows.insert(connection, fact)
+    _announce(connection, key, fact, event)
+    return event
 
 
 def note(targets: Targets, *, using: str, source: str, lane: str) -> None:
     """As `record`, for those who don't go on with the row: the rows of one transaction are inserted when it ends."""
     key = (targets, source, lane, "", "")
     connection = _outbox_of(using)
-    if _standing(connection, key):
-        return
-    fact = _fact(key)
-    if _is_apart(using):
-        transaction.on_commit(partial(_store, connection, key, fact), using=using, robust=True)
-    else:
-        _store(connection, key, fact)
+    if using != connection.alias:
+        _store_apart(connection, key, _fact(key), using)
+    elif not _standing(connection, key):
+        _store(connection, key, _fact(key))
 
 
 def _outbox_of(using: str) -> BaseDatabaseWrapper:
@@ -152,9 +155,22 @@ def _outbox_of(using: str) -> BaseDatabaseWrapper:
     return connections[using if using in outboxes else outboxes[0]]
 
 
-def _is_apart(using: str) -> bool:
-    """Is a transaction open on a database that holds no outbox?"""
-    return using not in conf.settings().databases and connections[using].in_atomic_block
+def _store_apart(connection: BaseDatabaseWrapper, key: Key, fact: Fact, using: str) -> None:
+    """In an outbox that knows nothing of transactions on the database `using`: once they have committed."""
+    store = partial(_store_regardless, connection, key, fact)
+    if connections[using].in_atomic_block:
+        transaction.on_commit(store, using=using, robust=True)
+    else:
+        store()
+
+
+def _store_regardless(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:
+    own = own_transaction(connection)
+    if own is None or in_testcase(connection):
+        _store(connection, key, fact)
+    else:
+        tell(committed, "replacement_failed", targets=[fact.targets])
+        _last_moment(connection).keep(fact)
 
 
 def _fact(key: Key, actor: str | None = None) -> Fact:

@@ -25,7 +25,7 @@ def tier(provider: str, *fills_from: str, node: str = "http://127.0.0.1:1", **op
 def found(settings: Settings, sites: tuple[str, ...] = ("https://example.com",), **tiers: Any) -> set[str]:
     settings.INVALIDATION = {"TIERS": tiers, "SITES": list(sites), "REDIS_URL": "redis://127.0.0.1:1/0"}
     ids = {str(message.id) for message in run_checks(tags=["invalidation"], include_deployment_checks=True)}
-    return ids - {"invalidation.W002", "invalidation.W003"}
+    return ids - {"invalidation.W002", "invalidation.W003", "invalidation.W007"}
 
 
 def test_a_good_configuration_is_passed(settings: Settings) -> None:
@@ -82,3 +82,12 @@ def test_credentials_in_an_address_are_refused_unseen(settings: Any, values: dic
     (error,) = [message for message in messages if message.id == "invalidation.E001"]
     assert "OPTIONS, such as 'SECRET'" in error.msg
     assert "hunter2" not in str(messages)
+
+
+@pytest.mark.parametrize(("outboxes", "warned"), [(["default"], True), (["default", "other"], False)])
+def test_a_database_without_an_outbox_beside_one_with_it_is_named(
+    settings: Settings, outboxes: list[str], warned: bool
+) -> None:
+    settings.INVALIDATION = {**settings.INVALIDATION, "DATABASES": outboxes}
+    messages = [message for message in run_checks(tags=["invalidation"]) if message.id == "invalidation.W007"]
+    assert [("'other'" in message.msg) for message in messages] == [True] * warned

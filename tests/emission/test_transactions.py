@@ -343,3 +343,24 @@ def test_a_thread_has_a_transaction_of_its_own(outbox: Outbox, book: Book) -> No
     with undone():
         rename(book, "flush")
     assert outbox.urls == pages("orlando", "years")
+
+
+def test_a_change_of_a_database_without_an_outbox_survives_the_rollback_of_the_one_with_it(outbox: Outbox) -> None:
+    with undone():
+        Author.objects.create(slug="joyce")
+        Author(slug="woolf").save(using="other")
+        with transaction.atomic(using="other"):
+            Author(slug="eliot").save(using="other")
+        with undone():
+            Author(slug="mansfield").save(using="other")
+        with undone(using="other"):
+            Author(slug="lost").save(using="other")
+    assert outbox.urls == {WOOLF, "/authors/eliot/", "/authors/mansfield/"}
+    assert outbox.announced == outbox.stored
+
+
+def test_a_change_of_a_database_without_an_outbox_goes_with_the_commit_of_the_one_with_it(outbox: Outbox) -> None:
+    with transaction.atomic():
+        Author(slug="woolf").save(using="other")
+    assert outbox.urls == {WOOLF}
+    assert outbox.announced == outbox.stored
