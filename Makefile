@@ -3,11 +3,13 @@ PYTHON := .venv/bin/python
 # Each process of tests starts servers of its own; ARGS="-n 0" runs them in one. They wait for servers some of the
 # time, hence one more than there are processors; in the order of tests/fixtures/order.py.
 PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Files with tests that run on PostgreSQL too: the others need not even be read.
+DATABASES = $(shell grep -rlE 'mark\.databases' tests --include='*.py')
 # What tests start compiles nothing twice, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test soak lint fmt bench chaos clean
+.PHONY: help setup demo up test soak lint fmt bench chaos fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -26,7 +28,7 @@ ifdef ARGS
 	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL) $(ARGS)
 else
 	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL)
-	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL)
+	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL) $(DATABASES)
 endif
 
 soak: setup ## the whole suite ten times, and every test that ever failed; ARGS="--times 3 --busy"
@@ -54,6 +56,9 @@ chaos: setup ## the long fault injection, ten minutes with each of two seeds; wr
 		$(PYTHON) -m tests.chaos --seconds 600 --seed $$seed --report docs/explanation/chaos-report.md $(ARGS) || exit 1; \
 	done
 	@$(PYTHON) -m pytest -m chaos
+
+fuzz: setup ## more than 100,000 made-up inputs for whatever reads what comes from outside
+	@$(PYTHON) -m pytest tests/fuzz --hypothesis-profile=fuzz --timeout 0 $(PARALLEL) $(ARGS)
 
 requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay unless pyproject.toml moves them)
 	@.venv/bin/uv pip compile pyproject.toml --all-extras --group site --group test --group dev --python-version 3.11 \
