@@ -73,7 +73,7 @@ def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: C
     guards = _guards([row for row in load.rows if row.tier in carried])
     while level := list(_level(load, carried)):
         for row in level:
-            load.jobs[row.pk] = Job((row.tier, row.node), partial(_asked, load, row, guards[row.tier, row.node]))
+            load.jobs[row.pk] = Job(row, partial(_asked, load, row, guards[row.tier, row.node]))
             lease.written(row, {"status": DeliveryStatus.RUNNING, "attempts": 1, "leases": 1, **_started()})
         crew.work([load.jobs[row.pk] for row in level])
         for row in level:
@@ -175,9 +175,8 @@ def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     shared = Delivery(batch=first.batch, tier=first.tier, node=first.node, attempts=1)
     shared.steps = [step.document() for step in merged(calls, node)]
     turn = Turn(shared, node, keep=None)
-    return Job(
-        (first.tier, first.node), lambda: deliver.concluded(shared, lambda: noted(first.tier, first.node, turn.run))
-    )
+    call = partial(noted, first.tier, first.node, turn.run)
+    return Job(shared, partial(deliver.concluded, shared, call))
 
 
 def end(database: str, loads: Sequence[Load]) -> None:

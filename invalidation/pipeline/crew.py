@@ -12,16 +12,18 @@ from queue import Empty, SimpleQueue
 
 from django.db import connections
 
+from invalidation.models import Delivery
 from invalidation.pipeline.transitions import Outcome
 
 #: Nodes asked at once; a helper that is held up by a slow node is replaced, up to so many threads.
 HELPERS = 8
 MAX_THREADS = 256
 #: A crew of which nobody has ended anything for this long goes on without those that are left.
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.25
 #: A node that took longer is asked by deliveries of its own, until one of them was answered faster.
-SLOW_SECONDS = 0.05
+SLOW_SECONDS = 0.2
 SLOW_FOR_SECONDS = 60.0
+MANY_CALLS = 20
 
 pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="invalidation-crew")
 
@@ -29,8 +31,10 @@ pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="invalidation-crew")
 class Job:
     """One node's part, done by a helper. It may end after everybody else has gone on."""
 
-    def __init__(self, place: tuple[str, str], work: Callable[[], Outcome]) -> None:
-        self.place = place
+    def __init__(self, delivery: Delivery, work: Callable[[], Outcome]) -> None:
+        """`delivery` names the node, and counts the calls that `work` makes."""
+        self.delivery = delivery
+        self.place = delivery.tier, delivery.node
         self.milliseconds = 0.0
         self.outcome: Outcome | None = None
         self._work = work
@@ -52,7 +56,7 @@ class Job:
         except BaseException as raised:  # noqa: BLE001 (raised again by `result` in the thread that waits for it)
             error = raised
         seconds = time.perf_counter() - started
-        slowness.note(self.place, seconds)
+        slowness.note(self.place, seconds, self.delivery.calls)
         with self._lock:
             self.milliseconds, self.outcome, self._error = 1000 * seconds, outcome, error
             late = self._late
@@ -81,9 +85,9 @@ class Slowness:
 
     until: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def note(self, place: tuple[str, str], seconds: float) -> None:
-        """How long a node has taken."""
-        if seconds > SLOW_SECONDS:
+    def note(self, place: tuple[str, str], seconds: float, calls: int = 0) -> None:
+        """How long a node has taken for so many calls; many may take longer."""
+        if seconds > SLOW_SECONDS * (1 + calls / MANY_CALLS):
             self.until[place] = time.monotonic() + SLOW_FOR_SECONDS
         else:
             self.until.pop(place, None)

@@ -43,7 +43,7 @@ def deliver(database: str, delivery_id: int) -> Delivery | None:
     except lease.LeaseLost:
         return None
     seconds = time.perf_counter() - started
-    slowness.note((delivery.tier, delivery.node), seconds)
+    slowness.note((delivery.tier, delivery.node), seconds, delivery.calls)
     finish(database, delivery, outcome, milliseconds=1000 * seconds)
     return delivery
 

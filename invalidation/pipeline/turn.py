@@ -17,7 +17,7 @@ from invalidation.providers.base import Provider, Reply
 #: well below every task time limit and lease.
 TURN_SECONDS = 5.0
 #: One that holds up others gives way much sooner, and goes on as a delivery of its own.
-SHORT_TURN_SECONDS = 0.1
+SHORT_TURN_SECONDS = 0.2
 #: Progress is stored at least this often: what a killed worker did since is done again.
 PROGRESS_SECONDS = 1.0
 MAX_REPLY_CHARACTERS = 2000
