@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-import psycopg
-
 from tests.benchmarks.figures import Aim, Figure
 from tests.benchmarks.latency import purged_at
 from tests.benchmarks.site import Site, site
@@ -30,14 +28,15 @@ def figures(events: int = EVENTS) -> Iterator[Figure]:
     with site() as running:
         alone = {kind: p99(running, kind) for kind in LANES}
         running.wait_until_idle()
-        running.run("tests.benchmarks.rows", str(events))
+        running.run("tests.benchmarks.rows", str(events), "bulk")
         for kind, lane in LANES.items():
             what = f"{lane} lane behind {events:,} bulk events: commit to purged, p99"
             yield Figure("behind", what, p99(running, kind), "ms", alone[kind], "nothing waits", Aim("≤", 500))
-        yield Figure("behind", "bulk events still pending after that", _pending(running), "events", events, "stored")
-
-
-def _pending(running: Site) -> int:
-    with psycopg.connect(running.stack.database_url) as database:
-        counted = database.execute("SELECT count(*) FROM invalidation_event WHERE status = 'pending'").fetchone()
-    return int(counted[0]) if counted else 0
+        yield Figure(
+            "behind",
+            "bulk events still pending after that",
+            running.number("SELECT count(*) FROM invalidation_event WHERE status = 'pending'"),
+            "events",
+            events,
+            "stored",
+        )

@@ -23,6 +23,8 @@ PARTS = {
     "B12": "fan_out",
     "B13": "stored",
     "behind": "behind",
+    "workers": "crew",
+    "growth": "growth",
 }
 
 

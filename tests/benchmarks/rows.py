@@ -1,4 +1,4 @@
-"""Millions of rows of the app, written by PostgreSQL itself; `python -m … EVENTS` stores so many in the bulk lane."""
+"""Millions of rows of the app, written by PostgreSQL itself; `python -m … EVENTS LANE` stores events to drain."""
 
 from __future__ import annotations
 
@@ -53,6 +53,14 @@ def history(rows: int) -> None:
     multiply(delivery, rows, batch_id=f"{first} + n - 1", available_at=at, attempted_at=at, **ended)
 
 
+def main(events: int, lane: str) -> None:
+    """Store and announce them."""
+    from invalidation.pipeline.drain import announce_rest
+
+    pending(events, events, lane=lane, source="bulk")
+    announce_rest("default")
+
+
 if __name__ == "__main__":
     django.setup()
-    pending(int(sys.argv[1]), int(sys.argv[1]), lane="bulk", source="bulk")
+    main(int(sys.argv[1]), sys.argv[2])

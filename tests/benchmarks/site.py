@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from deploy.local import Postgres
 from deploy.local.processes import Service, wait_for
-from deploy.local.stack import ROOT, Stack
+from deploy.local.stack import ROOT, SAYINGS, LoggingService, Stack
 from tests.benchmarks.purge_log import PurgeLog
 
 IDLE_SECONDS = 900
@@ -31,13 +31,12 @@ SELECT (SELECT count(*) FROM invalidation_event WHERE status IN ('pending', 'cla
 class MeasuredStack(Stack):
     """The shipped one, whose worker can do the naive task as well, and be profiled.
 
-    With `nodes`, those are its tier of proxies, instead of the Varnish and the Nginx that it runs.
+    With `nodes`, those are its tier of proxies, instead of the Varnish and the Nginx that it runs. With several
+    `workers`, each is a process.
     """
 
-    nodes: Sequence[str] = ()
-
-    def __init__(self, *arguments: Any, nodes: Sequence[str] = (), **options: Any) -> None:
-        self.nodes = nodes
+    def __init__(self, *arguments: Any, nodes: Sequence[str] = (), workers: int = 1, **options: Any) -> None:
+        self.nodes, self.workers = nodes, workers
         super().__init__(*arguments, **options)
 
     @property
@@ -45,6 +44,15 @@ class MeasuredStack(Stack):
         """As shipped, or with other nodes."""
         others = {"VARNISH_NODES": ",".join(self.nodes), "NGINX_NODES": ""} if self.nodes else {}
         return super().environment | others
+
+    def _processes(self) -> dict[str, Service]:
+        processes = super()._processes()
+        *shell, line = processes["worker"].command()
+        place: dict[str, Any] = {"environment": self.environment, "working_folder": ROOT, "says": SAYINGS["worker"]}
+        for number in range(2, self.workers + 1):
+            command = [*shell, f"{line} --hostname worker{number}@%h"]
+            processes[f"worker{number}"] = LoggingService(f"worker{number}", self.state_folder, command, **place)
+        return processes
 
     def _process(self, name: str, command: list[str]) -> Service:
         included = f"{command[-1]} --include tests.benchmarks.naive,tests.benchmarks.profiled"
@@ -69,19 +77,24 @@ class Site:
         self.run(f"tests.benchmarks.{module}", *map(str, arguments), str(file))
         return {name: int(at) for name, at in json.loads(file.read_text()).items()}
 
+    def number(self, query: LiteralString) -> float:
+        """One number of the site's database."""
+        with psycopg.connect(self.stack.database_url) as database:
+            answer = database.execute(query).fetchone()
+        return float(answer[0]) if answer else 0.0
+
     def wait_until_idle(self) -> None:
         """Until every event is purged, and purged again after the longest render."""
-        with psycopg.connect(self.stack.database_url, autocommit=True) as database:
-            wait_for(lambda: database.execute(UNFINISHED).fetchone() == (0,), IDLE_SECONDS, "the worker to be idle")
+        wait_for(lambda: self.number(UNFINISHED) == 0, IDLE_SECONDS, "the worker to be idle")
 
 
 @contextmanager
-def site(*, synced: bool = True, nodes: Sequence[str] = ()) -> Iterator[Site]:
-    """Started anew; SQLite unless `synced` PostgreSQL; `nodes` instead of its own proxies."""
+def site(*, synced: bool = True, nodes: Sequence[str] = (), workers: int = 1) -> Iterator[Site]:
+    """Started anew; SQLite unless `synced` PostgreSQL; `nodes` instead of its own proxies; so many workers."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="benchmark-")))
         log = stack.enter_context(PurgeLog())
         url = stack.enter_context(Postgres(folder, durable=True)).create_database("site") if synced else ""
         options: dict[str, Any] = {"nginx_options": {"access_log": log.destination}}
-        running = MeasuredStack(folder, database_url=url, nodes=nodes, **options)
+        running = MeasuredStack(folder, database_url=url, nodes=nodes, workers=workers, **options)
         yield Site(stack.enter_context(running), log)
