@@ -99,7 +99,7 @@ def read(provider: Provider, url: str, headers: Mapping[str, str] | None = None)
     try:
         seen = json.loads(probe.text)
         return Reading(probe.status_code, probe.text, seen["render"], seen["url"], seen["range"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Reading(probe.status_code, probe.text)
 
 

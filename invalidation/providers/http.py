@@ -28,6 +28,8 @@ from invalidation.providers.wire.request import Request
 #: By which the application says at which sequence it rendered a page.
 SEQUENCE_HEADER = "X-Cache-Sequence"
 MAX_REPLY_BYTES = 65_536
+#: Of what a cache says of its copy; as Verification.cache_status has it.
+MAX_STATUS_CHARACTERS = 32
 USER_AGENT = "django-invalidation"
 PORTS = {"http": 80, "https": 443}
 URL_PATTERN = re.compile(r"(https?)://([^/?#@\s]{1,255})((?:[/?].*)?)", re.IGNORECASE | re.DOTALL)
@@ -165,7 +167,8 @@ def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str]
     location = Location.of(url)
     answer = node.send("GET", location.target, {**location.headers, "Accept-Encoding": "gzip", **(headers or {})})
     rendered_at = whole_number(answer.headers.get(SEQUENCE_HEADER))
-    return Probe(answer.status, rendered_at, answer.headers.get(status_header, ""), _unpacked(answer))
+    cache_status = answer.headers.get(status_header, "")[:MAX_STATUS_CHARACTERS]
+    return Probe(answer.status, rendered_at, cache_status, _unpacked(answer))
 
 
 def _unpacked(answer: Answer) -> str:

@@ -11,7 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from invalidation.digits import LARGEST, whole_number
+from invalidation.doctor.reading import read as canary
 from invalidation.exceptions import DeliveryError, RejectedError
+from invalidation.models import Verification
 from invalidation.providers.http import Location, Node
 from invalidation.providers.pauses import MAX_PAUSE_SECONDS, pause_seconds, retry_after_seconds
 from invalidation.providers.vendor import error_codes, json_object
@@ -192,6 +194,26 @@ def test_a_hostile_body_ends_in_a_reply_or_a_delivery_error(name: str) -> None:
                 purged(provider, [URL])
             except DeliveryError as error:
                 assert len(error.reply) < 1_000  # noqa: PT017 (some bodies are a proof to some providers)
+
+
+def test_what_a_cache_says_of_its_copy_fits_its_column() -> None:
+    def boasts(peer: Peer) -> None:
+        for _ in peer.requests():
+            peer.send(b"HTTP/1.1 200 OK\r\nX-Cache: " + b"HIT, " * 1_000 + b"\r\nContent-Length: 0\r\n\r\n")
+
+    with Hostile(boasts) as server:
+        status = made("varnish", server.url).fetch(URL).cache_status
+    assert len(status) == Verification._meta.get_field("cache_status").max_length
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_a_hostile_page_is_no_canary(body: bytes) -> None:
+    def lies(peer: Peer) -> None:
+        for _ in peer.requests():
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    with Hostile(lies) as server:
+        assert not canary(made("varnish", server.url), URL).render
 
 
 @pytest.mark.parametrize("number", NUMBERS)
