@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from invalidation.emission.api import ainvalidate as ainvalidate
     from invalidation.emission.api import invalidate as invalidate
     from invalidation.emission.registry import register as register
     from invalidation.emission.rules import Rules as Rules
@@ -22,11 +23,12 @@ _HOMES = {
     "Rules": "emission.rules",
     "object_tag": "emission.rules",
     "register": "emission.registry",
+    "ainvalidate": "emission.api",
     "invalidate": "emission.api",
     "suspend": "emission.suspension",
     "widen": "emission.suspension",
 }
-__all__ = ["CacheKey", "Lane", "Rules", "invalidate", "object_tag", "register", "suspend", "widen"]
+__all__ = ["CacheKey", "Lane", "Rules", "ainvalidate", "invalidate", "object_tag", "register", "suspend", "widen"]
 
 
 def __getattr__(name: str) -> Any:

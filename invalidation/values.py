@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from django.db.models import TextChoices
+from django.utils.functional import Promise
 
 from invalidation.exceptions import InvalidTarget
 
@@ -138,9 +139,9 @@ def checked_prefix(prefix: object) -> str:
 
 
 def _checked(kind: str, values: Any, check: Callable[[Any], Checked]) -> frozenset[Checked]:
-    if isinstance(values, str | bytes | dict) or not hasattr(values, "__iter__"):
+    if isinstance(values, str | bytes | dict | Promise) or not hasattr(values, "__iter__"):
         raise InvalidTarget(f"{kind} takes a list of strings; write {kind}=[{values!r}].")
-    return frozenset(map(check, values)) if values else frozenset()
+    return frozenset(check(str(value) if isinstance(value, Promise) else value) for value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import invalidation
 from invalidation import conf
 from invalidation.admin.forms import PurgeForm
 from invalidation.admin.summary import targets_summary
+from invalidation.emission.api import stored
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
 from invalidation.pipeline.gate import Wide, judge
@@ -77,7 +78,7 @@ class PurgeView:
 
 def enqueue(request: HttpRequest, **arguments: Any) -> Event:
     """Store an event whose source is the admin and whose actor is the signed-in user."""
-    return invalidation.invalidate(source="admin", actor=request.user.get_username(), **arguments)
+    return stored(invalidation.invalidate(source="admin", actor=request.user.get_username(), **arguments))
 
 
 def permits(request: HttpRequest, wide: Wide | None) -> bool:

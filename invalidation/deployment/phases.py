@@ -13,6 +13,7 @@ from invalidation import conf, monitor
 from invalidation.deployment import declared, urls
 from invalidation.deployment.nodes import nodes, served
 from invalidation.deployment.warm import warm
+from invalidation.emission.api import stored
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import generation
 from invalidation.freshness.state import patient_client
@@ -83,7 +84,7 @@ def _purge(outcome: Outcome, wait_seconds: float) -> Event | None:
     if not targets:
         return None
     reason = f"deployment of {outcome.release}" if outcome.release else "deployment"
-    event = invalidation.invalidate(**targets.arguments(), reason=reason, source="deployment", using=database)
+    event = stored(invalidation.invalidate(**targets.arguments(), reason=reason, source="deployment", using=database))
     end = status.wait(event.uid, database, wait_seconds)
     outcome.facts["purge"] = {"id": str(event.uid), "status": end.value}
     if end != EventStatus.DONE:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
 
 from invalidation import conf, context
 from invalidation.exceptions import InvalidTarget
@@ -25,16 +30,22 @@ def invalidate(
     using: str = "default",
     source: str = "code",
     actor: str | None = None,
-) -> Event:
+) -> Event | None:
     """Store an invalidation in the open transaction of the database `using`, or at once where none is open.
 
-    `suspend()` does not silence it. Returns the stored event, whose `uid` names it everywhere.
+    `suspend()` does not silence it. Returns the stored event, whose `uid` names it everywhere; None, and does nothing,
+    where no target is named: a computed list may be empty.
 
     Raises:
-        InvalidTarget: nothing is asked for, or a tag, URL, prefix, key, tier or lane can't be used.
+        InvalidTarget: a tag, URL, prefix, key, tier or lane can't be used.
+        SynchronousOnlyOperation: called in a coroutine.
     """
+    if _in_coroutine():
+        raise SynchronousOnlyOperation("invalidate() waits for the database: await invalidation.ainvalidate(…) here.")
     targets = Targets.of(tags=tags, urls=urls, prefixes=prefixes, keys=keys, everything=everything)
     chosen = sorted(set(tiers or ()))
+    if not targets:
+        return None
     check(targets, chosen)
     return outbox.record(
         targets,
@@ -45,6 +56,27 @@ def invalidate(
         lane=_checked_lane(lane),
         tiers=",".join(chosen),
     )
+
+
+async def ainvalidate(**what: Any) -> Event | None:
+    """As `invalidate`, for coroutines."""
+    return await sync_to_async(invalidate)(**what)
+
+
+def _in_coroutine() -> bool:
+    """As Django judges it (`async_unsafe`)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+
+
+def stored(event: Event | None) -> Event:
+    """For those who have asked for something, and checked that they did."""
+    if event is None:
+        raise InvalidTarget("Nothing to invalidate: give tags, urls, prefixes, keys, or everything=True.")
+    return event
 
 
 def check(targets: Targets, tiers: Collection[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.db import close_old_connections
 
 import invalidation
+from invalidation.emission.api import stored
 from invalidation.models import Delivery, Event, Pass
 from invalidation.values import Lane
 from tests.chaos.faults import MOODS, STAND_INS, Act
@@ -47,7 +48,7 @@ def carry_out(strikes: Strikes, seconds: float) -> Takedowns:
             for _ in range(round(seconds / PAUSE_SECONDS)):
                 close_old_connections()
                 tag = f"takedown:{mood.value}:{len(done.behind)}"
-                event = invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, source="chaos")
+                event = stored(invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, source="chaos"))
                 done.behind[str(event.uid)] = mood, strikes.world.place.node_of(victim)
                 strikes.run((), PAUSE_SECONDS)
     return done

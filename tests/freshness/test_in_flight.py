@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import invalidation
+from invalidation.emission.api import stored
 from invalidation.models import Event
 from invalidation.pipeline import drain, rebound, status
 from tests.freshness.conftest import GUARD, NAIVE, Behind, Cached, let_pass
@@ -41,7 +42,7 @@ def race(cached: Cached, queue: Queue, targets: dict[str, Any]) -> Event:
 
 
 def purge(queue: Queue, targets: dict[str, Any]) -> Event:
-    event = invalidation.invalidate(**targets)
+    event = stored(invalidation.invalidate(**targets))
     drain.drain()
     queue.run()
     event.refresh_from_db()

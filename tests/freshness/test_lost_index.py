@@ -9,6 +9,7 @@ import redis
 
 import invalidation
 from deploy.local import Redis
+from invalidation.emission.api import stored
 from invalidation.models import Delivery
 from invalidation.pipeline import drain, wholeness
 from tests.freshness.conftest import Behind, Cached
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def purge(queue: Queue) -> Delivery:
     """By a tag of the page, through the index."""
-    event = invalidation.invalidate(tags=["page:1"])
+    event = stored(invalidation.invalidate(tags=["page:1"]))
     drain.drain()
     queue.run()
     event.refresh_from_db()

@@ -9,6 +9,7 @@ import pytest
 
 import invalidation
 from invalidation.caching import fresh_start, tagged
+from invalidation.emission.api import stored
 from invalidation.pipeline import drain
 from tests.freshness.conftest import Behind
 from tests.freshness.pages import PATIENCE_SECONDS, VALUE_KEY, state
@@ -26,7 +27,7 @@ def test_a_page_that_read_a_value_after_the_stamp_and_before_its_purge_is_not_st
     with fresh_start():
         tagged.set(VALUE_KEY, 1, tags=state.tags)
     state.version = 2
-    event = invalidation.invalidate(tags=["page:1"])
+    event = stored(invalidation.invalidate(tags=["page:1"]))
     drain.drain()
     state.hold()
     with ThreadPoolExecutor(1) as visitors:

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 import invalidation
 from invalidation import conf
+from invalidation.emission.api import stored
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.models import Batch, Event, Verification
@@ -317,7 +318,7 @@ def test_a_copy_that_slipped_in_during_the_purge_is_found_on_a_real_cache_and_go
 @pytest.mark.parametrize("kind", ["varnish", "nginx"])
 def test_verification_warms_the_page(kind: str, behind: Behind, queue: Queue) -> None:
     cached = behind(kind)
-    event = invalidation.invalidate(urls=["/page/"])
+    event = stored(invalidation.invalidate(urls=["/page/"]))
     drain.drain()
     queue.run()
     event.refresh_from_db()

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import invalidation
 from invalidation import conf
-from invalidation.emission.api import check
+from invalidation.emission.api import check, stored
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.account import account
 from invalidation.management.documents import show_event, show_plan
@@ -119,9 +119,6 @@ def asked(options: dict[str, Any]) -> Targets:
 def enqueue(options: dict[str, Any]) -> Event:
     """Store the event; its source is the command line, its actor the account that runs it."""
     names = (*KINDS.values(), "everything", "tiers", "lane", "reason")
-    return invalidation.invalidate(
-        **{name: options[name] for name in names},
-        using=conf.settings().databases[0],
-        source="command",
-        actor=account(),
-    )
+    asked_for = {name: options[name] for name in names}
+    using = conf.settings().databases[0]
+    return stored(invalidation.invalidate(**asked_for, using=using, source="command", actor=account()))
