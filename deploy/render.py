@@ -1,5 +1,7 @@
 """Prints a configuration for a real deployment: `python -m deploy.render nginx/site.conf.template values.json`.
 
+With `--output FILE` it is written for the owner alone, because it holds the secret.
+
 `values.json` holds the placeholders that the template's comment lists. Of those that it leaves out some are needed,
 some have a default, and the others are empty. The secret comes from the environment variable PURGE_SECRET.
 """
@@ -12,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local.templates import FOLDER, PRIVATE_COOKIES, TAG_HEADERS, Value, placeholders, render
+from deploy.local.templates import FOLDER, PRIVATE_COOKIES, TAG_HEADERS, Value, placeholders, render, write_private
 
 #: Whatever the template, nothing sensible can be guessed for these.
 NEEDED = {"listen", "server_names", "upstreams", "cache_folder", "backends", "probe_host", "purge_addresses"}
@@ -42,6 +44,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("template", choices=[str(path.relative_to(FOLDER)) for path in FOLDER.glob("*/*.template")])
     parser.add_argument("values", type=Path, help="JSON object of placeholders")
+    parser.add_argument("--output", type=Path, help="file to write, for its owner alone; else it is printed")
     options = parser.parse_args(arguments)
     known = placeholders((FOLDER / options.template).read_text())
     values = json.loads(options.values.read_text())
@@ -50,7 +53,11 @@ def main(arguments: list[str]) -> int:
     if missing := (NEEDED & known) - set(values):
         parser.error(f"values for {sorted(missing)} are needed; the comment of {options.template} says what they are")
     secret = {"secret": os.environ.get("PURGE_SECRET", "")} if "secret" in known else {}
-    print(render(options.template, {**dict.fromkeys(known, ""), **DEFAULTS, **values, **secret}), end="")
+    text = render(options.template, {**dict.fromkeys(known, ""), **DEFAULTS, **values, **secret})
+    if options.output:
+        write_private(options.output, text)
+    else:
+        print(text, end="")
     return 0
 
 

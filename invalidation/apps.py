@@ -16,8 +16,10 @@ class InvalidationConfig(AppConfig):
         from invalidation import checks, checks_deployment  # noqa: F401 (register the system checks)
         from invalidation.caching import commit, transactions
         from invalidation.emission import receivers
+        from invalidation.pipeline import retire
 
         autodiscover_modules("invalidations")
         receivers.connect_all()
         transactions.connect()
         commit.connect()
+        retire.connect()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from deploy.local.processes import ServiceFailed
 from deploy.local.proxy import Proxy
-from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render
+from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render, write_private
 
 MODULES = Path("/usr/lib/nginx/modules")
 PURGE = MODULES / "ngx_http_cache_purge_module.so"
@@ -108,7 +108,7 @@ class Nginx(Proxy):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         site = self.folder / "site.conf"
-        site.write_text(render(self.template, self.values()))
+        write_private(site, render(self.template, self.values()))
         main: dict[str, Value] = {
             "modules": [str(module) for module in modules()],
             "user": "root" if os.geteuid() == 0 else "",

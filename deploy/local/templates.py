@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,13 @@ def render(template: str, values: Mapping[str, Value]) -> str:
     if "secret" in values and not SECRET_PATTERN.fullmatch(str(values["secret"])):
         raise ValueError("The secret must be 16 or more of A-Z, a-z, 0-9, '_' and '-'; try secrets.token_urlsafe().")
     return Engine(autoescape=False).from_string(text).render(Context(dict(values), autoescape=False))
+
+
+def write_private(path: Path, text: str) -> None:
+    """For the owner alone, from its first byte on: the text holds the secret."""
+    path.unlink(missing_ok=True)
+    with open(path, "w", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+        file.write(text)
 
 
 def placeholders(text: str) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.processes import ServiceFailed
 from deploy.local.proxy import Proxy
-from deploy.local.templates import FOLDER, PRIVATE_COOKIES, TAG_HEADERS, Value, render
+from deploy.local.templates import FOLDER, PRIVATE_COOKIES, TAG_HEADERS, Value, render, write_private
 
 LOCAL = ('"127.0.0.1"',)
 
@@ -60,7 +60,7 @@ class Varnish(Proxy):
     def prepare(self) -> None:
         """Render the VCL."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "site.vcl").write_text(render(self.template, self.values()))
+        write_private(self.folder / "site.vcl", render(self.template, self.values()))
 
     def command(self) -> list[str]:
         """The manager in the foreground; it keeps its user, so that the state folder may be private."""

@@ -202,6 +202,17 @@ def tags_of(client: redis.Redis, url: str, candidates: Iterable[str]) -> set[str
     return set(candidates) & set(str(page).split("\n")[2].split()) if page else set()
 
 
+def retire(client: redis.Redis, tags: Iterable[str], urls: Iterable[str], *, before: int, within_seconds: int) -> None:
+    """Let pages with these tags or addresses expire soon that were not rendered since the sequence stood at `before`.
+
+    Not those whose tags have changed: a cache that purges by itself may hold a copy that does not carry the tag.
+    """
+    pages = sorted({*_members(client, [TAG_KEY + tag for tag in sorted(tags)]), *map(digits, urls)})
+    expiry = int(client.time()[0]) + within_seconds
+    for chunk in _chunks(pages, PAGE):
+        client.eval(scripts.RETIRE, 0, before, expiry, *chunk)
+
+
 def forget(client: redis.Redis, urls: Iterable[str], tags: Iterable[str]) -> None:
     """Drop these URLs, and what is remembered of these tags."""
     client.eval(scripts.REMOVE, 0, *map(digits, urls))

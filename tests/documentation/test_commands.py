@@ -42,13 +42,15 @@ def test_a_shown_module_exists(words: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["varnish", "nginx"])
 def test_a_configuration_rendered_as_shown_is_accepted_and_purges(name: str, tmp_path: Path) -> None:
-    [words] = [words for words in shown() if words[-1] == f"{name}.json"]
-    (tmp_path / words[-1]).write_text(json.dumps(example(name) | elsewhere(name, tmp_path)))
-    rendered = run([sys.executable, *words[1:-1], str(tmp_path / words[-1])])
+    values, output = tmp_path / f"{name}.json", tmp_path / "rendered"
+    [words] = [words for words in shown() if values.name in words]
+    values.write_text(json.dumps(example(name) | elsewhere(name, tmp_path)))
+    here = {values.name: str(values), words[-1]: str(output)}
+    run([sys.executable, *(here.get(word, word) for word in words[1:])])
+    rendered = output.read_text()
     assert SECRET in rendered
     assert "X-Purged-By" in rendered
     assert "sessionid|csrftoken" in rendered
-    (tmp_path / "rendered").write_text(rendered)
     run(accepting(name, tmp_path))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -12,11 +15,11 @@ from django.core.handlers.wsgi import WSGIHandler
 import invalidation
 from deploy.local import Nginx
 from deploy.local.templates import Value
-from invalidation.freshness import index
+from invalidation.freshness import index, scripts
 from invalidation.models import Delivery
-from invalidation.pipeline import drain
+from invalidation.pipeline import drain, rebound
 from tests.fixtures.servers import SECRET
-from tests.freshness.conftest import PROVIDERS, Application, Declare
+from tests.freshness.conftest import PROVIDERS, Application, Declare, let_pass
 from tests.pipeline.chain import Queue
 from tests.stand_ins.visitor import visit
 
@@ -46,11 +49,18 @@ def put_in_force(declare: Declare, server: Nginx, site: str) -> None:
     declare({"nginx": nginx}, SITES=[site], QUERY_PARAMETERS=["page"])
 
 
-def calls_of_an_edit(queue: Queue) -> int:
+def purges(server: Nginx) -> int:
+    """Requests so far, by its own log."""
+    return (server.folder / "access.log").read_text().count('"PURGE ')
+
+
+def purged_by_an_edit(queue: Queue, server: Nginx) -> int:
+    """So many requests."""
+    before = purges(server)
     invalidation.invalidate(tags=["page:1"])
     drain.drain()
     queue.run()
-    return Delivery.objects.latest("id").calls
+    return purges(server) - before
 
 
 @pytest.mark.parametrize("proxy", ["shipped", "plain"])
@@ -60,8 +70,43 @@ def test_c11_after_a_flood_an_edit_costs_what_it_did_before(
     server: Nginx = request.getfixturevalue(proxy)
     put_in_force(request.getfixturevalue("declare"), server, site)
     assert visit(server, f"{site}/page/").status == 200
-    before, size = calls_of_an_edit(queue), index.size(freshness_redis)
+    before, size = purged_by_an_edit(queue, server), index.size(freshness_redis)
     for number in range(FLOOD):
         assert visit(server, f"{site}/page/?{number}={'x' * 1000}").status == 200
     assert index.size(freshness_redis) == size == (1, size[1])
-    assert calls_of_an_edit(queue) == before == 1
+    assert purged_by_an_edit(queue, server) == before == 1
+
+
+def test_c11_what_a_purge_removed_everywhere_leaves_the_index(
+    declare: Declare, plain: Nginx, queue: Queue, freshness_redis: redis.Redis, site: str
+) -> None:
+    nginx = {"PROVIDER": PROVIDERS["nginx"], "NODES": [plain.url], "OPTIONS": {"SECRET": SECRET}}
+    declare({"nginx": nginx}, SITES=[site], LONGEST_RENDER_SECONDS=0.01)
+    for number in range(50):
+        visit(plain, f"{site}/page/?{number}")
+    registered = time.monotonic()
+    while time.monotonic() < registered + 0.05:  # what was registered within two renders before a purge stays
+        visit(plain, f"{site}/health/")
+    assert purged_by_an_edit(queue, plain) == 50
+    visit(plain, f"{site}/page/?7")
+    assert rebounded(queue, plain) == 50
+    expire_what_is_due(freshness_redis)
+    assert index.urls_below(freshness_redis, [""]) == {f"{site}/page/?7"}
+    assert purged_by_an_edit(queue, plain) == 1
+
+
+def rebounded(queue: Queue, server: Nginx) -> int:
+    """Requests of the second pass."""
+    before = purges(server)
+    let_pass(timedelta(minutes=1))
+    rebound.rebound("default")
+    queue.run()
+    row = Delivery.objects.filter(delivery_pass="rebound").latest("id")
+    assert row.status == "purged"
+    return purges(server) - before
+
+
+def expire_what_is_due(server: redis.Redis) -> None:
+    """A minute later."""
+    due: Any = server.zrangebyscore(scripts.EXPIRY_KEY, "-inf", int(time.time()) + 120)
+    server.zadd(scripts.EXPIRY_KEY, dict.fromkeys(due, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,23 @@ def test_nginx_stores_nothing_under_a_name_that_is_not_purged(tmp_path: Path, or
     with Nginx(tmp_path, [origin.address], SECRET, options={"server_names": "example.com"}) as server:
         assert visit(server, "http://example.com/a/").status == 200
         assert visit(server, "http://other.example/a/").status == 421
+
+
+@pytest.mark.parametrize("program", [Nginx, Varnish])
+def test_what_holds_the_secret_is_for_its_owner_alone(tmp_path: Path, program: type[Nginx] | type[Varnish]) -> None:
+    server = program(tmp_path, ["127.0.0.1:1"], SECRET)
+    server.prepare()
+    holding = [file for file in tmp_path.rglob("*") if file.is_file() and SECRET in file.read_text()]
+    assert {stat.filemode(file.stat().st_mode) for file in holding} == {"-rw-------"}
+
+
+def test_a_deployment_is_written_for_its_owner_alone_also_over_an_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PURGE_SECRET", SECRET)
+    values, output = tmp_path / "values.json", tmp_path / "default.vcl"
+    values.write_text(json.dumps({"backends": [], "probe_host": "a.test", "purge_addresses": []}))
+    output.write_text("")
+    assert render.main(["varnish/site.vcl.template", str(values), "--output", str(output)]) == 0
+    assert stat.filemode(output.stat().st_mode) == "-rw-------"
+    assert SECRET in output.read_text()
