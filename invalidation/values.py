@@ -111,7 +111,8 @@ def checked_url(url: object) -> str:
         raise InvalidTarget(f"{url!r} has spaces, control characters, a fragment or credentials; percent-encode it.")
     if len(url) > MAX_URL_CHARACTERS:
         raise InvalidTarget(f"A URL of {len(url)} characters is above the limit of {MAX_URL_CHARACTERS}.")
-    return url
+    # One name for the front page: `https://example.com?z=1` is asked for as `/?z=1`, and so is it purged and stamped.
+    return url if parts.path else f"{parts.scheme}://{parts.netloc}/{url.partition(parts.netloc)[2]}"
 
 
 def parts_of(url: str) -> SplitResult | None:

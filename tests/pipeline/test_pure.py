@@ -222,3 +222,8 @@ def test_the_foremost_lane_is_served_first_and_every_fifth_time_the_lowest() -> 
     first = [lanes(batches, 5)[0] for batches in range(10)]
     assert first == [*[Lane.TAKEDOWN] * 4, Lane.BULK] * 2
     assert lanes(3, 0)[0] == lanes(4, 0)[0] == Lane.TAKEDOWN
+
+
+def test_the_front_page_has_one_address_with_and_without_its_slash() -> None:
+    bare = Targets.of(urls=["https://example.com", "https://example.com?z=1"])
+    assert bare == Targets.of(urls=["https://example.com/", "https://example.com/?z=1"])
