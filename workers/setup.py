@@ -37,6 +37,7 @@ def configure(app: Celery) -> None:
     host.remember(app)
     _listen()
     app.autodiscover_tasks(["workers"])
+    units.connect()
     app.amqp_cls = _with_queues(symbol_by_name(app.amqp_cls or ""))
     app.__dict__.pop("amqp", None)  # made of the class it had
     if app.configured:  # type: ignore[attr-defined]  # the stubs lack it

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
+from celery import Celery
+from celery.signals import task_prerun
 from django.core.cache import caches
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_started
@@ -125,6 +127,22 @@ def test_a_web_request_is_a_unit_of_work(shared_cache: None) -> None:
         assert beginning.current().at > before.at
 
     contextvars.copy_context().run(request)
+
+
+def test_a_task_is_a_unit_of_work_unless_it_runs_within_another(shared_cache: None) -> None:
+    app = Celery(set_as_current=False)
+
+    @app.task
+    def begun() -> beginning.Beginning:
+        return beginning.current()
+
+    def run() -> None:
+        before = beginning.current()
+        assert begun.apply().get() is before
+        task_prerun.send(sender=begun, task=begun)
+        assert beginning.current().at > before.at
+
+    contextvars.copy_context().run(run)
 
 
 def test_a_thread_begins_with_its_process(shared_cache: None) -> None:

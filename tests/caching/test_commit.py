@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -200,3 +202,11 @@ def seconds(call: Any) -> float:
     started = time.monotonic()
     call()
     return time.monotonic() - started
+
+
+@pytest.mark.parametrize("arguments", [["--times", "100"], ["--times", "2", "--away"]], ids=["together", "away"])
+def test_what_one_process_commits_another_one_reads_at_once(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "tests.caching.trials", "reads", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"value {arguments[1]}  row {arguments[1]}  count {arguments[1]}  fragment {arguments[1]}" in done.stdout
