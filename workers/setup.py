@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import Celery
-from celery.signals import after_task_publish, worker_process_shutdown, worker_ready
+from celery import Celery, Task
+from celery.signals import after_task_publish, task_prerun, worker_process_shutdown, worker_ready
 from kombu.utils.imports import symbol_by_name
 
 from invalidation import conf
@@ -37,7 +37,6 @@ def configure(app: Celery) -> None:
     host.remember(app)
     _listen()
     app.autodiscover_tasks(["workers"])
-    units.connect()
     app.amqp_cls = _with_queues(symbol_by_name(app.amqp_cls or ""))
     app.__dict__.pop("amqp", None)  # made of the class it had
     if app.configured:  # type: ignore[attr-defined]  # the stubs lack it
@@ -47,9 +46,13 @@ def configure(app: Celery) -> None:
 
 
 def _listen() -> None:
-    """To Celery itself: a worker that starts asks for the doctor, beat is noticed at work, nothing is left unsaid."""
+    """To Celery itself: a worker that starts asks for the doctor, beat is noticed at work, nothing is left unsaid.
+
+    And each task, the host's own too, is a unit of work: it may store cached values of what it read itself.
+    """
     worker_ready.connect(_examine, dispatch_uid="workers.examine")
     after_task_publish.connect(_note_beat, sender=BEATS_TASK, dispatch_uid="workers.note_beat")
+    task_prerun.connect(_begin, dispatch_uid="workers.begin")
     worker_process_shutdown.connect(_flush, dispatch_uid="workers.flush")
 
 
@@ -63,6 +66,14 @@ def _note_beat(**_: Any) -> None:
     from workers import health
 
     health.note_beat()
+
+
+def _begin(task: Task[Any, Any], **_: Any) -> None:
+    """One that runs at once in who called it belongs to the caller's unit: what it was handed was read before."""
+    from invalidation.freshness import beginning
+
+    if not task.request.is_eager:
+        beginning.begin()
 
 
 def _flush(**_: Any) -> None:
