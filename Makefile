@@ -25,9 +25,9 @@ up: setup ## the same stack in the foreground; ctrl-C stops it
 
 test: setup ## the whole suite on real servers
 ifdef ARGS
-	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL) $(ARGS)
+	@$(PYTHON) -m pytest -m "not chaos" $(PARALLEL) $(ARGS)
 else
-	@$(PYTHON) -m pytest -m "not chaos and not benchmark" $(PARALLEL)
+	@$(PYTHON) -m pytest -m "not chaos" $(PARALLEL)
 	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL) $(DATABASES)
 endif
 
