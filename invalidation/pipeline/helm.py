@@ -6,11 +6,14 @@ Drains side by side would cut what is pending into small batches, each of which 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from invalidation.values import Lane
 
+#: A drain ends its turn long before; one that has not hangs, perhaps in its database, and is waited for no more.
+LOST_SECONDS = 60.0
 ALL: Sequence[str] = tuple(Lane.values)
 #: What a second drain sees to while the first is at bulk work.
 URGENT: Sequence[str] = (Lane.TAKEDOWN, Lane.EDITORIAL)
@@ -26,6 +29,9 @@ class Seat:
 
     called: bool = False
     """Did another drain leave its events to this one?"""
+
+    taken_at: float = field(default_factory=time.monotonic)
+    """Reading of the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -68,9 +74,10 @@ class Helm:
 
 
 def _free(taken: Sequence[Seat]) -> Sequence[str]:
-    if not taken:
+    alive = [seat for seat in taken if time.monotonic() - seat.taken_at < LOST_SECONDS]
+    if not alive:
         return ALL
-    return URGENT if [seat.lane for seat in taken] == [Lane.BULK] else ()
+    return URGENT if [seat.lane for seat in alive] == [Lane.BULK] else ()
 
 
 helm = Helm()

@@ -16,7 +16,7 @@ from deploy.local.processes import wait_for
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline import carry, crew, drain, rebound, sweep
-from invalidation.pipeline.helm import helm
+from invalidation.pipeline.helm import LOST_SECONDS, helm
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
 from tests.pipeline.conftest import Dirty, declared
@@ -206,6 +206,17 @@ def test_a_drain_that_comes_meanwhile_leaves_its_events_to_the_one_that_is_at_it
     queue.connect()
     drained = drain.drain(carried=TIERS)
     assert (came, drained.events) == ([0], 1)
+
+
+def test_a_drain_that_hangs_is_waited_for_no_more(db: None) -> None:
+    hanging = helm.take("there")
+    assert hanging is not None
+    assert helm.take("there") is None
+    hanging.taken_at -= LOST_SECONDS
+    second = helm.take("there")
+    assert second is not None
+    assert helm.leave("there", second, anyway=True)
+    assert helm.leave("there", hanging, anyway=True)
 
 
 def test_while_a_drain_is_at_bulk_work_another_one_may_claim_what_is_more_urgent(db: None) -> None:
