@@ -9,7 +9,7 @@ DATABASES = $(shell grep -rlE 'mark\.databases' tests --include='*.py')
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test soak lint fmt bench chaos fuzz clean
+.PHONY: help setup demo up test soak lint fmt bench chaos fuzz hostile clean
 
 help: ## this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -57,8 +57,11 @@ chaos: setup ## the long fault injection, ten minutes with each of two seeds; wr
 	done
 	@$(PYTHON) -m pytest -m chaos
 
-fuzz: setup ## more than 100,000 made-up inputs for whatever reads what comes from outside
-	@$(PYTHON) -m pytest tests/fuzz --hypothesis-profile=fuzz --timeout 0 $(PARALLEL) $(ARGS)
+fuzz: setup ## more than 100,000 made-up inputs for whatever reads outside data
+	@FUZZ_EXAMPLES=10000 $(PYTHON) -m pytest tests/fuzz --timeout 0 $(PARALLEL) $(ARGS)
+
+hostile: setup ## an hour of hostile visitors; memory, tables and the calls of an edit against their bounds
+	@$(PYTHON) -m tests.hostile --seconds 3600 $(ARGS)
 
 requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay unless pyproject.toml moves them)
 	@.venv/bin/uv pip compile pyproject.toml --all-extras --group site --group test --group dev --python-version 3.11 \

@@ -231,25 +231,27 @@ class Settings:
 
 def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
     """One entry of TIERS, checked for misspelt and missing names."""
+    _mapping(f"TIERS'][{name!r}", declared)
     if unknown := set(declared) - TIER_FIELDS:
         raise ImproperlyConfigured(
             f"INVALIDATION['TIERS'][{name!r}] has unknown names {sorted(unknown)}; use {sorted(TIER_FIELDS)}."
         )
-    if "PROVIDER" not in declared:
+    if not isinstance(declared.get("PROVIDER"), str):
         raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}] needs a 'PROVIDER', the dotted path of a class.")
-    nodes = tuple(node.rstrip("/") for node in declared.get("NODES", ())) or ("",)
-    _without_credentials(f"TIERS'][{name!r}]['NODES", nodes)
+    place = f"TIERS'][{name!r}]['"
+    nodes = tuple(node.rstrip("/") for node in _texts(f"{place}NODES", declared.get("NODES", ()))) or ("",)
+    _without_credentials(f"{place}NODES", nodes)
     rebound = declared.get("REBOUND_SECONDS")
-    if rebound is not None and (not isinstance(rebound, int | float) or rebound < 0):
+    if rebound is not None and not (isinstance(rebound, int | float) and rebound >= 0):
         raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{name!r}]['REBOUND_SECONDS'] takes seconds, 0 for never.")
     return Tier(
         name=name,
         provider=declared["PROVIDER"],
-        fills_from=tuple(declared.get("FILLS_FROM", ())),
+        fills_from=_texts(f"{place}FILLS_FROM", declared.get("FILLS_FROM", ())),
         nodes=nodes,
-        options=dict(declared.get("OPTIONS", {})),
+        options=dict(_mapping(f"{place}OPTIONS", declared.get("OPTIONS", {}))),
         rebound_seconds=rebound,
-        sites=tuple(map(_site, _texts(f"TIERS'][{name!r}]['SITES", declared.get("SITES", ())))),
+        sites=tuple(map(_site, _texts(f"{place}SITES", declared.get("SITES", ())))),
     )
 
 
@@ -262,10 +264,22 @@ def _without_credentials(name: str, urls: Iterable[str]) -> None:
         )
 
 
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a dictionary whose keys are strings.")
+    return value
+
+
+def _listed(name: str, values: Any) -> Iterable[Any]:
+    if not isinstance(values, list | tuple):
+        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a list.")
+    return values
+
+
 def _texts(name: str, values: Any) -> tuple[str, ...]:
     """A list of strings; a lone string would be taken for its letters."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value for value in values):
-        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a list of strings, not {values!r}.")
+        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a list of strings.")
     return tuple(values)
 
 
@@ -294,11 +308,11 @@ def parse(declared: Mapping[str, Any]) -> Settings:
         default = known[name.upper()].default
         if default is not MISSING and isinstance(default, int | float) and not isinstance(value, int | float):
             raise ImproperlyConfigured(f"INVALIDATION[{name.upper()!r}] takes a number, not {value!r}.")
-    values["tiers"] = {name: _tier(name, tier) for name, tier in values.get("tiers", {}).items()}
-    values["sites"] = tuple(map(_site, values.get("sites", ())))
-    values["policy"] = tuple(map(rule_of, values.get("policy", ())))
+    values["tiers"] = {name: _tier(name, tier) for name, tier in _mapping("TIERS", values.get("tiers", {})).items()}
+    values["sites"] = tuple(map(_site, _texts("SITES", values.get("sites", ()))))
+    values["policy"] = tuple(rule_of(_mapping("POLICY", rule)) for rule in _listed("POLICY", values.get("policy", ())))
     values["query_parameters"] = Parameters.of(values.get("query_parameters", {}))
-    values["databases"] = tuple(values.get("databases", ("default",)))
+    values["databases"] = _texts("DATABASES", values.get("databases", ("default",)))
     for name in TEXTS:
         values[name] = _texts(name.upper(), values.get(name, ()))
     settings = Settings(**values)

@@ -43,6 +43,6 @@ def rule_of(declared: Mapping[str, Any]) -> PolicyRule:
     try:
         for path in values.get("paths", ()):
             re.compile(path)
-    except re.error as error:
+    except (re.error, TypeError) as error:
         raise ImproperlyConfigured(f"INVALIDATION['POLICY'] holds a path that is no pattern: {error}") from error
     return PolicyRule(**values)

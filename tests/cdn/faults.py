@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,32 @@ dead letter with the vendor's own words, to be replayed: nothing is lost.
 This page is generated: `python -m tests.cdn.faults`.
 
 """
+#: Faults found by attack, by their id: what went wrong elsewhere, and the test that shows that it does not here.
+NAMED = {
+    "F27": ("the worker empties its own memory and calls it purged", "tests/caching/test_unshared.py"),
+    "F28": ("an answer of 502 is counted as proof that nothing is stale", "tests/freshness/test_verify.py"),
+    "F29": ("`SCRIPT_NAME` of a visitor's choice ends in everybody's page", "tests/local/test_script_name.py"),
+    "F30": ("`Surrogate-Control` makes Varnish store what is private", "tests/local/test_storage.py"),
+    "F31": ("a node that echoes headers writes the secret into the status page", "tests/providers/test_echo.py"),
+}
+ENDING = """
+Faults found by attack, each with tests named after it:
+
+| id | fault | tests `test_fNN_…` in |
+| --- | --- | --- |
+"""
 
 
 def page() -> str:
     """The page of the documentation."""
     rows = [["fault", *PRODUCTS], ["---"] * (len(PRODUCTS) + 1)]
     rows += [[trouble.words, *(_cell(trouble, product) for product in PRODUCTS)] for trouble in TROUBLES]
-    return HEADING + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    named = [[fault, words, f"`{file}`"] for fault, (words, file) in NAMED.items()]
+    return HEADING + _lines(rows) + ENDING + _lines(named)
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _cell(trouble: Trouble, product: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -39,6 +40,12 @@ def test_a_fault_ends_in_the_right_status_with_nothing_lost(name: str, trouble: 
 
 def test_the_documentation_shows_the_fault_matrix() -> None:
     assert faults.PAGE.read_text() == faults.page(), "run: python -m tests.cdn.faults"
+
+
+@pytest.mark.parametrize("fault", faults.NAMED)
+def test_every_fault_found_by_attack_has_its_tests(fault: str) -> None:
+    file = Path(__file__).resolve().parents[2] / faults.NAMED[fault][1]
+    assert f"def test_{fault.lower()}_" in file.read_text()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,83 @@
+"""Every page of the admin, as every kind of user, with every kind of input: answered or refused, never broken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+import invalidation
+from invalidation.models import Batch, Delivery, Event
+from tests.fuzz.examples import asking
+from tests.operators.conftest import UNREADABLE_URLS
+
+#: What a browser can send: text that UTF-8 has a form for.
+TYPED = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+LINES = st.lists(TYPED | st.sampled_from([*UNREADABLE_URLS, "/", "blog.post", "/de/"]), max_size=4).map("\n".join)
+USERS: dict[str, list[str] | None] = {
+    "stranger": None,
+    "staff": [],
+    "viewer": ["view_event", "view_batch", "view_delivery"],
+    "purger": ["purge"],
+    "wide": ["purge", "purge_wide"],
+    "everything": ["purge", "purge_everything"],
+}
+FIELDS = ("tags", "urls", "prefixes", "keys", "everything", "tiers", "lane", "reason", "confirm_wide", "action", "nope")
+FORM = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(FIELDS, LINES) | {name: st.just("1") for name in ("confirm", "preview", "edit")}
+)
+PAGES = ("event/", "batch/", "delivery/", "event/purge/", "event/overview/", "event/doctor/", "event/add/")
+FILTERS = st.dictionaries(
+    st.sampled_from(["q", "p", "o", "e", "all", "status", "status__exact", "tier", "source", "lane__exact", "paused",
+                     "batch__id__exact", "created_at__gte", "created_at__year", "_facets", "node__startswith", "nope"]),
+    TYPED | st.sampled_from(["-1", "9" * 40, "\0", "1.1.1", "-"]), max_size=3,
+)  # fmt: skip
+#: Signed out, not there, not allowed, wrong: every answer that is one.
+ANSWERS = {200, 301, 302, 400, 403, 404, 405}
+
+
+class Pages(TestCase):
+    """Rows of each kind to look at; each example leaves the database as it was."""
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        batch = Batch.objects.create(targets={"tags": ["a"]})
+        Event.objects.create(source="code", targets={"tags": ["a"]}, batch=batch)
+        Delivery.objects.create(batch=batch, tier="cache")
+        with invalidation.suspend("the reference site shows its users as authors"):
+            for name, permissions in USERS.items():
+                if permissions is not None:
+                    user = User.objects.create_user(name, is_staff=True)
+                    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+
+    def browser(self, name: str) -> Client:
+        client = Client(raise_request_exception=True)
+        if USERS[name] is not None:
+            client.force_login(User.objects.get(username=name))
+        return client
+
+    @asking
+    @given(st.sampled_from(list(USERS)), st.sampled_from(PAGES), FILTERS)
+    def test_every_page_answers_every_query(self, name: str, page: str, query: dict[str, str]) -> None:
+        answer = self.browser(name).get(f"/admin/invalidation/{page}", query)
+        assert answer.status_code in ANSWERS
+        assert name not in ("stranger", "staff") or answer.status_code != 200
+
+    @asking
+    @given(st.sampled_from(list(USERS)), st.sampled_from(["event", "batch", "delivery"]), TYPED)
+    def test_every_object_is_there_or_not(self, name: str, model: str, key: str) -> None:
+        answer = self.browser(name).get(f"/admin/invalidation/{model}/{key or '-'}/change/")
+        assert answer.status_code in ANSWERS
+
+    @asking
+    @given(st.sampled_from(list(USERS)), st.sampled_from(PAGES), FORM)
+    def test_every_form_is_taken_or_refused(self, name: str, page: str, form: dict[str, Any]) -> None:
+        before = Event.objects.count()
+        answer = self.browser(name).post(f"/admin/invalidation/{page}", form)
+        assert answer.status_code in ANSWERS
+        if name in ("stranger", "staff", "viewer"):
+            assert Event.objects.count() == before
