@@ -10,6 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -48,6 +49,7 @@ def registered(
     return bool(known), values
 
 
+@lru_cache(maxsize=4)
 def _script(client: redis.Redis) -> Any:
     """Sent by its digest, and whole to a server that doesn't know it."""
     return client.register_script(scripts.REGISTER)
