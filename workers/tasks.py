@@ -17,6 +17,7 @@ from invalidation.pipeline import prune as pruning
 from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
 from invalidation.pipeline import verify as verifying
+from invalidation.signals import deliveries_ready, tell
 from workers import onward
 from workers.arguments import guarded
 from workers.setup import TASK_OPTIONS
@@ -62,10 +63,12 @@ def _later() -> str:
 
 
 def _onward(journey: onward.Journey) -> Iterator[str]:
-    """Run what the task has taken on, and what that takes on; what finds no slot is found by the sweep."""
+    """Run what the task has taken on, and what that takes on; what finds no slot gets its message after all."""
     while delivery := journey.go():
         with slots.asked((delivery.tier, delivery.node), delivery.batch.lane) as free:
             if not free:
+                ready = {"database": journey.database, "deliveries": [delivery], "wait_seconds": POSTPONED_SECONDS}
+                tell(deliveries_ready, "hand_out_failed", **ready)
                 return
             with bound_contextvars(correlation_id=delivery.batch.correlation_id):
                 yield result(delivering.deliver(journey.database, delivery.pk))

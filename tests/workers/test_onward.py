@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 from celery import current_app
-from kombu import Queue
+from kombu import Queue as MessageQueue
 
 from invalidation.models import Batch, Delivery, DeliveryStatus
-from workers import onward, queues
+from tests.pipeline.chain import Queue
+from workers import onward, queues, tasks
+from workers.slots import slots
 
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[Delivery]:
     """Two deliveries to the tier of a queue that this process consumes."""
-    near = Queue(queues.tier_queue("near"), queues.EXCHANGE)
+    near = MessageQueue(queues.tier_queue("near"), queues.EXCHANGE)
     monkeypatch.setattr(current_app.amqp.queues, "_consume_from", {near.name: near})
     return [Delivery(batch=Batch(pk=1), tier="near", node=node) for node in ("left", "right")]
 
@@ -22,6 +24,20 @@ def test_a_task_goes_on_with_one_delivery_and_leaves_the_others_to_messages(rows
     with onward.journey("default") as journey:
         assert onward.left("default", rows, 0.0) == rows[1:]
         assert [journey.go(), journey.go()] == [rows[0], None]
+
+
+def test_what_a_task_took_on_and_finds_no_slot_for_gets_a_message_after_all(
+    rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else knows of it: the sweep would find it minutes later."""
+    queue = Queue()
+    queue.connect()
+    monkeypatch.setattr(slots, "size", 2)
+    with onward.journey("default") as journey, slots.asked(("near", "left"), "editorial"):
+        onward.left("default", rows, 0.0)
+        assert list(tasks._onward(journey)) == []
+    queue.disconnect()
+    assert (len(queue.deliveries), queue.waits) == (1, [tasks.POSTPONED_SECONDS])
 
 
 def test_a_task_that_comes_back_with_more_keeps_nothing_waiting(rows: list[Delivery]) -> None:
