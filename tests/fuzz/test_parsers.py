@@ -52,7 +52,7 @@ def test_a_url_or_prefix_is_taken_or_refused(text: str) -> None:
     for check in (checked_url, checked_prefix):
         with contextlib.suppress(InvalidTarget):
             taken = check(text)
-            assert taken == text
+            assert check(taken) == taken
             assert taken.encode()
             assert is_whole_site(taken) in (True, False)
             with contextlib.suppress(InvalidTarget):
