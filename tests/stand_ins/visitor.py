@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
+from dataclasses import replace
 
 from deploy.local import Nginx, Varnish
 from invalidation.providers.http import Location, Node
@@ -12,10 +14,12 @@ from invalidation.providers.wire.answer import Answer
 def visit(
     server: Nginx | Varnish, url: str, headers: Mapping[str, str | bytes] | None = None, method: str = "GET"
 ) -> Answer:
-    """Ask `server` for `url`, wherever its host would resolve to."""
+    """Ask `server` for `url`, wherever its host would resolve to; what comes compressed is shown as a browser would."""
     location = Location.of(url)
     node = Node("visitor", server.url, timeout_seconds=10)
-    return node.send(method, location.target, {**location.headers, **(headers or {})})
+    answer = node.send(method, location.target, {**location.headers, **(headers or {})})
+    packed = answer.headers.get("Content-Encoding") == "gzip" and answer.body
+    return replace(answer, body=gzip.decompress(answer.body)) if packed else answer
 
 
 def is_hit(answer: Answer) -> bool:
