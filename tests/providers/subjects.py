@@ -157,7 +157,7 @@ class RedisSubject(Subject):
         return provider.purge_keys([CacheKey(name, "default", VERSION) for name in names])
 
     def store(self, name: str, *tags: str) -> None:
-        tagged.set(name, "page", tags=tags)
+        tagged.set(name, "page", tags=tags, reads_all=True)
 
     def holds(self, name: str) -> bool:
         return tagged.get(name) is not None
