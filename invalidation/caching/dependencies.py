@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.apps import apps
@@ -27,21 +27,27 @@ def _models_by_table() -> dict[str, type[Model]]:
     return {model._meta.db_table.strip('"'): model for model in models if not model._meta.proxy}
 
 
+@lru_cache(maxsize=2048)
+def _named(sql: str) -> frozenset[type[Model]]:
+    """Models whose tables the statement reads; values are no part of it, so a site has not many of them."""
+    by_table = _models_by_table()
+    return frozenset(by_table[word] for word in by_table.keys() & WORD.findall(sql))
+
+
 def _forget(*, setting: str, **_: object) -> None:
     if setting == "INSTALLED_APPS":
         _models_by_table.cache_clear()
+        _named.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="invalidation.caching.dependencies")
 
 
-def models_read(queryset: QuerySet[Any, Any], sql: str) -> set[type[Model]]:
+def models_read(queryset: QuerySet[Any, Any], sql: str) -> frozenset[type[Model]]:
     """Every model whose rows the result shows or depends on."""
-    by_table = _models_by_table()
-    joined = {by_table[word] for word in set(WORD.findall(sql)) & set(by_table)}
     # A relation manager puts its own object into each row, which no statement shows.
     held = {field.related_model for field in queryset._known_related_objects}  # type: ignore[attr-defined]
-    return joined | held | set(_prefetched(queryset))
+    return _named(sql).union(held, _prefetched(queryset))
 
 
 def _prefetched(queryset: QuerySet[Any, Any]) -> Iterator[type[Model]]:

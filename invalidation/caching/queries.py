@@ -33,11 +33,16 @@ def cache_queryset(
     Raises:
         ImproperlyConfigured: the query reads a model that isn't registered, and no `tags` are named for it.
     """
+    rows: list[Any] = _cached(queryset, "list", lambda: _rows(queryset), timeout, key=key, tags=tags)
+    return rows
+
+
+def _rows(queryset: models.QuerySet[Any, Any]) -> list[Any]:
+    """From the database, whatever the queryset knows already."""
     plain = queryset.all()
     if isinstance(plain, CachedQuerySet):
         plain.timeout = UNCACHED
-    rows: list[Any] = _cached(plain, "list", lambda: list(plain), timeout, key=key, tags=tags)
-    return rows
+    return list(plain)
 
 
 def _cached(

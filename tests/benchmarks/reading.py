@@ -21,12 +21,15 @@ def ours() -> dict[str, float]:
     """Microseconds of a plain get, of a tagged value, and of a row found by a cached query."""
     from django.core.cache import cache
 
-    from invalidation.caching import tagged
+    from invalidation.caching import fresh_start, tagged
     from project.blog.models import Post
     from tests.benchmarks import subjects
 
     subjects.write_row()
     cache.set("plain", VALUE)
+    with fresh_start():
+        tagged.set("tagged", VALUE, tags="a b")
+    assert tagged.get("tagged", tags="a b") == VALUE
     return medians(
         {
             "plain": lambda: cache.get("plain"),
