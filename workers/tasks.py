@@ -22,6 +22,7 @@ from workers import onward
 from workers.arguments import guarded
 from workers.setup import TASK_OPTIONS
 from workers.slots import slots
+from workers.summary import summary
 
 shared_task = partial(celery.shared_task, **TASK_OPTIONS)
 
@@ -35,7 +36,8 @@ POSTPONED_TIMES = 5
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "") -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-        return str(draining.drain(database, carried=onward.own_tiers()))
+        drained = draining.drain(database, carried=onward.own_tiers())
+        return "; ".join([str(drained), *map(summary, drained.purged)])
 
 
 @shared_task(name="invalidation.deliver")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 
 from invalidation import conf
-from invalidation.models import Event, EventStatus
+from invalidation.models import Batch, Event, EventStatus
 from invalidation.pipeline import carry, crowd
 from invalidation.pipeline.claim import Claimed, Contended, claim
 from invalidation.pipeline.helm import Seat, helm
 from invalidation.pipeline.stamp import draw, note_reach
 from invalidation.signals import event_recorded, tell
-from invalidation.values import Lane
+from invalidation.values import Lane, Targets
 
 #: A drain ends after this long and announces what is left: well below every task time limit.
 TURN_SECONDS = 20.0
@@ -26,6 +26,8 @@ CLAIM_TRIES = 50
 CLAIM_PAUSE_SECONDS = 0.02
 #: Batches named in a result.
 MAX_NAMED = 20
+#: Batches described in a result.
+MAX_DESCRIBED = 3
 
 
 @dataclass(slots=True)
@@ -34,6 +36,15 @@ class Drained:
 
     batches: list[int]
     events: int = 0
+    purged: list[Targets | None] = field(default_factory=list)
+    """Targets of the first batches; None for what can't be read."""
+
+    def add(self, batch: Batch) -> None:
+        """One more; its targets are kept as long as somebody would read them."""
+        self.batches.append(batch.pk)
+        self.events += batch.event_count
+        if len(self.purged) < MAX_DESCRIBED:
+            self.purged.append(batch.readable)
 
     def __str__(self) -> str:
         return f"{self.events} events in {len(self.batches)} batches {self.batches[:MAX_NAMED]}"
@@ -107,8 +118,7 @@ class _Turn:
         draw(batch)
         note_reach(self.database, batch, claimed.rows)
         self.loads.append(carry.first_pass(self.database, batch, claimed.rows, self.carried))
-        self.drained.batches.append(batch.pk)
-        self.drained.events += batch.event_count
+        self.drained.add(batch)
         return claimed.left
 
     def _lanes(self) -> Sequence[str]:

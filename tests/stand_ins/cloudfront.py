@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from tests.stand_ins.copies import Copy, tagged
 from tests.stand_ins.limits import Bucket
 from tests.stand_ins.server import Request, Response
 from tests.stand_ins.signature import signature_is_valid
-from tests.stand_ins.vendor import Vendor, parser, serve
+from tests.stand_ins.vendor import Fault, Vendor, parser, serve
 
 DISTRIBUTION_ID = "EDFDVBD6EXAMPLE"
 TENANT_ID = "dt_2wjDZi3hD1ivOXf6rpZJOSNE1AB"
@@ -127,6 +128,7 @@ class CloudFront(Vendor):
         return self._over(items) or self._start(owner, reference, items)
 
     def _standing(self, job: Job, items: Sequence[str]) -> Response:
+        job.ends_at = min(job.ends_at, time.monotonic() + self.seconds)
         same = sorted(items) == sorted(job.items)
         if same and self.duplicates != "always":
             return _xml(201, _job(job), Location=f"{self.url}{BASE}/invalidation/{job.id}")
@@ -161,6 +163,16 @@ class CloudFront(Vendor):
             if not job.done and time.monotonic() >= job.ends_at:
                 job.done = True
                 self.copies.remove(_doomed(job.items, reads_tags=bool(self.tag_header)))
+
+    def _break(self, fault: Fault, request: Request) -> Response:
+        """A job whose answer was lost runs until it is asked for again, however long that takes."""
+        known = set(self.jobs)
+        try:
+            return super()._break(fault, request)
+        finally:
+            if fault.kind == "lost":
+                for name in set(self.jobs) - known:
+                    self.jobs[name].ends_at = math.inf
 
     def _list(self) -> Response:
         jobs = sorted(self.jobs.values(), key=lambda job: job.id, reverse=True)
