@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from invalidation import conf, context
+from invalidation import context
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
 from workers.announcer import MAX_NAMED, Process, Word
@@ -27,7 +27,7 @@ def _send(word: Word) -> None:
     messages.send_word(word)
 
 
-process = Process(_send, lambda: conf.settings().announce_timeout_seconds)
+process = Process(_send)
 
 
 def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> None:

@@ -25,6 +25,9 @@ MAX_NAMED = 20
 #: processor that they share. The first commit after a rest is announced at once.
 REST = 20
 MAX_REST_SECONDS = 0.02
+#: A process that ends waits so long for what it has left to say: the first message imports Celery, which takes a busy
+#: machine longer than any broker may take. A broker that is away is given up long before.
+END_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,8 @@ def threads_run() -> bool:
 class Process:
     """The announcer of this process: a child that it forks gets one of its own, and sends what it was left itself."""
 
-    def __init__(self, send: Callable[[Word], None], seconds: Callable[[], float]) -> None:
+    def __init__(self, send: Callable[[Word], None]) -> None:
         self._send = send
-        self._seconds = seconds
         self.announcer = Announcer(send)
         os.register_at_fork(after_in_child=self._renew)
         atexit.register(self.flush)
@@ -130,5 +132,5 @@ class Process:
         self.announcer = Announcer(self._send)
 
     def flush(self) -> None:
-        """Before the process ends: send what waits, within the bound of one announcement."""
-        self.announcer.flush(self._seconds())
+        """Before the process ends: send what waits."""
+        self.announcer.flush(END_SECONDS)

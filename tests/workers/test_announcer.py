@@ -123,7 +123,7 @@ def send(word):
 def leave(uid):
     process.announcer.leave(Word("default", (uid,), "editorial", ""))
 
-process = Process(send, lambda: 10.0)
+process = Process(send)
 leave("before")
 process.announcer.flush(10.0)
 child = os.fork()
@@ -137,6 +137,23 @@ def test_a_process_that_ends_at_once_and_its_forked_child_leave_nothing_unsaid(t
     told = tmp_path / "told"
     subprocess.run([sys.executable, "-c", FORKING, str(told)], cwd=ROOT, check=True, timeout=60)
     assert sorted(told.read_text().split()) == ["before", "child", "parent"]
+
+
+SLOW = """
+import time
+from workers.announcer import Process, Word
+
+def imports_celery_on_a_busy_machine(word):
+    time.sleep(1.0)  # twice what a broker may take
+    print("told", flush=True)
+
+Process(imports_celery_on_a_busy_machine).announcer.leave(Word("default", ("one",), "editorial", ""))
+"""
+
+
+def test_a_process_that_ends_at_once_has_time_for_its_first_message() -> None:
+    ended = subprocess.run([sys.executable, "-c", SLOW], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    assert ended.stdout == b"told\n"
 
 
 def test_a_thread_of_a_web_server_announces_by_the_application_that_was_configured() -> None:

@@ -22,6 +22,7 @@ def test_a_purge_is_announced_merged_delivered_and_proven(
     assert [(row["tier"], row["status"], row["removed"]) for row in document["deliveries"]] == [("cache", "purged", 1)]
     assert cache.get("blog:1:greeting") is None
     celery_setup.worker.assert_log_exists("invalidation.drain")
+    celery_setup.worker.assert_log_exists("1 events in 1 batches [1]; greeting")
 
 
 def test_an_event_recorded_while_no_worker_lives_is_delivered_by_the_next_one(
