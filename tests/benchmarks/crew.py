@@ -17,15 +17,19 @@ def figures(events: int = EVENTS) -> Iterator[Figure]:
     alone: float | None = None
     for workers in WORKERS:
         with site(workers=workers) as running:
-            found = rate(running, events)
+            found, used = rate(running, events)
         alone = alone or found
         what = f"{events:,} events to Redis, Varnish and Nginx, {workers} worker processes"
         yield Figure("workers", what, found, "a second", alone, "one process")
+        for server, seconds in used.items():
+            yield Figure("workers", f"{what}: processor time of {server}", 1e6 * seconds / events, "µs an event")
 
 
-def rate(running: Site, events: int) -> float:
-    """From the first claim to the end of the last."""
+def rate(running: Site, events: int) -> tuple[float, dict[str, float]]:
+    """From the first claim to the end of the last; and processor seconds of each server, second purges included."""
     running.wait_until_idle()
+    before = running.used()
     running.run("tests.benchmarks.rows", str(events), "editorial")
     running.wait_until_idle()
-    return events / running.number(SECONDS)
+    used = {server: seconds - before[server] for server, seconds in running.used().items()}
+    return events / running.number(SECONDS), used

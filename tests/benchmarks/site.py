@@ -18,6 +18,7 @@ import psycopg
 from deploy.local import Postgres
 from deploy.local.processes import Service, wait_for
 from deploy.local.stack import ROOT, SAYINGS, LoggingService, Stack
+from tests.benchmarks.processor import processor_seconds
 from tests.benchmarks.purge_log import PurgeLog
 
 IDLE_SECONDS = 900
@@ -65,6 +66,7 @@ class Site:
 
     stack: Stack
     log: PurgeLog
+    postgres: Postgres | None = None
 
     def run(self, *arguments: str) -> None:
         """A module of Python in the site's environment."""
@@ -76,6 +78,15 @@ class Site:
         file = self.stack.state_folder / "told.json"
         self.run(f"tests.benchmarks.{module}", *map(str, arguments), str(file))
         return {name: int(at) for name, at in json.loads(file.read_text()).items()}
+
+    def used(self) -> dict[str, float]:
+        """Processor seconds of each server so far, of all workers together."""
+        running = self.stack
+        servers: dict[str, Service | None] = {"PostgreSQL": self.postgres, "Redis": running.redis}
+        servers |= {"Varnish": running.varnish, "Nginx": running.nginx}
+        workers = [service for name, service in running.processes.items() if name.startswith("worker")]
+        found = {name: processor_seconds(server.pid) for name, server in servers.items() if server}
+        return {"workers": sum(processor_seconds(service.pid) for service in workers), **found}
 
     def number(self, query: LiteralString) -> float:
         """One number of the site's database."""
@@ -94,7 +105,8 @@ def site(*, synced: bool = True, nodes: Sequence[str] = (), workers: int = 1) ->
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="benchmark-")))
         log = stack.enter_context(PurgeLog())
-        url = stack.enter_context(Postgres(folder, durable=True)).create_database("site") if synced else ""
+        postgres = stack.enter_context(Postgres(folder, durable=True)) if synced else None
+        url = postgres.create_database("site") if postgres else ""
         options: dict[str, Any] = {"nginx_options": {"access_log": log.destination}}
         running = MeasuredStack(folder, database_url=url, nodes=nodes, workers=workers, **options)
-        yield Site(stack.enter_context(running), log)
+        yield Site(stack.enter_context(running), log, postgres)
