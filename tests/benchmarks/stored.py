@@ -69,12 +69,24 @@ def _shown(client: Client, path: str) -> None:
     assert answer.status_code == HTTPStatus.OK, (path, answer.status_code)
 
 
+def size(rows: int) -> float:
+    """Bytes on disk of one row of each table."""
+    from django.db import connection
+
+    tables = ("event", "batch", "delivery")
+    parts = " + ".join(f"pg_total_relation_size('invalidation_{table}')" for table in tables)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {parts}")
+        return float(cursor.fetchone()[0]) / rows
+
+
 def figures(rows: int = ROWS) -> Iterator[Figure]:
     """With so many rows of each."""
     with django_site():
         from tests.benchmarks.rows import history
 
         history(rows)
+        yield Figure("B13", "an event with a batch and a delivery of its own, with their indexes", size(rows), "bytes")
         where = f"{rows:,} events, batches and deliveries stored"
         yield Figure("B13", f"{where}: a claim", claim_milliseconds(), "ms", aim=Aim("≤", 5))
         for name, taken in pages():
