@@ -190,9 +190,10 @@ def check_steps(documents: Any) -> None:
 
 def _is_step(document: Any) -> bool:
     """A known verb, items that it could be handed, and at most the name of a job."""
-    if not isinstance(document, dict) or document.get("verb") not in VERBS:
+    verb = document.get("verb") if isinstance(document, dict) else None
+    if not isinstance(verb, str) or verb not in VERBS:
         return False
-    items, keys = document.get("items"), document["verb"] == "purge_keys"
+    items, keys = document.get("items"), verb == "purge_keys"
     fits = isinstance(items, list) and (keys or all(isinstance(item, str) for item in items))
     return fits and isinstance(document.get("job", ""), str)
 

@@ -146,10 +146,13 @@ def test_whatever_stands_in_a_row_the_good_events_around_it_are_done(
     assert not Batch.objects.filter(status=BatchStatus.RUNNING).exists()
 
 
-def test_stored_calls_that_are_none_end_their_delivery_and_a_replay_plans_anew(dirty: Dirty, queue: Queue) -> None:
+@pytest.mark.parametrize("verb", ["__class__", [], {}, None, 7], ids=repr)
+def test_stored_calls_that_are_none_end_their_delivery_and_a_replay_plans_anew(
+    dirty: Dirty, queue: Queue, verb: Any
+) -> None:
     dirty("/a/")
     batch = Batch.objects.get(pk=drain.drain().batches[0])
-    Delivery.objects.filter(node=EDGE).update(steps=[{"verb": "__class__", "items": []}])
+    Delivery.objects.filter(node=EDGE).update(steps=[{"verb": verb, "items": []}])
     queue.run()
     assert on(EDGE, batch).status == DeliveryStatus.REJECTED
     assert "can't be read" in on(EDGE, batch).error
