@@ -101,8 +101,9 @@ TAKES_FIVE = "; print(*(processes.free_port() for _ in range(5)), flush=True); i
 
 
 def test_no_two_processes_are_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before either has a server that listens on it."""
-    first = next(port for port in range(31_000, 9_000, -10) if not any(map(accepts, range(port, port + 10))))
+    """Before either has a server that listens on it. Of ports that no other test is given, listened on or not."""
+    first = next(port for port in range(61_000, 65_000, 10) if not any(map(accepts, range(port, port + 10))))
+    assert not set(range(61_000, 65_000)) & set(processes.PORTS)
     script = TEN_PORTS.format(first=first) + TAKES_FIVE
     monkeypatch.setattr(processes, "PORTS", range(first, first + 10))
     command = [sys.executable, "-c", script]
