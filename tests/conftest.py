@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.fixtures.announcements",
     "tests.fixtures.order",
     "tests.fixtures.servers",
     "tests.fixtures.stores",
