@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from invalidation.emission.suspension import widen as widen
     from invalidation.values import CacheKey as CacheKey
     from invalidation.values import Lane as Lane
+    from invalidation.values import Targets as Targets
 
 #: Loaded on first use, because Django imports this package before its app registry is ready.
 _HOMES = {
     "CacheKey": "values",
     "Lane": "values",
+    "Targets": "values",
     "Rules": "emission.rules",
     "object_tag": "emission.rules",
     "register": "emission.registry",
@@ -28,7 +30,18 @@ _HOMES = {
     "suspend": "emission.suspension",
     "widen": "emission.suspension",
 }
-__all__ = ["CacheKey", "Lane", "Rules", "ainvalidate", "invalidate", "object_tag", "register", "suspend", "widen"]
+__all__ = [
+    "CacheKey",
+    "Lane",
+    "Rules",
+    "Targets",
+    "ainvalidate",
+    "invalidate",
+    "object_tag",
+    "register",
+    "suspend",
+    "widen",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from django.db import models
 from invalidation.emission import reading, registry, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
+from invalidation.emission.reading import Olds
 from invalidation.emission.rules import model_tag
 from invalidation.values import Targets
 
@@ -35,11 +36,11 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             return super().update(**kwargs)
         self._for_write = True
         with collecting(self.db):
-            keys = self._emit_before()
+            keys, olds = self._emit_before()
             # The condition stands beside the keys: a row that no longer meets it stays as it is.
             rows = self.filter(pk__in=keys) if len(keys) <= ROWS_PER_READ else self
             count = super(InvalidatingQuerySet, rows).update(**kwargs)
-            self._emit_rows(keys if count else ())
+            self._emit_rows(keys if count else (), olds)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -62,10 +63,9 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             return create()
         self._for_write = True
         with collecting(self.db):
-            if update_conflicts:
-                self._emit_conflicting(rows, unique_fields or ())
+            olds = self._emit_conflicting(rows, unique_fields or ()) if update_conflicts else {}
             created = create()
-            self._emit_created(created, stored_otherwise=update_conflicts)
+            self._emit_created(created, olds, stored_otherwise=update_conflicts)
         return created
 
     def bulk_update(self, objs: Iterable[ModelType], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
@@ -107,39 +107,55 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         """All rows of the model, whatever the default manager hides; Django's own QuerySet."""
         return models.QuerySet(self.model, using=self.db)
 
-    def _emit_before(self) -> list[Any]:
-        """Emit for the rows as they are, a part at a time, and return their keys."""
+    def _emit_after(self, rows: Sequence[models.Model], olds: Olds) -> None:
+        self._emit_targets(rows)
+        if compared := reading.compared_rows(olds, rows, self.model, self.db):
+            self._emit(compared)
+
+    def _emit_before(self) -> tuple[list[Any], Olds]:
+        """Emit for the rows as they are, a part at a time, and return their keys; the rows, for rules that compare."""
         keys: list[Any] = []
+        olds: Olds = {}
         rows = self._stored().filter(pk__in=self.order_by().values("pk"))
         first = list(rows[: ROWS_PER_READ + 1])
         for part in _parts(first if len(first) <= ROWS_PER_READ else rows.iterator(chunk_size=ROWS_PER_READ)):
             keys += [row.pk for row in part]
             self._emit_targets(part)
-        return keys
+            _keep(olds, reading.comparable(part, self.model, self.db))
+        return keys, olds
 
-    def _emit_rows(self, keys: Collection[Any]) -> None:
+    def _emit_rows(self, keys: Collection[Any], olds: Olds) -> None:
         for part in _parts(keys):
-            self._emit_targets(list(self._stored().filter(pk__in=part)))
+            self._emit_after(list(self._stored().filter(pk__in=part)), olds)
 
-    def _emit_conflicting(self, rows: Iterable[models.Model], unique_fields: Iterable[str]) -> None:
+    def _emit_conflicting(self, rows: Iterable[models.Model], unique_fields: Iterable[str]) -> Olds:
         """Emit for the stored rows that are about to be overwritten, as they are."""
+        olds: Olds = {}
         for part in _parts(rows):
             conditions = {f"{name}__in": [getattr(row, name) for row in part] for name in unique_fields}
-            self._emit_targets(list(self._stored().filter(**conditions)))
+            stored = list(self._stored().filter(**conditions))
+            self._emit_targets(stored)
+            _keep(olds, reading.comparable(stored, self.model, self.db))
+        return olds
 
-    def _emit_created(self, rows: Sequence[models.Model], *, stored_otherwise: bool) -> None:
+    def _emit_created(self, rows: Sequence[models.Model], olds: Olds, *, stored_otherwise: bool) -> None:
         """Rows whose key the database kept to itself (ignored conflicts) are in the lists at least."""
         if rows:
             tags = [model_tag(rules.model) for rules in registry.rules_for(self.model)]
             self._emit(Targets.of(tags=tags))
         keyed = [row for row in rows if row.pk is not None]
         if stored_otherwise or any(map(state.has_expressions, keyed)):
-            self._emit_rows([row.pk for row in keyed])
+            self._emit_rows([row.pk for row in keyed], olds)
         else:
             for part in _parts(keyed):
-                self._emit_targets(part)
+                self._emit_after(part, olds)
         for row in keyed:
             state.remember(row)
+
+
+def _keep(olds: Olds, more: Olds) -> None:
+    for rules, rows in more.items():
+        olds.setdefault(rules, {}).update(rows)
 
 
 def _parts(items: Iterable[Any]) -> Iterator[list[Any]]:

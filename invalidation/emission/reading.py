@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -17,29 +17,46 @@ from invalidation.values import Targets, most_urgent, union
 
 logger = structlog.get_logger(__name__)
 
+#: Attribute of an instance: what `Rules.before` gave before the write under way, by rules.
+FORETOLD = "_invalidation_foretold"
+#: Rows before a write, as each of the rules that compare sees them, by key.
+Olds = dict[Rules, dict[Any, Model]]
+
 
 def lane_of(rules: Iterable[Rules]) -> str:
     """The most urgent of their lanes."""
     return most_urgent((one.lane for one in rules), Rules.lane)
 
 
-def targets_of(rules: Rules, instance: Model) -> Targets:
-    """What this state makes stale.
+def targets_of(rules: Rules, instance: Model, *, besides: Collection[str] = ()) -> Targets:
+    """What this state makes stale, `besides` what these methods give.
 
     Rules that raise don't make the write fail: what they did give stands, beside the default tags.
     """
     try:
-        return rules.targets(instance)
-    except Exception:  # noqa: BLE001 (which method failed, and what the others give, is found out there)
-        return rules.default_targets(instance) | union(_parts(rules, instance))
+        if not besides:
+            return rules.targets(instance)
+    except Exception:  # noqa: BLE001, S110 (which method failed, and what the others give, is found out there)
+        pass
+    if not _visible(rules, instance):
+        return Targets()
+    asked = {method for method, _, _ in rules.methods()} - set(besides)
+    return rules.default_targets(instance) | union(_parts(rules, instance, asked))
 
 
-def _parts(rules: Rules, instance: Model) -> Iterator[Targets]:
-    """What each method gives by itself, value by value; visible, if that can't be told. Each that fails is logged."""
+def _visible(rules: Rules, instance: Model) -> bool:
+    """What `when` says; what can't be told is taken for visible."""
+    visible = True
     with _logged(rules, instance, "when"):
-        if not rules.when(instance):
-            return
+        visible = bool(rules.when(instance))
+    return visible
+
+
+def _parts(rules: Rules, instance: Model, asked: Collection[str]) -> Iterator[Targets]:
+    """What each method that is asked gives by itself, value by value. Each that fails is logged."""
     for method, kind, ask in rules.methods():
+        if method not in asked:
+            continue
         values: list[Any] = []
         with _logged(rules, instance, method):
             values.extend(ask(instance))
@@ -76,11 +93,50 @@ def change_targets(rules: Rules, instance: Model, now: Model, changed: set[str],
     """What a write makes stale: the row as it is now, and as it was where a tracked field or the visibility changed."""
     rows = as_instances(rules, [now], using)
     after = union(targets_of(rules, row) for row in rows)
-    unmoved = rules.track is not None and not changed & attribute_names(type(instance), rules.track)
-    if not changed or (after and unmoved):
-        return after
     known = state.newest(instance)
-    return after | union(targets_of(rules, state.as_it_was(row, known)) for row in rows)
+    if rules.compares:
+        after |= union(compared(rules, state.as_it_was(row, known), row) for row in rows)
+    unmoved = rules.track is not None and not changed & attribute_names(type(instance), rules.track)
+    if not (changed or rules.before) or (after and unmoved):
+        return after
+    return after | union(past_targets(rules, instance, state.as_it_was(row, known)) for row in rows)
+
+
+def past_targets(rules: Rules, instance: Model, past: Model) -> Targets:
+    """What the row made stale as it was: `Rules.before` was asked by then, where `instance` was written itself."""
+    foretold: Targets | None = instance.__dict__.get(FORETOLD, {}).get(rules) if rules.before else None
+    return targets_of(rules, past) if foretold is None else foretold | targets_of(rules, past, besides=rules.before)
+
+
+def foretold_targets(rules: Rules, row: Model) -> Targets:
+    """What the methods of `Rules.before` give for a row that is about to be written."""
+    return union(_parts(rules, row, rules.before)) if _visible(rules, row) else Targets()
+
+
+def compared(rules: Rules, old: Model | None, new: Model | None) -> Targets:
+    """What `changed` gives for these two states of a row; nothing where the public saw neither."""
+    present = [one for one in (old, new) if one is not None]
+    if not any(_visible(rules, one) for one in present):
+        return Targets()
+    found: Targets | None = None
+    with _logged(rules, present[-1], "changed"):
+        found = rules.changed(old, new)
+    return found or Targets()
+
+
+def comparable(rows: Sequence[Model], model: type[Model], using: str) -> Olds:
+    """Rows as the rules see them that compare; to be asked before the write, for children are read."""
+    every = [rules for rules in registry.rules_for(model) if rules.compares]
+    return {rules: {row.pk: row for row in as_instances(rules, rows, using)} for rules in every}
+
+
+def compared_rows(olds: Olds, rows: Sequence[Model], model: type[Model], using: str) -> Targets:
+    """What `changed` gives for these rows, each paired with what it was."""
+    return union(
+        compared(rules, olds.get(rules, {}).get(key), row)
+        for rules, seen in comparable(rows, model, using).items()
+        for key, row in seen.items()
+    )
 
 
 def as_instances(rules: Rules, rows: Sequence[Model], using: str) -> list[Model]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from invalidation.emission import loading, reading, registry, relations, state
+from invalidation.emission import before, loading, reading, registry, relations, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.rules import Rules
@@ -27,6 +27,7 @@ def connect(model: type[Model]) -> None:
         pre_delete.connect(before_delete, sender=relative, dispatch_uid=uid)
         post_delete.connect(on_delete, sender=relative, dispatch_uid=uid)
         loading.watch(relative, state.refreshed)
+        before.watch(relative)
         for through in relations.throughs(relative):
             _connect_relation(through)
 
@@ -76,7 +77,8 @@ def on_save(
     written = _written(instance, update_fields)
     now = state.present(instance, using, written, registry.public_columns(sender))
     if created:
-        emit(reading.row_targets([now], sender, using), using=using, lane=reading.lane_of(every))
+        targets = reading.row_targets([now], sender, using) | reading.compared_rows({}, [now], sender, using)
+        emit(targets, using=using, lane=reading.lane_of(every))
         state.remember(instance, now)
         return
     targets = _changed_targets(every, instance, now, written, using)
@@ -113,17 +115,18 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
     row = state.present(instance, using, (), registry.public_columns(sender))
     every = registry.rules_for(sender)
     doomed: list[tuple[Targets, str]] = start.__dict__.setdefault(DOOMED, [])
-    doomed += [(_doomed(rules, row, cascading=begun_with is not sender), rules.lane) for rules in every]
+    doomed += [(_doomed(rules, instance, row, cascading=begun_with is not sender), rules.lane) for rules in every]
 
 
-def _doomed(rules: Rules, row: Model, *, cascading: bool) -> Targets:
+def _doomed(rules: Rules, instance: Model, row: Model, *, cascading: bool) -> Targets:
     """A parent row's children and a cascade's other ends take part for themselves, without a query per row."""
     seen = reading.seen_as(rules.model, row)
     if seen is None:
         return Targets()
     if cascading and isinstance(rules, relations.ThroughRules):
         return rules.default_targets(seen)
-    return reading.targets_of(rules, seen)
+    compared = reading.compared(rules, seen, None) if rules.compares else Targets()
+    return reading.past_targets(rules, instance, seen) | compared
 
 
 def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None:

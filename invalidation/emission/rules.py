@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
 from invalidation.values import TAG_PATTERN, CacheKey, Targets, checked_tag
@@ -46,9 +47,23 @@ class Rules:
     lane: ClassVar[str] = "editorial"
     """Lane of the events."""
 
+    before: ClassVar[Sequence[str]] = ()
+    """Methods asked before the write, because it changes what they query: `["get_absolute_url"]` where that is a query
+    over a tree. Each is asked once more by every save."""
+
+    moves: ClassVar[Sequence[str]] = ()
+    """Methods of the model that change its row without a signal (`["move"]` of django-treebeard): asked around each."""
+
     def __init__(self, model: type[Model]) -> None:
         checked_tag(model_tag(model))  # at registration: a change could no longer do without it
         self.model = model
+        self._refuse("before", set(self.before) - {method for method, _, _ in self.methods()})
+        self._refuse("moves", {name for name in self.moves if not callable(getattr(model, name, None))})
+
+    def _refuse(self, what: str, unknown: set[str]) -> None:
+        if unknown:
+            owner = "the rules have" if what == "before" else f"{self.model.__name__} has"
+            raise ImproperlyConfigured(f"{type(self).__name__}.{what} names {sorted(unknown)}, which {owner} not.")
 
     def when(self, instance: Any) -> bool:
         """Is this state visible to the public? Asked for the old and for the new state."""
@@ -69,6 +84,19 @@ class Rules:
     def keys(self, instance: Any) -> Iterable[str | CacheKey]:
         """Keys of Django caches."""
         return ()
+
+    def changed(self, old: Any, new: Any) -> Targets | None:
+        """Further targets, from the state before a write and the one after it; None for nothing.
+
+        `old` is None for a row that was created, `new` for one that was deleted. Not asked where `when` says no to
+        both, nor for relations, which are no part of the row.
+        """
+        return None
+
+    @property
+    def compares(self) -> bool:
+        """Does it need the old and the new state together?"""
+        return type(self).changed is not Rules.changed
 
     def default_targets(self, instance: Model) -> Targets:
         """The model tag and the object tag: all that is known without looking at the instance's relations."""

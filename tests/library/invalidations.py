@@ -12,6 +12,7 @@ from tests.library.models import (
     Loan,
     Magazine,
     Memoir,
+    Page,
     Patron,
     Report,
     Review,
@@ -19,7 +20,9 @@ from tests.library.models import (
     Ticket,
 )
 
-invalidation.register(Author, Genre, Shelf, Document, Report, Memoir, Patron, Review, Ticket, Loan, Draft, Magazine)
+invalidation.register(
+    Author, Genre, Shelf, Document, Report, Memoir, Patron, Review, Ticket, Loan, Draft, Magazine, Page
+)
 
 
 @invalidation.register(Book)

@@ -1,0 +1,109 @@
+"""Asks rules before a write that changes what they query, and around methods that write without a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from typing import Any
+
+from django.db import router
+from django.db.models import Model
+
+from invalidation.emission import reading, registry, state
+from invalidation.emission.emit import collecting, emit
+from invalidation.emission.reading import FORETOLD
+from invalidation.values import union
+
+Method = Callable[..., Any]
+#: Attribute of an instance that one of its `Rules.moves` is at work on.
+MOVING = "_invalidation_moving"
+
+
+def watch(model: type[Model]) -> None:
+    """Wrap what the rules of the model name; harmless to repeat. The outermost call asks."""
+    every = registry.rules_for(model)
+    if any(rules.before for rules in every):
+        _wrap(model, "save", _asking)
+        _wrap(model, "delete", _asking)
+    for name in {name for rules in every for name in rules.moves if hasattr(model, name)}:
+        _wrap(model, name, _around)
+
+
+def _wrap(model: type[Model], name: str, wrapping: Callable[[Method], Method]) -> None:
+    if not hasattr(model.__dict__.get(name), "is_asking"):
+        wrapped: Any = wrapping(getattr(model, name))
+        wrapped.is_asking = True
+        setattr(model, name, wrapped)
+
+
+def _asking(write: Method) -> Method:
+    """Of `save` and `delete`: django-mptt moves the rows of a tree before it lets Django save one, or send a signal."""
+
+    @wraps(write)
+    def asking(self: Model, *args: Any, **kwargs: Any) -> Any:
+        with _foretelling(self, _database(self, args, kwargs)):
+            return write(self, *args, **kwargs)
+
+    return asking
+
+
+def _database(instance: Model, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """`using` is the third argument of `save`, the first of `delete`."""
+    named = [argument for argument in (kwargs.get("using"), *args) if isinstance(argument, str)]
+    return named[0] if named else router.db_for_write(type(instance), instance=instance)
+
+
+@contextmanager
+def _foretelling(instance: Model, using: str) -> Iterator[None]:
+    """What `Rules.before` gives for the row as it is, kept for as long as the write lasts."""
+    if FORETOLD in instance.__dict__:
+        yield
+        return
+    asked = [rules for rules in registry.rules_for(type(instance)) if rules.before]
+    state.before_write(instance, using, registry.public_columns(type(instance)))
+    known = state.newest(instance)
+    old = state.as_it_was(instance, known)
+    instance.__dict__[FORETOLD] = {
+        rules: union(reading.foretold_targets(rules, row) for row in reading.as_instances(rules, [old], using))
+        for rules in (asked if known else ())
+    }
+    try:
+        yield
+    finally:
+        instance.__dict__.pop(FORETOLD, None)
+
+
+def _around(move: Method) -> Method:
+    """Of a method that changes the row unseen: its row before and after it become one event, in one transaction."""
+
+    @wraps(move)
+    def around(self: Model, *args: Any, **kwargs: Any) -> Any:
+        if MOVING in self.__dict__:
+            return move(self, *args, **kwargs)
+        using = self._state.db or router.db_for_write(type(self), instance=self)
+        self.__dict__[MOVING] = True
+        try:
+            with collecting(using):
+                return _moved(self, using, partial(move, self, *args, **kwargs))
+        finally:
+            self.__dict__.pop(MOVING, None)
+
+    return around
+
+
+def _moved(instance: Model, using: str, move: Method) -> Any:
+    model = type(instance)
+    rows = model._base_manager.using(using).filter(pk=instance.pk)
+    lane = reading.lane_of(registry.rules_for(model))
+    old = list(rows.all())
+    emit(reading.row_targets(old, model, using), using=using, lane=lane)
+    olds = reading.comparable(old, model, using)
+    result = move()
+    new = list(rows.all())
+    emit(
+        reading.row_targets(new, model, using) | reading.compared_rows(olds, new, model, using), using=using, lane=lane
+    )
+    for row in new:
+        state.advance(instance, using, row)
+    return result
