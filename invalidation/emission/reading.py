@@ -46,10 +46,11 @@ def targets_of(rules: Rules, instance: Model, *, besides: Collection[str] = ()) 
 
 def _visible(rules: Rules, instance: Model) -> bool:
     """What `when` says; what can't be told is taken for visible."""
-    visible = True
-    with _logged(rules, instance, "when"):
-        visible = bool(rules.when(instance))
-    return visible
+    try:
+        return bool(rules.when(instance))
+    except Exception as error:  # noqa: BLE001 (a rule's own)
+        _log(rules, instance, "when", error)
+        return True
 
 
 def _parts(rules: Rules, instance: Model, asked: Collection[str]) -> Iterator[Targets]:
@@ -69,14 +70,19 @@ def _parts(rules: Rules, instance: Model, asked: Collection[str]) -> Iterator[Ta
 def _logged(rules: Rules, instance: Model, method: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:
-        logger.exception(
-            "invalidation_rules_failed",
-            rule=f"{type(rules).__name__}.{method}",
-            model=rules.model._meta.label,
-            pk=instance.pk,
-            error=repr(error),
-        )
+    except Exception as error:  # noqa: BLE001 (a rule's own)
+        _log(rules, instance, method, error)
+
+
+def _log(rules: Rules, instance: Model, method: str, error: Exception) -> None:
+    logger.error(
+        "invalidation_rules_failed",
+        rule=f"{type(rules).__name__}.{method}",
+        model=rules.model._meta.label,
+        pk=instance.pk,
+        error=repr(error),
+        exc_info=error,
+    )
 
 
 def row_targets(rows: Sequence[Model], model: type[Model], using: str, *, ignoring: Any = None) -> Targets:
@@ -118,10 +124,11 @@ def compared(rules: Rules, old: Model | None, new: Model | None) -> Targets:
     present = [one for one in (old, new) if one is not None]
     if not any(_visible(rules, one) for one in present):
         return Targets()
-    found: Targets | None = None
-    with _logged(rules, present[-1], "changed"):
-        found = rules.changed(old, new)
-    return found or Targets()
+    try:
+        return rules.changed(old, new) or Targets()
+    except Exception as error:  # noqa: BLE001 (a rule's own)
+        _log(rules, present[-1], "changed", error)
+        return Targets()
 
 
 def comparable(rows: Sequence[Model], model: type[Model], using: str) -> Olds:
