@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from django.db.models import TextChoices
@@ -86,9 +86,14 @@ class CacheKey:
         return document | {"pattern": True} if self.pattern else document
 
 
+def is_tag(tag: object) -> TypeGuard[str]:
+    """Is it inside the alphabet that every tier can carry?"""
+    return isinstance(tag, str) and TAG_PATTERN.fullmatch(tag) is not None
+
+
 def checked_tag(tag: object) -> str:
     """Return `tag`, or raise InvalidTarget if it is outside the alphabet that every tier can carry."""
-    if not isinstance(tag, str) or not TAG_PATTERN.fullmatch(tag):
+    if not is_tag(tag):
         raise InvalidTarget(
             f"{tag!r} is not a tag; use 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-', such as 'blog.post:42'."
         )

@@ -18,6 +18,7 @@ class Reason(Enum):
     REDIS = "redis"  # it was away, or lost its data meanwhile
     ROOM = "room"  # the tag index is full
     ADDRESS = "address"  # too long for the index, or with parameters that nobody declared
+    TAG = "tag"  # the view added what is no tag
     ORIGIN = "origin"  # on no site that purges are sent for
 
 

@@ -16,13 +16,14 @@ from invalidation.freshness.sequence import Verdict
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.http import cacheable, streaming
 from invalidation.http.address import exact_url
-from invalidation.http.headers import set_tag_headers
-from invalidation.http.tags import tags_of
+from invalidation.http.headers import own_tags, set_tag_headers
+from invalidation.http.tags import tags_of, unusable_of
 from invalidation.pipeline import sites
 from invalidation.providers.http import SEQUENCE_HEADER
 from invalidation.providers.registry import provider_class
 
 logger = structlog.get_logger(__name__)
+TAG_REMEDY = "add tags of 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-'; `object_tag` makes one of any key"
 
 
 def begin(request: HttpRequest) -> int | None:
@@ -44,12 +45,15 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
     """
     if not cacheable.storable(request, response):
         return
-    tags = tags_of(request)
+    tags = tags_of(request) | own_tags(response)
     if not set_tag_headers(response, tags):
         logger.warning("too_many_tags", path=request.path, tags=len(tags))
         cacheable.forbid(response)
         return
     found = _judged(response, exact_url(request), tags, since)
+    if found is Verdict.CURRENT and (unusable := unusable_of(request)):
+        logger.warning("unusable_tags", path=request.path, tags=unusable, remedy=TAG_REMEDY)
+        found = Reason.TAG
     if found is Verdict.OUTDATED:
         cacheable.forbid(response)
     elif isinstance(found, Reason):

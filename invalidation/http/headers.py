@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +14,14 @@ from django.http import HttpResponseBase
 from invalidation import conf
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
+from invalidation.values import is_tag
 
 #: RFC 9875: a structured list of strings. What every implementation keeps: 32 groups of 32 characters.
 GROUPS = "cache-groups"
 GROUPS_PER_RESPONSE, GROUP_CHARACTERS = 32, 32
+#: Headers in which a page may name tags itself, whichever products are configured.
+NAMES = ("Cache-Tag", "Surrogate-Key", "xkey", "Cache-Groups")
+SEPARATORS = re.compile(r'[,\s"]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +70,35 @@ def _combined(products: Sequence[Provider]) -> TagHeader:
     )
 
 
+def own_tags(response: HttpResponseBase) -> frozenset[str]:
+    """Tags that the page has named itself, in any product's header; by these too it can be purged."""
+    written = (tag for name in NAMES if name in response.headers for tag in SEPARATORS.split(response.headers[name]))
+    return frozenset(filter(is_tag, written))
+
+
+def _foreign(response: HttpResponseBase, header: TagHeader) -> list[str]:
+    """What the page wrote to this header and is no tag of ours: whoever wrote it may purge by it."""
+    groups = header.name.lower() == GROUPS
+    written = (
+        SEPARATORS.split(response.headers.get(header.name, ""))
+        if groups or header.separator.isspace()
+        else (response.headers.get(header.name, "").split(header.separator))
+    )
+    return [tag for one in written if (tag := one.strip()) and not is_tag(tag)]
+
+
 def set_tag_headers(response: HttpResponseBase, tags: Iterable[str]) -> bool:
-    """Write the tags for every product; False, and none written, where they don't fit one of them (F26).
+    """Write the tags for every product, beside those that the page wrote itself; False, where they don't fit one (F26).
 
     A product silently drops what is over its limit, and with it the page's way to be purged.
     """
     ordered = sorted(tags)
-    if not all(header.fits(ordered) for header in formats()):
+    every = [(header, ordered + _foreign(response, header)) for header in formats()]
+    if not all(header.fits(named) for header, named in every):
         return False
-    for header in formats() if ordered else ():
-        response.headers[header.name] = header.value(ordered)
+    for header, named in every:
+        if named:
+            response.headers[header.name] = header.value(named)
     return True
 
 

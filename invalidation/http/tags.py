@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from django.http import HttpRequest
 
-from invalidation.values import checked_tag
+from invalidation.values import checked_tag, is_tag
 
 #: Attribute of a request that holds its tags.
 TAGS = "cache_tags"
@@ -19,20 +19,28 @@ View = TypeVar("View", bound=Callable[..., Any])
 def add_cache_tags(request: HttpRequest, *tags: str) -> None:
     """Say that the response to `request` shows what these tags stand for.
 
-    Raises:
-        InvalidTarget: one of them is not a tag.
+    What is no tag costs the page its long life in shared caches, and is named in the log as `unusable_tags`.
     """
-    known: set[str] = request.__dict__.setdefault(TAGS, set())
-    known.update(map(checked_tag, tags))
+    known: set[object] = request.__dict__.setdefault(TAGS, set())
+    known.update(tags)
 
 
 def tags_of(request: HttpRequest) -> frozenset[str]:
     """The tags collected so far."""
-    return frozenset(request.__dict__.get(TAGS, ()))
+    return frozenset(filter(is_tag, request.__dict__.get(TAGS, ())))
+
+
+def unusable_of(request: HttpRequest) -> list[str]:
+    """What was collected and is no tag, as Python would write it."""
+    return sorted(repr(tag) for tag in request.__dict__.get(TAGS, ()) if not is_tag(tag))
 
 
 def cache_tags(*tags: str) -> Callable[[View], View]:
-    """Decorate a view, sync or async, whose every response carries these tags."""
+    """Decorate a view, sync or async, whose every response carries these tags.
+
+    Raises:
+        InvalidTarget: one of them is not a tag.
+    """
     checked = tuple(map(checked_tag, tags))
 
     def decorate(view: View) -> View:
