@@ -45,10 +45,20 @@ def _languages(url: str, languages: Sequence[str]) -> Iterator[str]:
     origin, path = _split(url)
     if not languages:
         return
-    first, slash, rest = path.removeprefix("/").partition("/")
-    bare = f"/{rest}" if slash and first in languages else path
+    bare = _without_language(path, languages)
     yield origin + bare
+    if not bare[1:].partition("?")[0]:  # a front page is asked for as /en, too
+        yield from (f"{origin}/{language}{bare[1:]}" for language in languages)
     yield from (f"{origin}/{language}{bare}" for language in languages)
+
+
+def _without_language(path: str, languages: Sequence[str]) -> str:
+    """The path without its first folder, where that is a language; `/` is that of `/en`."""
+    first, slash, rest = path[1:].partition("/")
+    language, mark, query = first.partition("?")
+    if language not in languages:
+        return path
+    return f"/{rest}" if slash and not mark else f"/{mark}{query}{slash}{rest}"
 
 
 def _twins(url: str) -> Iterator[str]:

@@ -31,7 +31,8 @@ def respond(declare: Declare) -> Respond:
             add_cache_tags(request, *tags)
             return HttpResponse(headers={"Cache-Control": "public, s-maxage=600", **headers})
 
-        return CacheTagMiddleware(view)(RequestFactory().get("/page/"))
+        response: HttpResponse = CacheTagMiddleware(view)(RequestFactory().get("/page/"))
+        return response
 
     return responding
 

@@ -230,6 +230,11 @@ def test_a_path_stands_for_its_declared_variants() -> None:
         for query in ("", "?print=1")
     }
     assert set(of("/de/blog/", variants)) == set(of("/blog/", variants))
+    front = {"/", "/de", "/fr", "/de/", "/fr/"}
+    assert all(set(of(url, Variants(languages=("de", "fr")))) == front for url in front)
+    asked = {"/?z=1", "/de?z=1", "/fr?z=1", "/de/?z=1", "/fr/?z=1"}
+    assert all(set(of(url, Variants(languages=("de", "fr")))) == asked for url in asked)
+    assert "/design" in set(of("/fr/design", Variants(languages=("de", "fr"))))
     assert set(of(f"{SITES[0]}/", Variants(slashes=True))) == {f"{SITES[0]}/"}
     assert set(of("/a?page=2", Variants(slashes=True, queries=("x",)))) == {"/a?page=2", "/a/?page=2"}
 
