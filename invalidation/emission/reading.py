@@ -10,9 +10,13 @@ from typing import Any
 import structlog
 from django.db.models import Model, prefetch_related_objects
 
+from invalidation import conf
 from invalidation.emission import registry, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.rules import Rules
+from invalidation.exceptions import InvalidTarget
+from invalidation.freshness import complaints
+from invalidation.pipeline import sites
 from invalidation.values import Targets, most_urgent, union
 
 logger = structlog.get_logger(__name__)
@@ -35,13 +39,31 @@ def targets_of(rules: Rules, instance: Model, *, besides: Collection[str] = ()) 
     """
     try:
         if not besides:
-            return rules.targets(instance)
+            return _on_sites(rules, instance, rules.targets(instance))
     except Exception:  # noqa: BLE001, S110 (which method failed, and what the others give, is found out there)
         pass
     if not _visible(rules, instance):
         return Targets()
     asked = {method for method, _, _ in rules.methods()} - set(besides)
-    return rules.default_targets(instance) | union(_parts(rules, instance, asked))
+    return _on_sites(rules, instance, rules.default_targets(instance) | union(_parts(rules, instance, asked)))
+
+
+def _on_sites(rules: Rules, instance: Model, targets: Targets) -> Targets:
+    """The same; an address on another host, which nobody is ever sent a purge for, is named."""
+    for kind in ("urls", "prefixes"):
+        for url in getattr(targets, kind):
+            if not url.startswith("/"):
+                _judge(rules, instance, kind, url)
+    return targets
+
+
+def _judge(rules: Rules, instance: Model, kind: str, url: str) -> None:
+    try:
+        known = conf.settings().sites
+        if known:
+            sites.expand(url, known)
+    except InvalidTarget as error:
+        _log(rules, instance, kind, error)
 
 
 def _visible(rules: Rules, instance: Model) -> bool:
@@ -75,14 +97,12 @@ def _logged(rules: Rules, instance: Model, method: str) -> Iterator[None]:
 
 
 def _log(rules: Rules, instance: Model, method: str, error: Exception) -> None:
-    logger.error(
-        "invalidation_rules_failed",
-        rule=f"{type(rules).__name__}.{method}",
-        model=rules.model._meta.label,
-        pk=instance.pk,
-        error=repr(error),
-        exc_info=error,
-    )
+    """Once per rule, model and process; the status counts them all."""
+    rule, model, foreign = f"{type(rules).__name__}.{method}", rules.model._meta.label, isinstance(error, InvalidTarget)
+    text = str(error) if foreign else repr(error)
+    if complaints.pending.note(rule, model, f"{text} (key {instance.pk})"):
+        trace = None if foreign else error
+        logger.error("invalidation_rules_failed", rule=rule, model=model, pk=instance.pk, error=text, exc_info=trace)
 
 
 def row_targets(rows: Sequence[Model], model: type[Model], using: str, *, ignoring: Any = None) -> Targets:

@@ -50,6 +50,9 @@ def show_overview(stream: OutputWrapper, overview: Overview, style: str) -> None
     fields = {name: overview[name] for name in ("lag_seconds", "running_batches", "dead_letters")}
     print_fields(stream, {"backlog": backlog, **fields})
     print_table(stream, "Tiers", ("tier", "fills from", "nodes", "deliveries"), map(_tier_row, overview["tiers"]))
+    if overview["rules"]:
+        rows = [[row["rule"], row["model"], row["count"], row["error"]] for row in overview["rules"]]
+        print_table(stream, "Rules that fail", ("rule", "model", "times", "newest"), rows)
 
 
 def _tier_row(tier: Mapping[str, Any]) -> Sequence[str]:

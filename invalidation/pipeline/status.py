@@ -12,6 +12,7 @@ from django.utils import timezone
 from tenacity import Future, RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
 from invalidation import conf
+from invalidation.freshness import complaints
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus, Verification
 from invalidation.pipeline import transitions
 from invalidation.pipeline.rebound_due import OVER
@@ -92,6 +93,16 @@ class TierDocument(TypedDict):
     deliveries: dict[str, int]
 
 
+class RuleDocument(TypedDict):
+    """A rule that failed, or named what can't be purged, in the last days; counted by all processes."""
+
+    rule: str
+    model: str
+    count: int
+    error: str
+    """The newest, with its instant."""
+
+
 class Overview(TypedDict):
     """The pipeline at a glance; no number is above `count_limit`, a number equal to it means "at least"."""
 
@@ -100,6 +111,7 @@ class Overview(TypedDict):
     running_batches: int
     dead_letters: int
     tiers: list[TierDocument]
+    rules: list[RuleDocument]
     count_limit: int
 
 
@@ -205,8 +217,14 @@ def overview() -> Overview:
         "running_batches": count(batches),
         "dead_letters": count(rows.filter(status=status) for rows in deliveries for status in transitions.DEAD_LETTERS),
         "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
+        "rules": [_rule(complaint) for complaint in complaints.counted()],
         "count_limit": COUNT_LIMIT,
     }
+
+
+def _rule(complaint: complaints.Complaint) -> RuleDocument:
+    rule, _, model = complaint.rule.partition(" ")
+    return {"rule": rule, "model": model, "count": complaint.count, "error": complaint.newest}
 
 
 def _databases() -> tuple[str, ...]:

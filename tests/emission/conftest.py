@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from invalidation.freshness import complaints
 from invalidation.models import Event
 from invalidation.signals import event_recorded
 from invalidation.values import Targets, union
@@ -89,6 +90,12 @@ def other_outbox(outbox: Outbox, settings: Settings) -> Iterator[Outbox]:
     """Of the second database, which has one only here."""
     settings.INVALIDATION = {**settings.INVALIDATION, "DATABASES": ["default", "other"]}
     yield from _listening("other")
+
+
+@pytest.fixture(autouse=True)
+def _rules_are_named_again() -> None:
+    """What is wrong with one is logged once per process."""
+    complaints.pending.forget()
 
 
 @pytest.fixture
