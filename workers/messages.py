@@ -72,6 +72,8 @@ def send_word(word: Word) -> None:
     if not pause.over:
         return
     arguments = {"database": word.database, "events": list(word.uids), "correlation_id": word.correlation_id}
+    if word.lane == Lane.TAKEDOWN:
+        arguments["lane"] = word.lane
     try:
         with _producer() as producer:
             priority = PRIORITIES[Lane(word.lane)]

@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from invalidation import doctor
 from invalidation.models import Delivery
+from invalidation.pipeline import advance
 from invalidation.pipeline import deliver as delivering
 from invalidation.pipeline import drain as draining
 from invalidation.pipeline import prune as pruning
@@ -33,10 +34,12 @@ POSTPONED_TIMES = 5
 
 @shared_task(name="invalidation.drain")
 @guarded
-def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "") -> str:
+def drain(
+    database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = ""
+) -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-        drained = draining.drain(database, carried=onward.own_tiers())
+        drained = draining.drain(database, carried=onward.own_tiers(), lane=lane)
         return "; ".join([str(drained), *map(summary, drained.purged)])
 
 
@@ -47,7 +50,7 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
     place = str(described.get("tier")), str(described.get("node"))
     with slots.asked(place, str(described.get("lane"))) as free:
         if not free:
-            return _later()
+            return _later(database, delivery)
         with onward.journey(database) as journey:
             with bound_contextvars(correlation_id=correlation_id):
                 ended = delivering.deliver(database, delivery)
@@ -56,9 +59,11 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
     return told
 
 
-def _later() -> str:
+def _later(database: str, delivery: int) -> str:
     """The same message again in a moment, so often that the sweep, which has no bound, is the next to look."""
     task = celery.current_task
+    if not task.request.retries:
+        advance.pass_by(database, delivery)
     if task.request.retries < POSTPONED_TIMES:
         task.retry(countdown=POSTPONED_SECONDS, max_retries=POSTPONED_TIMES, throw=False)
     return "later: its node has as many slots of this worker as one may have"
@@ -71,6 +76,7 @@ def _onward(journey: onward.Journey) -> Iterator[str]:
             if not free:
                 ready = {"database": journey.database, "deliveries": [delivery], "wait_seconds": POSTPONED_SECONDS}
                 tell(deliveries_ready, "hand_out_failed", **ready)
+                advance.pass_by(journey.database, delivery.pk)
                 return
             with bound_contextvars(correlation_id=delivery.batch.correlation_id):
                 yield result(delivering.deliver(journey.database, delivery.pk))

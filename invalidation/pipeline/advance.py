@@ -41,6 +41,14 @@ def after(database: str, delivery: Delivery) -> None:
         settle(database, delivery.batch)
 
 
+def pass_by(database: str, delivery_id: int) -> None:
+    """Let the tiers further out go on without a delivery that nobody is free for; its late success repeats them."""
+    rows = Delivery.objects.using(database).filter(attempted_at=None)
+    if rows.filter(pk=delivery_id, status=DeliveryStatus.PENDING).update(attempted_at=timezone.now()):
+        batch = Batch.objects.using(database).get(deliveries=delivery_id)
+        announce(database, startable(_known(rows.filter(batch=batch), batch)))
+
+
 def announce(database: str, ready: list[Delivery]) -> None:
     """Let workers run these."""
     if ready:

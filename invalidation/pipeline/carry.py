@@ -26,6 +26,7 @@ from invalidation.pipeline.transitions import Action, Outcome
 from invalidation.pipeline.turn import Turn
 from invalidation.providers.registry import provider, provider_class
 from invalidation.signals import batch_settled, tell
+from invalidation.values import Lane
 
 logger = structlog.get_logger(__name__)
 
@@ -78,6 +79,7 @@ def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: C
         crew.work([load.jobs[row.pk] for row in level])
         for row in level:
             _note(load, row)
+            _pass_by(load, row)
         if any(row.status == DeliveryStatus.PURGED and not _holds_responses(row.tier) for row in level):
             draw(batch)
     load.passed_at = time.monotonic()
@@ -98,7 +100,8 @@ def _started() -> dict[str, object]:
 
 def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
     for row in advance.startable(load.rows):
-        if row.tier in carried and row.pk not in load.jobs and not crew.slowness.holds((row.tier, row.node)):
+        slow = crew.slowness.holds((row.tier, row.node)) and load.batch.lane != Lane.TAKEDOWN
+        if row.tier in carried and row.pk not in load.jobs and not slow:
             yield row
 
 
@@ -128,10 +131,16 @@ def _asked(load: Load, row: Delivery, guard: Guard) -> Outcome:
 
 
 def _note(load: Load, row: Delivery) -> None:
-    """Put the end of a job into its row, unless it has none yet."""
+    """Put the end of a job into its row, unless it has none yet; one that was passed by is late, whenever it ends."""
     job = load.jobs[row.pk]
-    if row.status == DeliveryStatus.RUNNING and (outcome := job.result()):
+    if row.status == DeliveryStatus.RUNNING and row.attempted_at is None and (outcome := job.result()):
         lease.written(row, lease.ended(row, outcome, job.milliseconds))
+
+
+def _pass_by(load: Load, row: Delivery) -> None:
+    """A takedown goes on outwards while a slow node is still being asked; what that proves late is repeated outside."""
+    if row.status == DeliveryStatus.RUNNING and load.batch.lane == Lane.TAKEDOWN:
+        row.attempted_at = timezone.now()
 
 
 def outer(carried: Collection[str]) -> frozenset[str]:

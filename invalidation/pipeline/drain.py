@@ -67,14 +67,17 @@ def lanes(batches: int, lowest_every: int) -> Sequence[str]:
     return tuple(reversed(Lane.values)) if lowest_turn else tuple(Lane.values)
 
 
-def drain(database: str = "default", *, limit_batches: int = 1000, carried: Collection[str] = ()) -> Drained:
+def drain(
+    database: str = "default", *, limit_batches: int = 1000, carried: Collection[str] = (), lane: str = ""
+) -> Drained:
     """Claim until nothing is pending or the turn is over; purge the tiers in `carried` here, and hand out the others.
 
     While workers can't keep up only takedowns are claimed, until the other events are old enough for the sweep. With
-    another drain at it in this process there is nothing to do: it was told.
+    another drain at it in this process there is nothing to do, for it was told, unless a takedown has sent this one:
+    that is the `lane`, and waits for no other.
     """
     drained = Drained([])
-    if seat := helm.take(database):
+    if seat := helm.take(database, lane):
         try:
             _Turn(database, seat, carry.carriable(carried), drained, limit_batches).run()
         finally:

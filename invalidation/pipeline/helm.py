@@ -17,6 +17,8 @@ LOST_SECONDS = 60.0
 ALL: Sequence[str] = tuple(Lane.values)
 #: What a second drain sees to while the first is at bulk work.
 URGENT: Sequence[str] = (Lane.TAKEDOWN, Lane.EDITORIAL)
+#: What one that a takedown has sent sees to, whatever the others are at.
+FOREMOST: Sequence[str] = (Lane.TAKEDOWN,)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,11 +43,11 @@ class Helm:
     seats: dict[str, list[Seat]] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def take(self, database: str) -> Seat | None:
-        """A seat, or None: whoever has one has been called."""
+    def take(self, database: str, lane: str = "") -> Seat | None:
+        """A seat for whom an event of this lane has sent, or None: whoever has one has been called."""
         with self.changed:
             taken = self.seats.setdefault(database, [])
-            if lanes := _free(taken):
+            if lanes := _free(taken, lane):
                 taken.append(seat := Seat(lanes))
                 return seat
             for seat in taken:
@@ -68,16 +70,19 @@ class Helm:
             taken = self.seats[database]
             if seat in taken:
                 taken.remove(seat)
-            for other in taken:
-                other.lanes = ALL
+            if taken and not any(other.lanes == ALL for other in taken):
+                taken[0].lanes = ALL
             return True
 
 
-def _free(taken: Sequence[Seat]) -> Sequence[str]:
+def _free(taken: Sequence[Seat], lane: str) -> Sequence[str]:
     alive = [seat for seat in taken if time.monotonic() - seat.taken_at < LOST_SECONDS]
     if not alive:
         return ALL
-    return URGENT if [seat.lane for seat in alive] == [Lane.BULK] else ()
+    if [seat.lane for seat in alive] == [Lane.BULK]:
+        return URGENT
+    served = any(Lane.TAKEDOWN == seat.lane or seat.lanes == FOREMOST for seat in alive)
+    return FOREMOST if lane == Lane.TAKEDOWN and not served else ()
 
 
 helm = Helm()

@@ -80,7 +80,7 @@ def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool
     A late success, the repeats that it makes necessary further out, and another rebound are one transaction.
     """
     values = ended(delivery, outcome, milliseconds)
-    late = outcome.action is Action.PROVE and delivery.leases > 1
+    late = outcome.action is Action.PROVE and (delivery.leases > 1 or delivery.attempted_at is not None)
     if not late:
         settled = _mine(delivery).update(**values)
     else:

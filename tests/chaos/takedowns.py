@@ -19,6 +19,8 @@ from tests.chaos.strike import Strikes
 
 #: Between two takedowns.
 PAUSE_SECONDS = 0.5
+#: What a takedown behind one node is given before the next one misbehaves: it is to be judged by the first alone.
+BETWEEN_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ def carry_out(strikes: Strikes, seconds: float) -> Takedowns:
                 event = stored(invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, source="chaos"))
                 done.behind[str(event.uid)] = mood, strikes.world.place.node_of(victim)
                 strikes.run((), PAUSE_SECONDS)
+            strikes.run((), BETWEEN_SECONDS)
     return done
 
 
