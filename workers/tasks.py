@@ -34,9 +34,7 @@ POSTPONED_TIMES = 5
 
 @shared_task(name="invalidation.drain")
 @guarded
-def drain(
-    database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = ""
-) -> str:
+def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = "") -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
         drained = draining.drain(database, carried=onward.own_tiers(), lane=lane)

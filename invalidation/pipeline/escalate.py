@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from invalidation.models import Widening
 from invalidation.pipeline.plan import Limits, Plan, Product, Resolution, plan
+from invalidation.pipeline.sites import expand_known
 from invalidation.pipeline.widen import widen
 from invalidation.values import Targets
 
@@ -48,6 +49,41 @@ def escalate(
         if limits.allow(best):
             return best
     return replace(best, decisions=(*best.decisions, f"{why}, and {_amount(best)} is the least that this product can"))
+
+
+def cheaper(
+    exact: Plan,
+    targets: Targets,
+    provider: Product,
+    sites: Sequence[str],
+    *,
+    tagged: Collection[str],
+    calls: int,
+    known: Callable[[Collection[str]], float],
+) -> Plan:
+    """A plan of fewer calls than `exact`, which makes more than `calls`, if half of what it removes was named anyway.
+
+    `targets` and `tagged` are as for `escalate`; `known` counts the pages that start with any of the prefixes.
+    """
+    why = f"{exact.requests} calls are above {calls}"
+    for level in (Widening.TAGS, Widening.PREFIXES, Widening.EVERYTHING):
+        wider, decisions = widen(targets, provider, level, sites=sites, tagged=tagged, why=why)
+        found = plan(wider, provider, sites, Resolution())
+        if decisions and found.requests < exact.requests and _is_mostly_meant(targets, wider, sites, known):
+            exact = replace(found, decisions=(*exact.decisions, *decisions))
+        if exact.requests <= calls:
+            break
+    return exact
+
+
+def _is_mostly_meant(
+    targets: Targets, wider: Targets, sites: Sequence[str], known: Callable[[Collection[str]], float]
+) -> bool:
+    """Were half of the pages named that the wider prefixes remove?"""
+    added = wider.prefixes - targets.prefixes
+    starts = [""] if wider.everything else expand_known(added, sites)
+    named = len(targets.urls - wider.urls)
+    return not starts or named >= known(starts) / 2
 
 
 def _size(plan: Plan, limits: Limits) -> tuple[float, int]:

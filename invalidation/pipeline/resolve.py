@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -12,7 +12,7 @@ from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch, Widening
 from invalidation.pipeline import sites, wholeness
-from invalidation.pipeline.escalate import escalate, with_urls
+from invalidation.pipeline.escalate import cheaper, escalate, with_urls
 from invalidation.pipeline.plan import Limits, Plan, Resolution, plan, unresolved
 from invalidation.pipeline.widen import wants_tagged, widen
 from invalidation.providers.base import Provider
@@ -40,11 +40,28 @@ def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, 
         return replace(plan(Targets(everything=True), product, served, Resolution()), decisions=(wholeness.DECISION,))
     found = resolution(wanted, served)
     exact = plan(wider, product, served, found)
+    if settings.plan_cheaper_calls and exact.requests > settings.plan_cheaper_calls:
+        exact = _cheaper(exact, wider, found, product, served)
     limits = Limits(settings.plan_calls_limit or inf, settings.plan_price_limit_usd or inf)
     if not limits.allow(exact):
         tagged = _tagged(wider) if wants_tagged(wider, product, Widening.TAGS) else frozenset()
         exact = escalate(exact, with_urls(wider, found, product), product, served, tagged=tagged, limits=limits)
     return replace(exact, decisions=(*decisions, *exact.decisions))
+
+
+def _cheaper(exact: Plan, targets: Targets, found: Resolution, product: Provider, served: Sequence[str]) -> Plan:
+    tagged = _tagged(targets) if wants_tagged(targets, product, Widening.TAGS) else frozenset()
+    wanted, calls = with_urls(targets, found, product), conf.settings().plan_cheaper_calls
+    return cheaper(exact, wanted, product, served, tagged=tagged, calls=calls, known=_known)
+
+
+def _known(prefixes: Collection[str]) -> float:
+    """Pages that start with any of these, counting one below two of them twice; any number while nobody knows."""
+    server = patient_client()
+    try:
+        return sum(index.counts(server, tags=(), prefixes=prefixes)[0]) if server else inf
+    except UNAVAILABLE:
+        return inf
 
 
 def _product(tier: str) -> Provider:

@@ -52,6 +52,7 @@ def settings(redis_url: str) -> dict[str, Any]:
     return {
         "REDIS_URL": redis_url,
         "PLAN_CALLS_LIMIT": 0,
+        "PLAN_CHEAPER_CALLS": 0,
         "PLAN_PRICE_LIMIT_USD": 0,
         "MAX_ATTEMPTS": 8,
         "BACKOFF_BASE_SECONDS": 0.5,

@@ -21,7 +21,7 @@ from invalidation.pipeline import drain, rebound
 from tests.fixtures.servers import SECRET
 from tests.freshness.conftest import PROVIDERS, Application, Declare, let_pass
 from tests.pipeline.chain import Queue
-from tests.stand_ins.visitor import visit
+from tests.stand_ins.visitor import is_hit, visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FLOOD = 1000
@@ -44,14 +44,17 @@ def plain(application: Application, tmp_path: Path) -> Iterator[Nginx]:
         yield server
 
 
-def put_in_force(declare: Declare, server: Nginx, site: str) -> None:
-    nginx = {"PROVIDER": PROVIDERS["nginx"], "NODES": [server.url], "OPTIONS": {"SECRET": SECRET}}
-    declare({"nginx": nginx}, SITES=[site], QUERY_PARAMETERS=["page"])
+def put_in_force(declare: Declare, server: Nginx, site: str, parameters: list[str] | None) -> None:
+    """One without parameters has a node that can be emptied."""
+    options = {"SECRET": SECRET, "EVERYTHING": not parameters}
+    nginx = {"PROVIDER": PROVIDERS["nginx"], "NODES": [server.url], "OPTIONS": options}
+    declare({"nginx": nginx}, SITES=[site], **({"QUERY_PARAMETERS": parameters} if parameters else {}))
 
 
 def purges(server: Nginx) -> int:
-    """Requests so far, by its own log."""
-    return (server.folder / "access.log").read_text().count('"PURGE ')
+    """Requests so far, by its own log; one of another kind empties it."""
+    log = (server.folder / "access.log").read_text()
+    return log.count('"PURGE ') + log.count('"PUT ')
 
 
 def purged_by_an_edit(queue: Queue, server: Nginx) -> int:
@@ -68,7 +71,7 @@ def test_c11_after_a_flood_an_edit_costs_what_it_did_before(
     request: pytest.FixtureRequest, proxy: str, site: str, queue: Queue, freshness_redis: redis.Redis
 ) -> None:
     server: Nginx = request.getfixturevalue(proxy)
-    put_in_force(request.getfixturevalue("declare"), server, site)
+    put_in_force(request.getfixturevalue("declare"), server, site, ["page"])
     assert visit(server, f"{site}/page/").status == 200
     before, size = purged_by_an_edit(queue, server), index.size(freshness_redis)
     for number in range(FLOOD):
@@ -93,6 +96,38 @@ def test_c11_what_a_purge_removed_everywhere_leaves_the_index(
     expire_what_is_due(freshness_redis)
     assert index.urls_below(freshness_redis, [""]) == {f"{site}/page/?7"}
     assert purged_by_an_edit(queue, plain) == 1
+
+
+def flood_without_parameters(declare: Declare, server: Nginx, site: str, pages: int) -> None:
+    """Of a site that has declared none, so that every address is a page of its own."""
+    put_in_force(declare, server, site, None)
+    for number in range(pages):
+        visit(server, f"{site}/page/?{number}")
+
+
+def test_c11_above_a_few_hundred_calls_an_edit_takes_the_cheaper_verb_and_costs_what_it_did_before(
+    declare: Declare, plain: Nginx, queue: Queue, freshness_redis: redis.Redis, site: str
+) -> None:
+    flood_without_parameters(declare, plain, site, 1)
+    before = purged_by_an_edit(queue, plain)
+    flood_without_parameters(declare, plain, site, 400)
+    assert len(index.urls_below(freshness_redis, [""])) == 400
+    assert purged_by_an_edit(queue, plain) <= before == 1
+    row = Delivery.objects.latest("id")
+    assert row.decisions == ["400 calls are above 300: 400 targets widened to everything"]
+    assert not is_hit(visit(plain, f"{site}/page/?7"))
+
+
+def test_an_edit_of_a_small_part_of_a_large_site_empties_nothing(
+    declare: Declare, plain: Nginx, queue: Queue, freshness_redis: redis.Redis, site: str
+) -> None:
+    flood_without_parameters(declare, plain, site, 301)
+    purged_by_an_edit(queue, plain)  # empties it, because the index is new
+    for number in range(302):
+        index.register(pipeline := freshness_redis.pipeline(), f"{site}/other/{number}/", ["other"], 60)
+        pipeline.execute()
+    assert purged_by_an_edit(queue, plain) == 301
+    assert Delivery.objects.latest("id").decisions == []
 
 
 def rebounded(queue: Queue, server: Nginx) -> int:
