@@ -95,7 +95,7 @@ class Settings:
     """Most requests to one node for one batch; a longer plan is widened to tags, prefixes, everything; 0 for any."""
 
     plan_cheaper_calls: int = 300
-    """A plan of more requests to one node takes a wider verb, if at least half of what that removes was named; 0: never."""
+    """A plan of more requests to one node takes a wider verb, if at least half of what goes was named; 0 for never."""
 
     plan_price_limit_usd: float = 25.0
     """Most US dollars that one batch may cost at one node; a dearer plan is widened in the same way; 0 for any."""

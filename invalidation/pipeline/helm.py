@@ -81,7 +81,7 @@ def _free(taken: Sequence[Seat], lane: str) -> Sequence[str]:
         return ALL
     if [seat.lane for seat in alive] == [Lane.BULK]:
         return URGENT
-    served = any(Lane.TAKEDOWN == seat.lane or seat.lanes == FOREMOST for seat in alive)
+    served = any(seat.lane == Lane.TAKEDOWN or seat.lanes == FOREMOST for seat in alive)
     return FOREMOST if lane == Lane.TAKEDOWN and not served else ()
 
 
