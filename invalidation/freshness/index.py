@@ -10,7 +10,6 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -18,7 +17,7 @@ import redis
 from redis.client import Pipeline
 
 from invalidation import conf
-from invalidation.freshness import scripts
+from invalidation.freshness import kept, scripts
 from invalidation.freshness.scripts import BELOW_KEY, BYTES_KEY, DIGITS, FOLDERS, OVERFLOW_KEY, PAGES_KEY, TAG_KEY
 
 #: The first part of the name that the index gets when it is first asked, and which nodes were emptied under which name.
@@ -31,6 +30,7 @@ PLAIN_ENCODED_PATTERN = re.compile("%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|
 #: Pages, or sets of pages, per call.
 PAGE = 5000
 TAGS_PER_CALL = 100
+_REGISTER = kept.Script(scripts.REGISTER)
 
 
 def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: int) -> None:
@@ -45,14 +45,8 @@ def registered(
     client: redis.Redis, url: str, tags: Iterable[str], shared_seconds: int, watched: Sequence[str]
 ) -> tuple[bool, list[str | None]]:
     """Record a response and then read the keys `watched`, in one round trip: was there room, and their values."""
-    known, *values = _script(client)(watched, _registration(url, tags, shared_seconds), client)
+    known, *values = kept.run(client, _REGISTER, watched, _registration(url, tags, shared_seconds))
     return bool(known), values
-
-
-@lru_cache(maxsize=4)
-def _script(client: redis.Redis) -> Any:
-    """Sent by its digest, and whole to a server that doesn't know it."""
-    return client.register_script(scripts.REGISTER)
 
 
 def is_indexable(url: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import redis
 
 from invalidation import conf
+from invalidation.freshness import kept
 
 SEQUENCE_KEY = "invalidation:sequence"
 STAMP_KEY = "invalidation:stamp:"
@@ -43,6 +44,7 @@ while place < #ARGV do
 end
 return sequence
 """
+_ADVANCE = kept.Script(ADVANCE)
 
 
 class Verdict(Enum):
@@ -72,7 +74,7 @@ def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed = Mapping
     own = client.get_connection_kwargs().get("db", 0)
     removals: list[Any] = [word for database, names in doomed.items() for word in (database, len(names), *names)]
     places = (SEQUENCE_KEY, STAMP_KEY + EVERYTHING, *keys)
-    return int(client.eval(ADVANCE, len(places), *places, stamp_seconds(), own, *removals))
+    return int(kept.run(client, _ADVANCE, places, (stamp_seconds(), own, *removals)))
 
 
 def stamp_seconds() -> int:
@@ -83,7 +85,7 @@ def stamp_seconds() -> int:
 
 def current(client: redis.Redis) -> int:
     """The newest number; what is read from the database after this call is at least as new. One round trip."""
-    return int(client.get(SEQUENCE_KEY) or 0) or advance(client, ())
+    return int(kept.ask(client, "GET", SEQUENCE_KEY) or 0) or advance(client, ())
 
 
 def watched_keys(tags: Iterable[str], *urls: str) -> list[str]:
