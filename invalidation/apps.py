@@ -1,7 +1,20 @@
 """The Django app: discovers `invalidations.py` in every app and connects its receivers."""
 
 from django.apps import AppConfig
+from django.core import checks
+from django.db.backends.signals import connection_created
 from django.utils.module_loading import autodiscover_modules
+
+from invalidation import late
+
+#: System checks with their tags: functions of the app, imported by who runs them.
+CHECKS = {
+    "checks.check_settings": ("invalidation",),
+    "checks.check_models": ("invalidation", "models"),
+    "checks.check_tables": (checks.Tags.database,),
+    "checks_deployment.check_soft_purges": ("invalidation",),
+}
+DEPLOYMENT_CHECKS = {"checks_deployment.check_deployment": ("invalidation",)}
 
 
 class InvalidationConfig(AppConfig):
@@ -12,14 +25,24 @@ class InvalidationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Discover rules, then listen."""
-        from invalidation import checks, checks_deployment  # noqa: F401 (register the system checks)
-        from invalidation.caching import commit, transactions
+        """Discover rules, then listen; what a write or a request needs is imported by the first."""
         from invalidation.emission import receivers
-        from invalidation.pipeline import retire
+        from invalidation.freshness import beginning  # noqa: F401 (the process begins here)
+        from invalidation.signals import batch_settled, committed
 
+        _register_checks()
         autodiscover_modules("invalidations")
         receivers.connect_all()
-        transactions.connect()
-        commit.connect()
-        retire.connect()
+        for signal, path in (
+            (connection_created, "caching.transactions.watch"),
+            (committed, "caching.commit.replace"),
+            (batch_settled, "pipeline.retire.retire"),
+        ):
+            signal.connect(late.call(f"invalidation.{path}"), weak=False, dispatch_uid=f"invalidation.{path}")
+
+
+def _register_checks() -> None:
+    for path, tags in CHECKS.items():
+        checks.register(late.call(f"invalidation.{path}"), *tags)
+    for path, tags in DEPLOYMENT_CHECKS.items():
+        checks.register(late.call(f"invalidation.{path}"), *tags, deploy=True)

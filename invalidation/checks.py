@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.cache import caches
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,7 +23,6 @@ from invalidation.providers.registry import provider, provider_class
 from invalidation.triggers import installed
 
 
-@register("invalidation")
 def check_settings(**_: Any) -> list[CheckMessage]:
     """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES. E007: below."""
     try:
@@ -66,13 +65,11 @@ def _caches_of_one_process(settings: conf.Settings) -> Iterator[CheckMessage]:
             )
 
 
-@register("invalidation", "models")
 def check_models(**_: Any) -> list[CheckMessage]:
     """W002: bulk writes are not seen. W003: an autocommit save can lose its event. W007: so can a database apart."""
     return [*_blind_managers(), *_autocommit(), *_apart()]
 
 
-@register(checks.Tags.database)
 def check_tables(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """I001: raw SQL is not seen. Asked where a database is named: by `migrate`, and `check --database default`."""
     return [message for alias in databases or () for message in _blind_tables(connections[alias])]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation import conf
@@ -25,13 +25,11 @@ INSIDE = (
 SHORTEST_SECRET = 16
 
 
-@register("invalidation")
 def check_soft_purges(**_: Any) -> list[CheckMessage]:
     """E004: soft purge of an inner tier. E005: two tiers with one node."""
     return _of(_soft, _overlapping)
 
 
-@register("invalidation", deploy=True)
 def check_deployment(**_: Any) -> list[CheckMessage]:
     """E006, W004: the middleware. W005: secrets. W006: sites."""
     return _of(_middleware, _secrets, _sites)

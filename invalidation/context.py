@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-from django.http import HttpRequest
-from structlog.contextvars import get_contextvars
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 _request: ContextVar[HttpRequest | None] = ContextVar("invalidation_request", default=None)
 
@@ -24,12 +25,13 @@ def serving(request: HttpRequest) -> Iterator[None]:
 
 
 def correlation_id() -> str:
-    """The id that follows a change from the web request to the last provider call; a new one where none is bound.
+    """The id that follows a change from the web request to the last provider call; "" where none is bound.
 
-    django-structlog binds `request_id`; workers bind `correlation_id`.
+    django-structlog binds `request_id`; workers bind `correlation_id`. Who hasn't imported structlog bound nothing.
     """
-    bound = get_contextvars()
-    return str(bound.get("correlation_id") or bound.get("request_id") or uuid.uuid4())[:64]
+    bound = sys.modules.get("structlog.contextvars")
+    known = bound.get_contextvars() if bound else {}
+    return str(known.get("correlation_id") or known.get("request_id") or "")[:64]
 
 
 def actor() -> str:

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from django.dispatch import Signal
 
-logger = structlog.get_logger(__name__)
+from invalidation import late
+
+logger = late.Logger(__name__)
 
 committed = Signal()
 event_recorded = Signal()

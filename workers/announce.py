@@ -32,7 +32,7 @@ process = Process(_send)
 
 def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> None:
     """Let the workers know that events are pending."""
-    process.announcer.leave(Word(database, tuple(uids[:MAX_NAMED]), lane, context.correlation_id()))
+    process.announcer.leave(Word(database, tuple(uids[:MAX_NAMED]), lane, context.correlation_id() or uids[0]))
 
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:

@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
+from invalidation import late
 from invalidation.values import most_urgent
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Events named in a message; the drain takes whatever is pending, names are for the person at Flower.
 MAX_NAMED = 20

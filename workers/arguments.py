@@ -7,11 +7,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-import structlog
+from invalidation import conf, late
 
-from invalidation import conf
-
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import structlog
-
+from invalidation import late
 from invalidation.models import Batch, Delivery, DeliveryStatus
 from invalidation.signals import batch_settled, delivery_settled
 
-logger = structlog.get_logger("invalidation")
+logger = late.Logger("invalidation")
 #: Asked before a line is put together that nobody would see.
 DETAILS = logging.getLogger("invalidation")
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import structlog
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.models import Delivery
 from invalidation.values import Lane
 from workers.announcer import Word
@@ -23,7 +22,7 @@ from workers.host import application
 from workers.queues import EVENTS, PRIORITIES, tier_queue
 from workers.summary import summary
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: An examination that waited for longer is of no use to who asked for it.
 EXAMINATION_SECONDS = 60

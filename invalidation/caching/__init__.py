@@ -1,11 +1,32 @@
 """Application caches that can't keep what was invalidated: values by tag, querysets, template fragments."""
 
-from invalidation.caching import tagged
-from invalidation.caching.fragments import fragment_key
-from invalidation.caching.queries import CachedManager, CachedQuerySet, cache_queryset
-from invalidation.caching.store import ABSENT, TaggedCache
-from invalidation.freshness.beginning import fresh_start
+from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from invalidation import late
+
+if TYPE_CHECKING:
+    from invalidation.caching import tagged as tagged
+    from invalidation.caching.fragments import fragment_key as fragment_key
+    from invalidation.caching.queries import CachedManager as CachedManager
+    from invalidation.caching.queries import CachedQuerySet as CachedQuerySet
+    from invalidation.caching.queries import cache_queryset as cache_queryset
+    from invalidation.caching.store import ABSENT as ABSENT
+    from invalidation.caching.store import TaggedCache as TaggedCache
+    from invalidation.freshness.beginning import fresh_start as fresh_start
+
+#: The app imports parts of this package at its start, and not the Redis client that others of them need.
+_HOMES = {
+    "fragment_key": "caching.fragments",
+    "CachedManager": "caching.queries",
+    "CachedQuerySet": "caching.queries",
+    "cache_queryset": "caching.queries",
+    "ABSENT": "caching.store",
+    "TaggedCache": "caching.store",
+    "fresh_start": "freshness.beginning",
+}
+__getattr__ = late.attributes("invalidation", _HOMES)
 __all__ = [
     "ABSENT",
     "CachedManager",

@@ -12,7 +12,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from invalidation.caching.entry import Stamps, made_at
 from invalidation.caching.reads import Reads
-from invalidation.freshness import beginning, sequence
+from invalidation.freshness import beginning, sequence, untouched
 from invalidation.freshness.absence import absence
 from invalidation.freshness.beginning import Beginning
 from invalidation.freshness.sequence import Doomed
@@ -47,14 +47,14 @@ def is_admitted(cache: BaseCache, stamps: Stamps) -> bool:
     them: so a value isn't stored by the first that meets a tag, but by the next.
     """
     begun = beginning.current()
-    known = beginning.is_untouched(stamps, begun)
+    known = untouched.is_untouched(stamps, begun)
     return _are_older(cache, stamps, begun) if known is None else known
 
 
 def is_hopeless(cache: BaseCache, stamps: Stamps) -> bool:
     """Can it be said without asking anybody that the present unit of work may store nothing with these stamps?"""
     begun = beginning.current()
-    return not beginning.may_be_known(begun) and not _are_older(cache, stamps, begun)
+    return not untouched.may_be_known(begun) and not _are_older(cache, stamps, begun)
 
 
 def _are_older(cache: BaseCache, stamps: Stamps, begun: Beginning) -> bool:

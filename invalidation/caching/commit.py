@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 
 import redis
-import structlog
 from django.core.cache import caches
 from django.core.signals import setting_changed
 from django_redis.cache import RedisCache
@@ -21,24 +20,18 @@ from django_redis.client import DefaultClient
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisClusterException
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.caching import admission
 from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.providers.redis import TAG_VERSION_KEY, Redis
 from invalidation.providers.registry import provider_class
-from invalidation.signals import committed
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: What identifies a server and who one is to it; databases of one server are reached by one connection.
 IDENTITY = ("host", "port", "path", "username", "password")
 AWAY = (*UNAVAILABLE, ConnectionInterrupted, RedisClusterException)
-
-
-def connect() -> None:
-    """Listen to the outbox."""
-    committed.connect(replace, dispatch_uid="invalidation.caching.commit")
 
 
 def replace(*, targets: Sequence[Mapping[str, Any]], **_: Any) -> None:

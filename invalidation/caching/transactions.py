@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
 from django.db.transaction import Atomic
 
 from invalidation.pipeline import outbox
@@ -41,12 +40,8 @@ class Write:
         """Nothing is left to do: that this object lived is what counted."""
 
 
-def connect() -> None:
-    """Watch every connection that is opened from now on."""
-    connection_created.connect(_watch, dispatch_uid="invalidation.caching")
-
-
-def _watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
+def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """A connection was opened: see every statement on it."""
     if _note not in connection.execute_wrappers:
         connection.execute_wrappers.append(_note)
 

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from invalidation.doctor.examination import examine
-from invalidation.doctor.faults import Fault, Finding, Report
-from invalidation.doctor.memory import remember, remembered
-from invalidation.doctor.probes import register
+from typing import TYPE_CHECKING
 
+from invalidation import late
+
+if TYPE_CHECKING:
+    from invalidation.doctor.examination import examine as examine
+    from invalidation.doctor.faults import Fault as Fault
+    from invalidation.doctor.faults import Finding as Finding
+    from invalidation.doctor.faults import Report as Report
+    from invalidation.doctor.memory import remember as remember
+    from invalidation.doctor.memory import remembered as remembered
+    from invalidation.doctor.probes import register as register
+
+#: Whoever registers a probe does so at the start of every process, and most examine nothing.
+_HOMES = {
+    "examine": "examination",
+    "Fault": "faults",
+    "Finding": "faults",
+    "Report": "faults",
+    "remember": "memory",
+    "remembered": "memory",
+    "register": "probes",
+}
+__getattr__ = late.attributes(__name__, _HOMES)
 __all__ = ["Fault", "Finding", "Report", "examine", "register", "remember", "remembered"]

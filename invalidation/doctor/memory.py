@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import structlog
-
+from invalidation import late
 from invalidation.doctor.faults import Report
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.signals import examined, tell
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 KEY = "invalidation:doctor"
 KEPT_SECONDS = 7 * 86_400

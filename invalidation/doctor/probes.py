@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from invalidation.doctor.faults import Finding
+if TYPE_CHECKING:
+    from invalidation.doctor.faults import Finding
 
-Probe = Callable[[], Iterable[Finding]]
+Probe = Callable[[], "Iterable[Finding]"]
 _probes: dict[str, Probe] = {}
 
 

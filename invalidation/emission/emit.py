@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from invalidation.pipeline import outbox
+from invalidation import late
 from invalidation.values import Lane, Targets, most_urgent, union
 
 #: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
 #: whatever the size of the statement.
 TARGETS_PER_EVENT = 5000
+#: Imported by the first write: most processes start to read.
+_note = late.call("invalidation.pipeline.outbox.note")
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ def _record(targets: Targets, using: str, lane: str) -> None:
         current.suppressed += 1
         targets = Targets.of(tags=[current.tag] if current.tag else ())
     if targets:
-        outbox.note(targets, using=using, source="signal", lane=lane)
+        _note(targets, using=using, source="signal", lane=lane)
 
 
 def _open_collection(using: str) -> Collection | None:

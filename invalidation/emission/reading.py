@@ -7,19 +7,16 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import structlog
 from django.db.models import Model, prefetch_related_objects
 
-from invalidation import conf
+from invalidation import late
 from invalidation.emission import registry, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.rules import Rules
 from invalidation.exceptions import InvalidTarget
-from invalidation.freshness import complaints
-from invalidation.pipeline import sites
 from invalidation.values import Targets, most_urgent, union
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Attribute of an instance: what `Rules.before` gave before the write under way, by rules.
 FORETOLD = "_invalidation_foretold"
@@ -58,6 +55,9 @@ def _on_sites(rules: Rules, instance: Model, targets: Targets) -> Targets:
 
 
 def _judge(rules: Rules, instance: Model, kind: str, url: str) -> None:
+    from invalidation import conf
+    from invalidation.pipeline import sites  # which most rules, that name paths, don't need
+
     try:
         known = conf.settings().sites
         if known:
@@ -100,6 +100,8 @@ def _log(rules: Rules, instance: Model, method: str, error: Exception) -> None:
     """Once per rule, model and process; the status counts them all."""
     rule, model, foreign = f"{type(rules).__name__}.{method}", rules.model._meta.label, isinstance(error, InvalidTarget)
     text = str(error) if foreign else repr(error)
+    from invalidation.freshness import complaints  # the Redis client, which a rule that works doesn't need
+
     if complaints.pending.note(rule, model, f"{text} (key {instance.pk})"):
         trace = None if foreign else error
         logger.error("invalidation_rules_failed", rule=rule, model=model, pk=instance.pk, error=text, exc_info=trace)

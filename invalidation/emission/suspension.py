@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
+from invalidation import late
 from invalidation.emission.emit import Suspension, suspension
 from invalidation.values import checked_tag
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 
 @contextmanager

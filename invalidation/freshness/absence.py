@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import redis
-import structlog
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.freshness.state import UNAVAILABLE, client, second_client
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 Answer = TypeVar("Answer")
 
 #: A Redis that is away is reported this often, not once per response.

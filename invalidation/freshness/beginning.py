@@ -1,28 +1,22 @@
 """When the present unit of work began: what was invalidated since, it may have read before, and must not store.
 
 A web request begins when Django says so, or where the outermost middleware reads the sequence; a task when Celery
-hands it out; everything else with the process, or with the last `fresh_start()`.
+hands it out; everything else with the process, or with the last `fresh_start()`. `django.setup()` imports this module,
+because nothing is read before that.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import redis
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.signals import request_started
-
-from invalidation.freshness import sequence
-from invalidation.freshness.absence import absence
-from invalidation.freshness.sequence import Verdict
-from invalidation.freshness.state import UNAVAILABLE, client
 
 #: Two clocks that run at the same rate still drift apart by so much of the time between (ntpd slews by 500 ppm).
 DRIFT = 0.001
@@ -80,49 +74,9 @@ def fresh_start() -> Iterator[None]:
 
 
 def _newest() -> int | None:
-    try:
-        return absence.ask(sequence.current)
-    except UNAVAILABLE:
-        return None
+    from invalidation.freshness.untouched import newest  # the Redis client, which not every process needs
 
-
-def is_untouched(tags: Iterable[str], beginning: Beginning) -> bool | None:
-    """Was none of the tags invalidated since? None where nobody knows. One round trip."""
-    if not may_be_known(beginning):
-        return None
-    try:
-        now, stamps = absence.ask(lambda server: _asked(server, sequence.watched_keys(tags)))
-    except UNAVAILABLE:
-        return None
-    return _judged(stamps, _number(beginning, now, stamps[0])) if may_be_known(beginning) else None
-
-
-def _asked(server: redis.Redis, keys: list[str]) -> tuple[tuple[int, int], list[str | None]]:
-    """Redis' clock, and then what stands at the keys."""
-    pipeline = server.pipeline(transaction=False)
-    pipeline.time()
-    pipeline.mget(keys)
-    now, stamps = pipeline.execute()
-    return now, stamps
-
-
-def may_be_known(beginning: Beginning) -> bool:
-    """Does a Redis remember every stamp that was set since?"""
-    return client() is not None and beginning.age_seconds() < sequence.stamp_seconds()
-
-
-def _number(beginning: Beginning, now: tuple[int, int], newest: str | None) -> int:
-    """The beginning in the sequence, rather too small than too large: a stamp is never below Redis' clock."""
-    if beginning.sequence is not None:
-        return beginning.sequence
-    seconds, microseconds = now
-    began = seconds * 1_000_000 + microseconds - math.ceil(1_000_000 * beginning.age_seconds())
-    return min(began, int(newest or 0))
-
-
-def _judged(stamps: list[str | None], since: int) -> bool | None:
-    found = sequence.verdict(stamps, since)
-    return None if found is Verdict.UNKNOWN else found is Verdict.CURRENT
+    return newest()
 
 
 def _request_began(**_: Any) -> None:

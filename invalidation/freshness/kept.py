@@ -1,6 +1,6 @@
 """Commands over redis-py's connections without its client around them, which costs a request five times as much.
 
-For what a web process asks at every page and commit (docs/decisions/, "Kept connections"). Connecting, passwords, TLS,
+For what a web process asks at every page and commit (decision 53). Connecting, passwords, TLS,
 timeouts and errors are those of redis-py.
 """
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-import structlog
 from django.core.signals import setting_changed
 from django.http import HttpRequest, HttpResponseBase
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.freshness import beginning, index, sequence
 from invalidation.freshness.absence import absence
 from invalidation.freshness.degraded import Reason, pending
@@ -22,7 +21,7 @@ from invalidation.pipeline import sites
 from invalidation.providers.http import SEQUENCE_HEADER
 from invalidation.providers.registry import provider_class
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 TAG_REMEDY = "add tags of 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-'; `object_tag` makes one of any key"
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from functools import cache
 
-import structlog
 from django.conf import settings as django_settings
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.functional import LazyObject, empty
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.http import cacheable
 from invalidation.lifetimes import PolicyRule
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: What a rule may make storable (RFC 9110, 15.1, without the errors and without redirects that depend on the visitor).
 RULED_STATUSES = {200, 203, 206, 300, 301, 304, 308}

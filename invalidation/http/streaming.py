@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
-import structlog
 from asgiref.sync import sync_to_async
 from django.http import HttpResponseBase, StreamingHttpResponse
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.freshness import sequence
 from invalidation.freshness.sequence import Verdict
 from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.pipeline import outbox
 from invalidation.values import Targets
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 
 def recheck(response: HttpResponseBase, url: str, tags: frozenset[str], since: int) -> None:

@@ -6,13 +6,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import structlog
-
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.models import Event, EventStatus, Widening
 from invalidation.values import Lane
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: A depth is counted at most this often, because counting reads index entries of every pending event.
 COUNT_SECONDS = 1.0

@@ -11,10 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import structlog
 from django.utils import timezone
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.freshness.state import UNAVAILABLE
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline import advance, crew, deliver, graph, lease, settle
@@ -28,7 +27,7 @@ from invalidation.providers.registry import provider, provider_class
 from invalidation.signals import batch_settled, tell
 from invalidation.values import Lane
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: How long what an outer cache has begun to take from an inner one may be under way, on one site's network.
 GAP_SECONDS = 0.1

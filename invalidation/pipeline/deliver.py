@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import structlog
 from django.db import Error as DatabaseError
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
 from invalidation.models import Delivery
 from invalidation.pipeline import advance, lease
@@ -24,7 +23,7 @@ from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
 from invalidation.signals import deliveries_ready, delivery_settled, tell
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 
 def deliver(database: str, delivery_id: int) -> Delivery | None:

@@ -11,11 +11,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-logger = structlog.get_logger(__name__)
+from invalidation import late
+
+logger = late.Logger(__name__)
 
 #: Attribute of a database connection: its last moment.
 ATTRIBUTE = "_invalidation_last_moment"

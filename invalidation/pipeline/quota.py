@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.exceptions import Throttled
 from invalidation.freshness import bucket
 from invalidation.freshness.bucket import Draw
@@ -15,7 +13,7 @@ from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.pipeline.plan import Step
 from invalidation.providers.base import Provider, Rate
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Share of a vendor's rate that is drawn, and what is left of its burst: calls that leave at an even pace arrive at a
 #: less even one, by less than this.

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from invalidation import late
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline import advance, unreadable
 from invalidation.pipeline.drain import announce_rest
 from invalidation.pipeline.transitions import DEAD_LETTERS
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Rows per statement, so that none holds locks for long.
 CHUNK = 500

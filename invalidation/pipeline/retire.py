@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from django.db.models import Min, Q
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
 from invalidation.pipeline import sites
 from invalidation.providers.registry import provider_class
-from invalidation.signals import batch_settled
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Verification draws its sample from the index, soon after the rebound.
 VERIFIED_WITHIN_SECONDS = 60
@@ -58,8 +56,3 @@ def _first_sequence(database: str, batch: Batch) -> int | None:
         return None
     first: int | None = carried.aggregate(first=Min("sequence"))["first"]
     return first
-
-
-def connect() -> None:
-    """Whenever a batch has ended."""
-    batch_settled.connect(retire, dispatch_uid="invalidation.retire")

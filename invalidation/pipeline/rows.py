@@ -30,6 +30,10 @@ class Fact:
     uid: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=timezone.now)
 
+    def __post_init__(self) -> None:
+        """What nobody asked for begins with the event: its own id is as unique as another."""
+        self.correlation_id = self.correlation_id or str(self.uid)
+
     def event(self) -> Event:
         """An instance that isn't stored yet."""
         return Event(**{one.name: getattr(self, one.name) for one in fields(self)})

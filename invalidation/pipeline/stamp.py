@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import structlog
-
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.freshness import sequence
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.models import Batch, Delivery
@@ -15,7 +13,7 @@ from invalidation.pipeline.reach import Reach, wide_reach
 from invalidation.providers.registry import provider_class
 from invalidation.values import Targets
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 
 def open_batch(database: str, batch: Batch) -> None:

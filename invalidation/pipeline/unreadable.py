@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from invalidation import late
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.values import Lane, Targets
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Stands where a dead letter of a cache names its tier: what failed is the reading of the outbox.
 OUTBOX = "outbox"

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-import structlog
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from invalidation import conf
+from invalidation import conf, late
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
@@ -27,7 +26,7 @@ from invalidation.providers.registry import provider
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.values import Targets
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 #: Batches looked at by one run; a run ends after so many seconds and leaves the rest to the next.
 LIMIT = 1000

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
+from invalidation import late
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.freshness.state import UNAVAILABLE, patient_client
 from invalidation.pipeline.plan import Step
 
-logger = structlog.get_logger(__name__)
+logger = late.Logger(__name__)
 
 DECISION = "the tag index is new, or its Redis was started anew, and may not know every page: emptied once"
 

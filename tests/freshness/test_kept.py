@@ -1,0 +1,104 @@
+"""Kept connections: every answer goes to who asked, whatever becomes of the server or of an answer."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from deploy.local import Redis
+from invalidation.freshness import kept
+
+WAIT_SECONDS = 0.3
+DOUBLED = kept.Script("return tonumber(ARGV[1]) * 2")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Redis]:
+    with Redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Redis) -> redis.Redis:
+    return redis.Redis.from_url(
+        server.url(3), decode_responses=True, socket_timeout=WAIT_SECONDS, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def connections(client: redis.Redis) -> int:
+    """As many as the server has, without the one that asks."""
+    return len(client.client_list()) - 1
+
+
+def test_the_answer_is_the_clients_own_and_the_connection_serves_again(client: redis.Redis) -> None:
+    client.set("name", "é")
+    assert [kept.ask(client, "GET", name) for name in ("name", "none", "name")] == ["é", None, "é"]
+    assert kept.ask(client, "MGET", "name", "none") == ["é", None]
+    assert connections(client) == 1
+
+
+def test_a_script_is_sent_whole_to_a_server_that_lost_it(client: redis.Redis) -> None:
+    assert kept.run(client, DOUBLED, (), (21,)) == 42
+    client.script_flush()
+    assert kept.run(client, DOUBLED, (), (4,)) == 8
+    assert client.info("commandstats")["cmdstat_eval"]["calls"] == 2
+
+
+def test_a_server_that_was_restarted_is_asked_again_at_once(client: redis.Redis, server: Redis) -> None:
+    client.set("name", "before")
+    kept.ask(client, "GET", "name")
+    server.kill()
+    server.start()
+    assert kept.ask(client, "GET", "name") is None
+
+
+def test_a_refusal_is_an_answer_and_absence_is_raised(client: redis.Redis, server: Redis) -> None:
+    with pytest.raises(redis.ResponseError):
+        kept.ask(client, "GET")
+    kept.ask(client, "PING")
+    assert connections(client) == 1
+    server.kill()
+    with pytest.raises(redis.ConnectionError):
+        kept.ask(client, "PING")
+
+
+def test_an_answer_that_came_too_late_is_given_to_nobody(client: redis.Redis) -> None:
+    client.set("name", "value")
+    with pytest.raises(redis.TimeoutError):
+        kept.ask(client, "BLPOP", "empty", 1)
+    assert [kept.ask(client, "GET", "name") for _ in range(3)] == ["value"] * 3
+
+
+def test_threads_get_their_own_answers(client: redis.Redis) -> None:
+    client.mset({str(number): number for number in range(8)})
+    wrong: list[object] = []
+
+    def read(number: str) -> None:
+        wrong.extend(found for _ in range(300) if (found := kept.ask(client, "GET", number)) != number)
+
+    threads = [threading.Thread(target=read, args=(str(number),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert connections(client) <= 8
+
+
+def test_a_child_speaks_on_connections_of_its_own(client: redis.Redis) -> None:
+    own = kept.ask(client, "CLIENT", "ID")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, str(kept.ask(client, "CLIENT", "ID")).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert int(os.read(reading, 20)) != own
+    assert kept.ask(client, "CLIENT", "ID") == own
