@@ -145,6 +145,9 @@ class Settings:
     sweep_interval_seconds: float = 5.0
     """How often beat looks for them."""
 
+    schedule_interval_seconds: float = 0.5
+    """How often beat looks for instants that have come (`Rules.changes_at`, `invalidate(at=…)`)."""
+
     retention_days: float = 14.0
     """Finished events, batches and deliveries are pruned after this long."""
 

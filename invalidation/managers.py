@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import models
 
-from invalidation.emission import reading, registry, state
+from invalidation.emission import instants, reading, registry, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.reading import Olds
@@ -109,6 +109,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
 
     def _emit_after(self, rows: Sequence[models.Model], olds: Olds) -> None:
         self._emit_targets(rows)
+        instants.follow(rows, self.model, self.db)
         if compared := reading.compared_rows(olds, rows, self.model, self.db):
             self._emit(compared)
 

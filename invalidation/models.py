@@ -158,6 +158,41 @@ class Event(models.Model):
         return f"event {self.uid}"
 
 
+class ScheduledEvent(models.Model):
+    """An event to come: at this instant a row changes what the public sees, or somebody has asked for a purge.
+
+    Deleted by the transaction that stores the event, which then has the same `uid`.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(db_index=True)
+    model = models.CharField(max_length=128, blank=True)
+    """Model tag of the row that changes; empty for what was asked for, whose `targets` are stored."""
+    owner = models.CharField(max_length=128, blank=True)
+    """Its object tag."""
+    key = models.CharField(max_length=255, blank=True)
+    """Its primary key."""
+    database = models.CharField(max_length=64, blank=True)
+    """Alias that holds it, where that has no outbox; empty for this one."""
+    source = models.CharField(max_length=32)
+    actor = models.CharField(max_length=150, blank=True)
+    reason = models.CharField(max_length=255, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
+    tiers = models.CharField(max_length=255, blank=True)
+    targets = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["owner", "due_at"], name="invalidation_scheduled_owner"),
+            models.Index(fields=["model", "due_at"], name="invalidation_scheduled_model"),
+        )
+
+    def __str__(self) -> str:
+        return f"event {self.uid} at {self.due_at}"
+
+
 class Delivery(models.Model):
     """One batch on one node of one tier."""
 

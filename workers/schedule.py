@@ -21,6 +21,7 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """
     intervals = {
         "sweep": settings.sweep_interval_seconds,
+        "fire": settings.schedule_interval_seconds,
         "rebound": settings.rebound_interval_seconds,
         "verify": settings.verify_interval_seconds,
     }
@@ -37,9 +38,10 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def _entry(name: str, seconds: float, **arguments: str) -> dict[str, Any]:
     task = f"invalidation.{name}"
+    lane = Lane.TAKEDOWN if name == "fire" else Lane.EDITORIAL  # promised within a second, and a few milliseconds' work
     return {
         "task": task,
         "schedule": seconds,
         "kwargs": arguments,
-        "options": {"expires": max(seconds, EXPIRY_SECONDS), "priority": PRIORITIES[Lane.EDITORIAL]},
+        "options": {"expires": max(seconds, EXPIRY_SECONDS), "priority": PRIORITIES[lane]},
     }

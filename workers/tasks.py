@@ -10,6 +10,7 @@ import celery
 from structlog.contextvars import bound_contextvars
 
 from invalidation import doctor
+from invalidation.emission import instants
 from invalidation.models import Delivery
 from invalidation.pipeline import advance
 from invalidation.pipeline import deliver as delivering
@@ -95,6 +96,13 @@ def result(delivery: Delivery | None) -> str:
 def sweep(database: str = "default") -> dict[str, int]:
     """Announce again what stands still."""
     return sweeping.sweep(database)
+
+
+@shared_task(name="invalidation.fire")
+@guarded
+def fire(database: str = "default") -> int:
+    """Make events of the instants that have come."""
+    return instants.fire(database)
 
 
 @shared_task(name="invalidation.rebound")

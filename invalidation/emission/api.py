@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings as django_settings
 from django.core.exceptions import SynchronousOnlyOperation
+from django.utils import timezone
 
 from invalidation import conf, context
 from invalidation.exceptions import InvalidTarget
-from invalidation.models import Event
+from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import outbox, sites
-from invalidation.values import CacheKey, Lane, Targets
+from invalidation.values import CacheKey, Lane, Targets, legible
 
 
 def invalidate(
@@ -30,11 +33,13 @@ def invalidate(
     using: str = "default",
     source: str = "code",
     actor: str | None = None,
+    at: datetime | None = None,
 ) -> Event | None:
     """Store an invalidation in the open transaction of the database `using`, or at once where none is open.
 
     `suspend()` does not silence it. Returns the stored event, whose `uid` names it everywhere; None, and does nothing,
-    where no target is named: a computed list may be empty.
+    where no target is named: a computed list may be empty. With `at`, an instant to come, it is stored for then: the
+    event that is returned isn't stored yet, and will have the same `uid`.
 
     Raises:
         InvalidTarget: a tag, URL, prefix, key, tier or lane can't be used.
@@ -47,6 +52,15 @@ def invalidate(
     if not targets:
         return None
     check(targets, chosen)
+    if at is not None and _aware(at) > timezone.now():
+        how: dict[str, Any] = {
+            "using": using,
+            "source": source,
+            "actor": actor,
+            "reason": reason,
+            "lane": _checked_lane(lane),
+        }
+        return _scheduled(targets, _aware(at), tiers=",".join(chosen), **how)
     return outbox.record(
         targets,
         using=using,
@@ -56,6 +70,23 @@ def invalidate(
         lane=_checked_lane(lane),
         tiers=",".join(chosen),
     )
+
+
+def _aware(at: datetime) -> datetime:
+    if django_settings.USE_TZ and timezone.is_naive(at):
+        raise InvalidTarget(
+            f"at={at!r} has no time zone: give an aware datetime, such as timezone.now() + timedelta(…)."
+        )
+    return at
+
+
+def _scheduled(targets: Targets, due_at: datetime, *, using: str, actor: str | None, reason: str, **how: Any) -> Event:
+    outboxes = conf.settings().databases
+    who = context.actor() if actor is None else actor
+    common = {"actor": who, "reason": legible(reason)[:255], "correlation_id": context.correlation_id(), **how}
+    scheduled = ScheduledEvent(due_at=due_at, targets=targets.document(), **common)
+    scheduled.save(using=using if using in outboxes else outboxes[0])
+    return Event(uid=scheduled.uid, created_at=scheduled.created_at, targets=scheduled.targets, **common)
 
 
 async def ainvalidate(**what: Any) -> Event | None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import router
 from django.db.models import Model
 
-from invalidation.emission import reading, registry, state
+from invalidation.emission import instants, reading, registry, state
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.reading import FORETOLD
 from invalidation.values import union
@@ -104,6 +104,7 @@ def _moved(instance: Model, using: str, move: Method) -> Any:
     emit(
         reading.row_targets(new, model, using) | reading.compared_rows(olds, new, model, using), using=using, lane=lane
     )
+    instants.follow(new, model, using)
     for row in new:
         state.advance(instance, using, row)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from django.db.models import Model, prefetch_related_objects
 
 from invalidation import late
 from invalidation.emission import registry, state
-from invalidation.emission.columns import attribute_names
+from invalidation.emission.columns import attribute_names, columns
 from invalidation.emission.rules import Rules
 from invalidation.exceptions import InvalidTarget
 from invalidation.values import Targets, most_urgent, union
@@ -41,8 +41,8 @@ def targets_of(rules: Rules, instance: Model, *, besides: Collection[str] = ()) 
         pass
     if not _visible(rules, instance):
         return Targets()
-    asked = {method for method, _, _ in rules.methods()} - set(besides)
-    return _on_sites(rules, instance, rules.default_targets(instance) | union(_parts(rules, instance, asked)))
+    methods = {method for method, _, _ in rules.methods()} - set(besides)
+    return _on_sites(rules, instance, rules.default_targets(instance) | union(_parts(rules, instance, methods)))
 
 
 def _on_sites(rules: Rules, instance: Model, targets: Targets) -> Targets:
@@ -75,15 +75,12 @@ def _visible(rules: Rules, instance: Model) -> bool:
         return True
 
 
-def _parts(rules: Rules, instance: Model, asked: Collection[str]) -> Iterator[Targets]:
+def _parts(rules: Rules, instance: Model, methods: Collection[str]) -> Iterator[Targets]:
     """What each method that is asked gives by itself, value by value. Each that fails is logged."""
     for method, kind, ask in rules.methods():
-        if method not in asked:
+        if method not in methods:
             continue
-        values: list[Any] = []
-        with _logged(rules, instance, method):
-            values.extend(ask(instance))
-        for value in values:
+        for value in asked(rules, instance, method, ask):
             with _logged(rules, instance, method):
                 yield Targets.from_document({kind: [value]})
 
@@ -153,6 +150,23 @@ def compared(rules: Rules, old: Model | None, new: Model | None) -> Targets:
         return Targets()
 
 
+def timed_targets(rules: Rules, instance: Model) -> Targets:
+    """What this state makes stale, whether or not it is visible: it was, or it is from now on."""
+    found: Targets = union(
+        rules.default_targets(row) | union(_parts(rules, row, {method for method, _, _ in rules.methods()}))
+        for row in as_instances(rules, [instance], instance._state.db or "default")
+    )
+    return found
+
+
+def asked(rules: Rules, instance: Model, method: str, ask: Callable[[Any], Iterable[Any]]) -> list[Any]:
+    """What this method of the rules gives; nothing, and a word in the log, where it fails."""
+    values: list[Any] = []
+    with _logged(rules, instance, method):
+        values.extend(ask(instance))
+    return values
+
+
 def comparable(rows: Sequence[Model], model: type[Model], using: str) -> Olds:
     """Rows as the rules see them that compare; to be asked before the write, for children are read."""
     every = [rules for rules in registry.rules_for(model) if rules.compares]
@@ -176,6 +190,11 @@ def as_instances(rules: Rules, rows: Sequence[Model], using: str) -> list[Model]
     if rules.related and len(found) > 1:
         prefetch_related_objects(found, *rules.related)
     return found
+
+
+def with_values_of(row: Model, old: Model) -> Model:
+    """The row with the columns of `old` that it shares, its parent's."""
+    return state.as_it_was(row, {name: old.__dict__[name] for name in columns(type(old)) & old.__dict__.keys()})
 
 
 def seen_as(model: type[Model], row: Model) -> Model | None:

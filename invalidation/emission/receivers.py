@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from invalidation.emission import before, loading, reading, registry, relations, state
+from invalidation.emission import before, instants, loading, reading, registry, relations, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.rules import Rules
@@ -16,6 +16,8 @@ from invalidation.values import Targets, union
 
 #: Attribute of the object that a deletion began with (an instance or a QuerySet): what it and its cascade make stale.
 DOOMED = "_invalidation_doomed"
+#: The same for keys of rows whose instants are to be withdrawn, by rules.
+PASSING = "_invalidation_passing"
 
 
 def connect(model: type[Model]) -> None:
@@ -72,6 +74,7 @@ def on_save(
     every = registry.rules_for(sender)
     if raw:
         emit(reading.default_targets(every, instance, using), using=using, lane=reading.lane_of(every))
+        instants.follow([instance], sender, using)
         state.remember(instance)
         return
     written = _written(instance, update_fields)
@@ -79,10 +82,13 @@ def on_save(
     if created:
         targets = reading.row_targets([now], sender, using) | reading.compared_rows({}, [now], sender, using)
         emit(targets, using=using, lane=reading.lane_of(every))
+        instants.follow([now], sender, using)
         state.remember(instance, now)
         return
     targets = _changed_targets(every, instance, now, written, using)
     emit(targets, using=using, lane=reading.lane_of(every))
+    if registry.timed(sender):
+        instants.follow([now], sender, using, old=state.as_it_was(now, state.newest(instance)))
     state.advance(instance, using, now)
 
 
@@ -114,6 +120,9 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
     state.before_write(instance, using, registry.public_columns(sender))
     row = state.present(instance, using, (), registry.public_columns(sender))
     every = registry.rules_for(sender)
+    for rules in registry.timed(sender):
+        if (seen := reading.seen_as(rules.model, row)) is not None:
+            start.__dict__.setdefault(PASSING, {}).setdefault(rules, []).append(seen.pk)
     doomed: list[tuple[Targets, str]] = start.__dict__.setdefault(DOOMED, [])
     doomed += [(_doomed(rules, instance, row, cascading=begun_with is not sender), rules.lane) for rules in every]
 
@@ -131,7 +140,10 @@ def _doomed(rules: Rules, instance: Model, row: Model, *, cascading: bool) -> Ta
 
 def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None:
     """The first row is gone: what was collected for the whole deletion becomes one event."""
-    doomed = (instance if origin is None else origin).__dict__.pop(DOOMED, ())
+    start = instance if origin is None else origin
+    for rules, keys in start.__dict__.pop(PASSING, {}).items():
+        instants.withdraw(rules, keys, using)
+    doomed = start.__dict__.pop(DOOMED, ())
     if doomed:
         with collecting(using):
             for targets, lane in doomed:

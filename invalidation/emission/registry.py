@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
 from invalidation.emission.columns import attribute_names
-from invalidation.emission.rules import Rules
+from invalidation.emission.rules import Rules, model_tag
 
 RulesClass = TypeVar("RulesClass", bound=type[Rules])
 _registered: dict[type[Model], Rules] = {}
@@ -62,6 +62,8 @@ def unregister(model: type[Model]) -> None:
 def _forget() -> None:
     rules_for.cache_clear()
     public_columns.cache_clear()
+    timed.cache_clear()
+    timed_models.cache_clear()
 
 
 def registered() -> dict[type[Model], Rules]:
@@ -73,6 +75,18 @@ def registered() -> dict[type[Model], Rules]:
 def rules_for(model: type[Model]) -> tuple[Rules, ...]:
     """Rules of the model itself, of what it is a proxy of, of its parents and of its multi-table children."""
     return tuple(rules for known, rules in _registered.items() if related(model, known))
+
+
+@cache
+def timed(model: type[Model]) -> tuple[Rules, ...]:
+    """Those of its rules that name instants."""
+    return tuple(rules for rules in rules_for(model) if rules.is_timed)
+
+
+@cache
+def timed_models() -> frozenset[str]:
+    """Model tags of the models whose rules name instants."""
+    return frozenset(model_tag(model) for model, rules in _registered.items() if rules.is_timed)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -92,6 +93,18 @@ class Rules:
         both, nor for relations, which are no part of the row.
         """
         return None
+
+    def changes_at(self, instance: Any) -> Iterable[datetime | None]:
+        """Instants at which what the public sees of the row changes by itself (publication, expiry); None is none.
+
+        Those to come are stored with the row's change; at each the row's targets are purged, whatever `when` says.
+        """
+        return ()
+
+    @property
+    def is_timed(self) -> bool:
+        """Does it name instants?"""
+        return type(self).changes_at is not Rules.changes_at
 
     @property
     def compares(self) -> bool:

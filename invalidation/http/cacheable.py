@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 from django.utils.http import parse_http_date_safe
 
 #: Headers by which an origin gives shared caches a lifetime. Products differ in which they read (RFC 9213, Fastly), so
@@ -16,6 +19,7 @@ ACCELERATED = "X-Accel-Expires"
 #: What caches take a longer number for (RFC 9111, 1.2.2).
 MOST_SECONDS = 2**31
 SECONDS_PATTERN = re.compile(r"[0-9]+")
+LIFETIMES, GRACES = {"max-age", "s-maxage"}, {"stale-while-revalidate", "stale-if-error"}
 FORBIDDING = {"no-store", "private", "no-cache"}
 
 
@@ -51,6 +55,13 @@ def shared_seconds(response: HttpResponseBase) -> int:
     return max(known) if known else _expires_seconds(response)
 
 
+def longest_seconds(response: HttpResponseBase) -> int:
+    """The longest time for which any cache may serve the response, a browser's and what is stale by then included."""
+    named = [directives(response.headers.get(name, "")) for name in LIFETIME_HEADERS]
+    numbers = [[_number(found[name]) or 0 for name in LIFETIMES | GRACES if name in found] for found in named]
+    return max(shared_seconds(response), *map(sum, numbers))
+
+
 def _accelerated_seconds(header: str) -> int | None:
     moment = _number(header.removeprefix("@"))
     return moment if moment is None or not header.startswith("@") else max(0, moment - int(time.time()))
@@ -79,6 +90,34 @@ def forbid(response: HttpResponseBase) -> None:
     for header in (*LIFETIME_HEADERS, ACCELERATED, "Expires"):
         del response.headers[header]
     response.headers["Cache-Control"] = "no-store"
+
+
+def cap(response: HttpResponseBase, ends_at: datetime) -> None:
+    """Let no copy outlive `ends_at`, a browser's included; less than a second is no life at all."""
+    seconds = math.floor((ends_at - timezone.now()).total_seconds())
+    if seconds < 1:
+        forbid(response)
+        return
+    if not any(name in response.headers for name in LIFETIME_HEADERS):
+        response.headers["Cache-Control"] = f"max-age={shared_seconds(response)}"
+    capped = shared_seconds(response) > seconds
+    for header in LIFETIME_HEADERS:
+        if header in response.headers:
+            response.headers[header] = _capped(response.headers[header], seconds)
+    if capped:  # as an instant, for Nginx reads no Age from a cache that it fills from
+        response.headers[ACCELERATED] = f"@{math.floor(ends_at.timestamp())}"
+    del response.headers["Expires"]
+
+
+def _capped(header: str, seconds: int) -> str:
+    """The lifetimes no longer than this, with what may be served stale after them."""
+    found = directives(header)
+    named = {name: _number(value) for name, value in found.items() if name in LIFETIMES | GRACES}
+    longest = max((min(value, seconds) for name, value in named.items() if name in LIFETIMES and value), default=0)
+    for name, value in named.items():
+        if value is not None:
+            found[name] = str(min(value, seconds if name in LIFETIMES else seconds - longest))
+    return ", ".join(f"{name}={value}" if value else name for name, value in found.items())
 
 
 def shorten(response: HttpResponseBase, seconds: int) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 
 from django.core.signals import setting_changed
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 
 from invalidation import conf, late
+from invalidation.emission import instants
 from invalidation.freshness import beginning, index, sequence
 from invalidation.freshness.absence import absence
 from invalidation.freshness.degraded import Reason, pending
@@ -22,6 +26,8 @@ from invalidation.providers.http import SEQUENCE_HEADER
 from invalidation.providers.registry import provider_class
 
 logger = late.Logger(__name__)
+#: Attribute of a request: when it came.
+BEGUN_AT = "_invalidation_begun_at"
 TAG_REMEDY = "add tags of 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-'; `object_tag` makes one of any key"
 
 
@@ -29,6 +35,7 @@ def begin(request: HttpRequest) -> int | None:
     """The sequence before the first query; None where it can't be read. One round trip, for safe methods alone."""
     if request.method not in ("GET", "HEAD"):
         return None
+    request.__dict__[BEGUN_AT] = timezone.now()
     try:
         since = absence.ask(sequence.current)
     except UNAVAILABLE:
@@ -58,6 +65,21 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
     elif isinstance(found, Reason):
         pending.note(found)
         cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
+    _end_with_what_it_shows(request, response, tags)
+
+
+def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, tags: frozenset[str]) -> None:
+    """No copy outlives the next instant at which something in it changes by itself; nor is one of before it kept."""
+    now = timezone.now()
+    begun_at, lives = request.__dict__.get(BEGUN_AT, now), timedelta(seconds=cacheable.longest_seconds(response))
+    try:
+        ends_at = instants.next_instant(tags, begun_at, now + lives)
+    except DatabaseError as error:
+        logger.warning("instants_unknown", path=request.path, error=repr(error))
+        cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
+    else:
+        if ends_at:
+            cacheable.cap(response, ends_at)
 
 
 def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: int | None) -> Verdict | Reason:

@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation import conf, context
-from invalidation.models import Event
+from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import rows
 from invalidation.pipeline.hooks import Own, in_testcase, on_commit, own_transaction
 from invalidation.pipeline.last_moment import LastMoment, last_moment
@@ -148,6 +148,13 @@ def note(targets: Targets, *, using: str, source: str, lane: str) -> None:
         _store_apart(connection, key, _fact(key), using)
     elif not _standing(connection, key):
         _store(connection, key, _fact(key))
+
+
+def note_scheduled(targets: Targets, scheduled: ScheduledEvent, *, using: str) -> None:
+    """As `note`, for what was to become an event at this time: under its own uid, in the caller's transaction."""
+    same = ("source", "actor", "reason", "correlation_id", "lane", "tiers", "uid")
+    fact = Fact(targets=targets.document(), **{name: getattr(scheduled, name) for name in same})
+    _store(connections[using], (targets, fact.source, fact.lane, fact.reason, fact.tiers), fact)
 
 
 def _outbox_of(using: str) -> BaseDatabaseWrapper:

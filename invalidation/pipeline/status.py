@@ -13,13 +13,24 @@ from tenacity import Future, RetryCallState, Retrying, retry_if_result, stop_aft
 
 from invalidation import conf
 from invalidation.freshness import complaints
-from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus, Verification
+from invalidation.models import (
+    Batch,
+    BatchStatus,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    EventStatus,
+    ScheduledEvent,
+    Verification,
+)
 from invalidation.pipeline import transitions
 from invalidation.pipeline.rebound_due import OVER
 from invalidation.values import Lane
 
 #: States that an event never leaves by itself.
 FINAL = frozenset({EventStatus.DONE, EventStatus.DEAD})
+#: State of an event that is to come.
+SCHEDULED = "scheduled"
 #: No count reads more rows than this, so that the overview stays cheap over millions of rows.
 COUNT_LIMIT = 100_000
 #: First and longest pause between two looks at an event that is waited for.
@@ -125,7 +136,18 @@ def find(identifier: UUID | str) -> Event:
     for alias in conf.settings().databases:
         if event := Event.objects.using(alias).filter(uid=uid).select_related("batch").first():
             return event
+        if scheduled := ScheduledEvent.objects.using(alias).filter(uid=uid).first():
+            return _to_come(scheduled, alias)
     raise Event.DoesNotExist(f"No event has the id {identifier}.")
+
+
+def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
+    """Not stored yet; its tags where it is a row that changes."""
+    same = ("uid", "created_at", "source", "actor", "reason", "correlation_id", "lane", "tiers")
+    targets = scheduled.targets or {"tags": [scheduled.model, scheduled.owner]}
+    event = Event(status=SCHEDULED, targets=targets, **{name: getattr(scheduled, name) for name in same})
+    event._state.db = alias
+    return event
 
 
 def _uuid(identifier: UUID | str) -> UUID:

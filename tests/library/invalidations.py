@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.utils import timezone
+
 import invalidation
 from tests.library.models import (
     Author,
@@ -12,6 +16,7 @@ from tests.library.models import (
     Loan,
     Magazine,
     Memoir,
+    Notice,
     Page,
     Patron,
     Report,
@@ -41,3 +46,15 @@ class BookRules(invalidation.Rules):
 
     def keys(self, book: Book) -> list[str]:
         return [f"book:{book.slug}"]
+
+
+@invalidation.register(Notice)
+class NoticeRules(invalidation.Rules):
+    """Shown to the public between two instants."""
+
+    def when(self, notice: Notice) -> bool:
+        now = timezone.now()
+        return bool(notice.opens_at and notice.opens_at <= now and not (notice.closes_at and notice.closes_at <= now))
+
+    def changes_at(self, notice: Notice) -> list[datetime | None]:
+        return [notice.opens_at, notice.closes_at]

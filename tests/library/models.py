@@ -186,3 +186,16 @@ class Page(models.Model):
         with connection.cursor() as cursor:
             key = parent.pk if parent else None
             cursor.execute("UPDATE library_page SET parent_id = %s WHERE id = %s", [key, self.pk])
+
+
+class Notice(models.Model):
+    """Shown from one instant to another."""
+
+    slug = models.SlugField()
+    opens_at = models.DateTimeField(null=True)
+    closes_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Notice]] = InvalidatingManager()
+
+    def get_absolute_url(self) -> str:
+        return f"/notices/{self.slug}/"

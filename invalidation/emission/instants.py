@@ -1,0 +1,177 @@
+"""Time is a change too: instants at which a row changes what the public sees are stored with it, and fired when due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.db.models import Model, Q
+from django.utils import timezone
+
+from invalidation import conf, context
+from invalidation.emission import reading, registry
+from invalidation.emission.rules import Rules, model_tag, object_tag
+from invalidation.models import ScheduledEvent
+from invalidation.pipeline import outbox
+from invalidation.values import Targets, union
+
+SOURCE = "time"
+#: Fired in one transaction.
+CHUNK = 200
+#: Longest that one call fires; the next one goes on.
+MOST_CHUNKS = 50
+#: Rows inserted in one statement, keys named in one.
+ROWS_PER_STATEMENT = 500
+
+
+def instants(rules: Rules, row: Model) -> tuple[datetime, ...]:
+    """What `changes_at` names, in order; naive ones are in the current time zone, a date is its first moment."""
+    named = reading.asked(rules, row, "changes_at", rules.changes_at)
+    found = {_aware(instant) for instant in named if isinstance(instant, date)}
+    return tuple(sorted(found))
+
+
+def _aware(instant: date) -> datetime:
+    moment = instant if isinstance(instant, datetime) else datetime.combine(instant, time())
+    return timezone.make_aware(moment) if django_settings.USE_TZ and timezone.is_naive(moment) else moment
+
+
+def follow(rows: Sequence[Model], model: type[Model], using: str, *, old: Model | None = None) -> None:
+    """Store the instants to come of rows that were written, in place of those stored before.
+
+    With the `old` state of a single row nothing is asked of the database where its instants stay as they were.
+    """
+    for rules in registry.timed(model):
+        seen = reading.as_instances(rules, rows, using)
+        if old is not None:
+            seen = [row for row in seen if instants(rules, row) != instants(rules, _as_it_was(rules, row, old))]
+        if seen:
+            _with(using, partial(_replace, rules, [(row.pk, instants(rules, row)) for row in seen]))
+
+
+def _as_it_was(rules: Rules, row: Model, old: Model) -> Model:
+    """A child's parent columns alone are known as they were; its own are as they are."""
+    return reading.seen_as(rules.model, old) or reading.with_values_of(row, old)
+
+
+def withdraw(rules: Rules, keys: Iterable[Any], using: str) -> None:
+    """The rows are gone, and what was to come of them."""
+    _with(using, partial(_replace, rules, [(key, ()) for key in keys]))
+
+
+def _with(using: str, store: Any) -> None:
+    """In the transaction of the change; a database without an outbox can't share one with it."""
+    outboxes = conf.settings().databases
+    if using in outboxes:
+        store(using, "")
+    else:
+        transaction.on_commit(partial(store, outboxes[0], using), using=using, robust=True)
+
+
+def _replace(rules: Rules, wanted: Sequence[tuple[Any, Sequence[datetime]]], database: str, apart: str) -> None:
+    stored = ScheduledEvent.objects.using(database)
+    for part in _parts(wanted):
+        stored.filter(owner__in=[object_tag(rules.model, key) for key, _ in part])._raw_delete(database)
+        stored.bulk_create(_to_come(rules, part, apart), batch_size=ROWS_PER_STATEMENT)
+
+
+def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apart: str) -> Iterator[ScheduledEvent]:
+    now, who, cause = timezone.now(), context.actor(), context.correlation_id()
+    for key, moments in wanted:
+        owner = object_tag(rules.model, key)
+        for moment in moments:
+            if moment > now:
+                yield ScheduledEvent(
+                    due_at=moment,
+                    model=model_tag(rules.model),
+                    owner=owner,
+                    key=str(key),
+                    database=apart,
+                    source=SOURCE,
+                    actor=who,
+                    reason=f"{owner} changes at {moment.isoformat()}"[:255],
+                    correlation_id=cause,
+                    lane=rules.lane,
+                )
+
+
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[start : start + ROWS_PER_STATEMENT] for start in range(0, len(items), ROWS_PER_STATEMENT))
+
+
+def fire(database: str) -> int:
+    """Make an event of everything that is due, each once whoever else fires; returns how many."""
+    fired = 0
+    for _ in range(MOST_CHUNKS):
+        due = ScheduledEvent.objects.using(database).filter(due_at__lte=timezone.now()).order_by("due_at", "id")
+        rows = list(due[:CHUNK])
+        if not rows:
+            break
+        fired += _fire(rows, database)
+    return fired
+
+
+def _fire(rows: Sequence[ScheduledEvent], database: str) -> int:
+    """All of them in one transaction; where another was faster with some, or one was withdrawn, one by one."""
+    targets = _targets(rows, database)
+    if _take(rows, targets, database):
+        return len(rows)
+    return sum(_take([row], targets, database) for row in rows) if len(rows) > 1 else 0
+
+
+def _take(rows: Sequence[ScheduledEvent], targets: dict[int, Targets], database: str) -> bool:
+    with transaction.atomic(using=database):
+        taken = ScheduledEvent.objects.using(database).filter(pk__in=[row.pk for row in rows])._raw_delete(database)
+        if taken != len(rows):
+            transaction.set_rollback(True, using=database)
+            return False
+        for row in rows:
+            outbox.note_scheduled(targets[row.pk], row, using=database)
+    return True
+
+
+def _targets(rows: Sequence[ScheduledEvent], database: str) -> dict[int, Targets]:
+    """What each makes stale: what was asked for, or what the rules say of the row as it is now, whoever may see it."""
+    found = {row.pk: Targets.from_document(row.targets) for row in rows if not row.model}
+    for label, apart in {(row.model, row.database) for row in rows if row.model}:
+        owned = [row for row in rows if (row.model, row.database) == (label, apart)]
+        found |= {row.pk: Targets.of(tags=[row.model, row.owner]) for row in owned}
+        for row, targets in _asked(label, owned, apart or database):
+            found[row.pk] |= targets
+    return found
+
+
+def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[tuple[ScheduledEvent, Targets]]:
+    try:
+        model: type[Model] = apps.get_model(label)
+    except LookupError:  # its app is gone, and with it whoever could be asked
+        return
+    keys = [model._meta.pk.to_python(row.key) for row in rows]
+    stored = {str(row.pk): row for row in model._base_manager.using(using).filter(pk__in=keys)}
+    for row in rows:
+        if instance := stored.get(row.key):
+            yield row, union(reading.timed_targets(rules, instance) for rules in registry.timed(model))
+
+
+def next_instant(tags: Iterable[str], after: datetime, until: datetime) -> datetime | None:
+    """The first instant between two at which a row that these tags name changes by itself; None for none."""
+    known = registry.timed_models()
+    models = {tag for tag in tags if tag in known}
+    owners = {tag for tag in tags if tag.partition(":")[0] in known} - models
+    if not (models or owners):
+        return None
+    wanted = Q(owner__in=owners) | Q(model__in=models)
+    found = [
+        ScheduledEvent.objects.using(database)
+        .filter(wanted, due_at__gt=after, due_at__lt=until)
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
+        for database in conf.settings().databases
+    ]
+    return min((moment for moment in found if moment is not None), default=None)
