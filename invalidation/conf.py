@@ -154,6 +154,10 @@ class Settings:
     longest_render_seconds: float = 10.0
     """No response takes longer than this from its first query to its last byte; with the next, the rebound's delay."""
 
+    transfer_seconds: float = 0.1
+    """An answer is no longer on its way than this from the application to a cache, or from one to the next; each is
+    purged again after it, before an event is done. 0: leave that to the rebound."""
+
     replica_lag_seconds: float = 0.0
     """Longest lag of a database replica that pages are rendered from."""
 

@@ -47,7 +47,7 @@ class Pass(models.TextChoices):
     """Why a delivery exists."""
 
     PURGE = "purge"
-    REPEAT = "repeat"  # a tier further in succeeded late
+    REPEAT = "repeat"  # a tier further in succeeded late, or old answers were on their way
     REBOUND = "rebound"  # again after the longest render
 
 

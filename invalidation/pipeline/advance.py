@@ -6,14 +6,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import graph, rebound_due
-from invalidation.pipeline.transitions import FINAL, batch_status
+from invalidation.pipeline import ending, graph, rebound_due, repeat
+from invalidation.pipeline.transitions import FINAL
 from invalidation.signals import batch_settled, deliveries_ready, tell
+
+#: What tells whose turn it is, and whether a purge came too early.
+ORDER_COLUMNS = (
+    *("batch_id", "tier", "node", "delivery_pass", "status"),
+    *("attempted_at", "started_at", "completed_at", "milliseconds"),
+)
 
 
 def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = ()) -> None:
@@ -23,9 +28,28 @@ def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = ()) -> None
     """
     if not rows or rows[0].pk is None:  # MySQL doesn't tell the keys of rows that were stored together
         rows = read(database, batch)
-    announce(database, startable(rows))
-    if batch_status(DeliveryStatus(row.status) for row in rows) != BatchStatus.RUNNING:
+    onward(database, batch, rows)
+    if all(row.status in FINAL for row in rows):
         settle(database, batch)
+
+
+def onward(database: str, batch: Batch, rows: Sequence[Delivery]) -> None:
+    """Announce what may run now, with what has to be purged again because it was purged too early."""
+    if all(row.attempted_at for row in rows if not ending.is_metered(row.tier, row.node)) and ending.early(rows):
+        rows = _with_repeats(database, batch)
+    announce(database, startable(rows))
+
+
+def _with_repeats(database: str, batch: Batch) -> Sequence[Delivery]:
+    """The deliveries, and a repeat for each that came too early; of two workers one stores them."""
+    with transaction.atomic(using=database):
+        _lock(database, batch)
+        rows = read(database, batch)
+        return [*rows, *repeat.store(batch, ending.early(rows))]
+
+
+def _lock(database: str, batch: Batch) -> None:
+    list(Batch.objects.using(database).select_for_update().filter(pk=batch.pk).values_list("pk"))
 
 
 def after(database: str, delivery: Delivery) -> None:
@@ -35,10 +59,7 @@ def after(database: str, delivery: Delivery) -> None:
     siblings = unattempted.filter(tier=delivery.tier, delivery_pass=delivery.delivery_pass)
     if delivery.leases <= 1 and siblings.exists():
         return
-    if rows.exclude(status__in=FINAL).exists():
-        announce(database, startable(_known(unattempted, delivery.batch)))
-    else:
-        settle(database, delivery.batch)
+    hand_out(database, delivery.batch)
 
 
 def pass_by(database: str, delivery_id: int) -> None:
@@ -46,7 +67,7 @@ def pass_by(database: str, delivery_id: int) -> None:
     rows = Delivery.objects.using(database).filter(attempted_at=None)
     if rows.filter(pk=delivery_id, status=DeliveryStatus.PENDING).update(attempted_at=timezone.now()):
         batch = Batch.objects.using(database).get(deliveries=delivery_id)
-        announce(database, startable(_known(rows.filter(batch=batch), batch)))
+        announce(database, startable(read(database, batch)))
 
 
 def announce(database: str, ready: list[Delivery]) -> None:
@@ -57,11 +78,8 @@ def announce(database: str, ready: list[Delivery]) -> None:
 
 def read(database: str, batch: Batch) -> Sequence[Delivery]:
     """The deliveries of the batch, as far as their order is concerned."""
-    return _known(Delivery.objects.using(database).filter(batch_id=batch.pk), batch)
-
-
-def _known(rows: QuerySet[Delivery], batch: Batch) -> Sequence[Delivery]:
-    found = list(rows.only("batch_id", "tier", "node", "delivery_pass", "status", "attempted_at"))
+    rows = Delivery.objects.using(database).filter(batch_id=batch.pk).order_by("id")
+    found = list(rows.only(*ORDER_COLUMNS))
     for row in found:
         row.batch = batch
     return found
@@ -80,7 +98,7 @@ def startable(rows: Sequence[Delivery]) -> list[Delivery]:
             tiers, (row.tier for row in pending), (row.tier for row in own if row.attempted_at is None)
         )
         ready += [row for row in pending if row.tier in free]
-    return ready
+    return [row for row in ready if not (ending.is_metered(row.tier, row.node) and ending.held_back(rows, row.tier))]
 
 
 def settle(database: str, batch: Batch) -> None:
@@ -89,10 +107,10 @@ def settle(database: str, batch: Batch) -> None:
     The deliveries are read again under the batch's lock: a repeat or a replay may have been stored meanwhile.
     """
     with transaction.atomic(using=database):
-        list(Batch.objects.using(database).select_for_update().filter(pk=batch.pk).values_list("pk"))
-        rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk).values_list("status", "tier"))
-        status, now = batch_status(DeliveryStatus(row) for row, _ in rows), timezone.now()
-        values = rebound_due.of_settled(now, (tier for _, tier in rows)) if batch.rebound_at else {}
+        _lock(database, batch)
+        rows = read(database, batch)
+        status, now = ending.status(rows), timezone.now()
+        values = rebound_due.of_settled(now, (row.tier for row in rows)) if batch.rebound_at else {}
         running = Batch.objects.using(database).filter(pk=batch.pk, status=BatchStatus.RUNNING)
         if status == BatchStatus.RUNNING or not running.update(status=status, completed_at=now, **values):
             return

@@ -7,6 +7,7 @@ is harmless. What is slow, fails, or belongs to other workers becomes a delivery
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,22 +17,20 @@ from django.utils import timezone
 from invalidation import conf, late
 from invalidation.freshness.state import UNAVAILABLE
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
-from invalidation.pipeline import advance, crew, deliver, graph, lease, settle
+from invalidation.pipeline import advance, crew, deliver, ending, graph, lease, settle
 from invalidation.pipeline.breaker import guarded, noted, troubled
 from invalidation.pipeline.crew import Job
 from invalidation.pipeline.plan import Step, merged
 from invalidation.pipeline.stamp import draw
 from invalidation.pipeline.transitions import Action, Outcome
 from invalidation.pipeline.turn import Turn
-from invalidation.providers.registry import provider, provider_class
+from invalidation.providers.registry import provider
 from invalidation.signals import batch_settled, tell
 from invalidation.values import Lane
 
 logger = late.Logger(__name__)
 
-#: How long what an outer cache has begun to take from an inner one may be under way, on one site's network.
-GAP_SECONDS = 0.1
-
+PURGED = DeliveryStatus.PURGED
 Guard = Callable[[str, str, Callable[[], Outcome]], Outcome]
 
 
@@ -47,24 +46,27 @@ class Load:
     calls: dict[int, list[dict[str, object]]] = field(default_factory=dict)
     """What was planned for it."""
 
+    rounds: list[frozenset[str]] = field(default_factory=list)
+    """Tiers to purge again, the innermost first, each when nothing old is on its way to it any more."""
+
     passed_at: float = field(default_factory=time.monotonic)
-    """Reading of the monotonic clock when the first pass had ended."""
+    """Reading of the monotonic clock when the last purge had ended."""
 
     @property
     def made(self) -> list[Delivery]:
         """Deliveries that somebody in this process has begun."""
         return [row for row in self.rows if row.pk in self.jobs]
 
+    @property
+    def due_at(self) -> float:
+        """When its next round may begin, or its end, by the monotonic clock."""
+        return self.passed_at + (ending.transfer_seconds(self.made) if self.rounds else 0.0)
+
 
 def carriable(names: Iterable[str]) -> frozenset[str]:
     """Of these tiers those whose nodes are asked at once: no account's quota or price stands in between."""
     tiers = conf.settings().tiers
-    return frozenset(name for name in names if name in tiers and _is_free(name, tiers[name].nodes[0]))
-
-
-def _is_free(tier: str, node: str) -> bool:
-    found = provider(tier, node)
-    return not found.costs_money and not found.rates()
+    return frozenset(name for name in names if name in tiers and not ending.is_metered(name, tiers[name].nodes[0]))
 
 
 def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: Collection[str]) -> Load:
@@ -79,8 +81,11 @@ def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: C
         for row in level:
             _note(load, row)
             _pass_by(load, row)
-        if any(row.status == DeliveryStatus.PURGED and not _holds_responses(row.tier) for row in level):
+        if values := [row for row in level if row.status == PURGED and not ending.holds_responses(row.tier)]:
             draw(batch)
+            for row in values:
+                row.completed_at = timezone.now()
+    load.rounds = _rounds(load)
     load.passed_at = time.monotonic()
     return load
 
@@ -102,10 +107,6 @@ def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
         slow = crew.slowness.holds((row.tier, row.node)) and load.batch.lane != Lane.TAKEDOWN
         if row.tier in carried and row.pk not in load.jobs and not slow:
             yield row
-
-
-def _holds_responses(tier: str) -> bool:
-    return provider_class(conf.settings().tiers[tier].provider).holds_responses
 
 
 def _guards(rows: Sequence[Delivery]) -> dict[tuple[str, str], Guard]:
@@ -142,35 +143,48 @@ def _pass_by(load: Load, row: Delivery) -> None:
         row.attempted_at = timezone.now()
 
 
-def outer(carried: Collection[str]) -> frozenset[str]:
-    """Tiers that may store what they took from a carried one just before that was purged."""
-    tiers = conf.settings().tiers
-    return frozenset(
-        name
-        for name in carried
-        if any(inner in carried and _holds_responses(inner) for inner in graph.inner(tiers, name))
-    )
+def _rounds(load: Load) -> list[frozenset[str]]:
+    """What is to be purged again of what was purged: by how many caches of pages lie inside."""
+    purged = {row.tier for row in load.made if row.status == PURGED and ending.holds_responses(row.tier)}
+    by_depth: defaultdict[int, set[str]] = defaultdict(set)
+    for tier in purged if conf.settings().transfer_seconds else ():
+        by_depth[len(purged & graph.inner(conf.settings().tiers, tier))].add(tier)
+    return [frozenset(by_depth[depth]) for depth in sorted(by_depth)]
 
 
-def second_pass(loads: Sequence[Load], names: Collection[str]) -> None:
-    """Purge these outer tiers again, with what all loads had for them together, from the inside out."""
+def go_round(loads: Sequence[Load]) -> None:
+    """Purge again the next tiers of each load, at each node what all of them had for it together."""
+    names = {id(load): load.rounds.pop(0) for load in loads if load.rounds}
     for tier in graph.order(conf.settings().tiers):
-        if tier in names:
-            _again([(load, row) for load in loads for row in load.made if row.tier == tier])
+        _again([(load, row) for load in loads for row in load.made if row.tier == tier in names.get(id(load), ())])
+    for load in loads:
+        load.passed_at = time.monotonic()
+
+
+def finish(database: str, loads: Sequence[Load]) -> None:
+    """Wait for each round, make it, and end."""
+    while left := [load for load in loads if load.rounds]:
+        time.sleep(max(0.0, max(load.due_at for load in left) - time.monotonic()))
+        go_round(left)
+    end(database, loads)
 
 
 def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
     by_node: dict[str, list[tuple[Load, Delivery]]] = {}
     for load, row in made:
-        if row.status == DeliveryStatus.PURGED and load.calls.get(row.pk):
-            by_node.setdefault(row.node, []).append((load, row))
+        if row.status == PURGED:
+            row.started_at = timezone.now()
+            if load.calls.get(row.pk):
+                by_node.setdefault(row.node, []).append((load, row))
     jobs = {node: _job_again(parts) for node, parts in by_node.items()}
     crew.work(list(jobs.values()))
     for node, parts in by_node.items():
         outcome = jobs[node].result() or Outcome(Action.DEFER, error="Slow; goes on by itself.", consumes_attempt=False)
-        if outcome.action is not Action.PROVE:
-            for load, row in parts:
-                row.steps, row.completed_at = load.calls[row.pk], None
+        for load, row in parts:
+            if outcome.action is Action.PROVE:
+                row.completed_at = timezone.now()
+            else:
+                row.steps = load.calls[row.pk]
                 load.jobs[row.pk].outcome = outcome
                 lease.written(row, lease.ended(row, outcome, row.milliseconds or 0.0))
 
@@ -220,7 +234,7 @@ def _tell(database: str, load: Load) -> None:
             load.jobs[row.pk].when_late(partial(_end_late, database, row))
         elif outcome := load.jobs[row.pk].outcome:
             deliver.told(database, row, outcome)
-    advance.announce(database, advance.startable(load.rows))
+    advance.onward(database, load.batch, load.rows)
     if load.batch.status != BatchStatus.RUNNING:
         tell(batch_settled, "batch_receiver_failed", database=database, batch=load.batch)
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 from django.db import Error as DatabaseError
+from django.utils import timezone
 
 from invalidation import conf, late
 from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
-from invalidation.models import Delivery
-from invalidation.pipeline import advance, lease
+from invalidation.models import Delivery, Pass
+from invalidation.pipeline import advance, ending, lease
 from invalidation.pipeline.backoff import backoff_seconds
 from invalidation.pipeline.breaker import guarded
 from invalidation.pipeline.crew import slowness
@@ -36,6 +37,7 @@ def deliver(database: str, delivery_id: int) -> Delivery | None:
     if held is None:
         return None
     delivery = held.delivery
+    _let_arrive(delivery, resumed=held.resumed)
     started = time.perf_counter()
     try:
         outcome = attempt(held)
@@ -43,13 +45,28 @@ def deliver(database: str, delivery_id: int) -> Delivery | None:
         return None
     seconds = time.perf_counter() - started
     slowness.note((delivery.tier, delivery.node), seconds, delivery.calls)
-    finish(database, delivery, outcome, milliseconds=1000 * seconds)
+    finish(database, delivery, outcome, milliseconds=1000 * seconds, resumed=held.resumed)
     return delivery
 
 
-def finish(database: str, delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> None:
+def _let_arrive(delivery: Delivery, *, resumed: bool) -> None:
+    """Before a purge that is to be the last: wait until nothing old is on its way to its node any more.
+
+    It counts as begun then by the clock of whoever purged further in, which may be another machine's.
+    """
+    last = delivery.delivery_pass == Pass.REPEAT or ending.is_metered(delivery.tier, delivery.node)
+    if resumed or not last or not conf.settings().transfer_seconds:
+        return
+    rows = advance.read(delivery._state.db or "default", delivery.batch)
+    if counts_at := ending.counts_from(rows, delivery.tier):
+        seconds = (counts_at - timezone.now()).total_seconds()
+        time.sleep(min(max(0.0, seconds), ending.LONGEST_SECONDS + conf.settings().transfer_seconds))
+        delivery.started_at = max(timezone.now(), counts_at)
+
+
+def finish(database: str, delivery: Delivery, outcome: Outcome, *, milliseconds: float, resumed: bool = False) -> None:
     """Settle, tell the world, and let go on what waits for this delivery. A death meanwhile is left to the sweep."""
-    if lease.settle(delivery, outcome, milliseconds=milliseconds):
+    if lease.settle(delivery, outcome, milliseconds=milliseconds, resumed=resumed):
         told(database, delivery, outcome)
         advance.after(database, delivery)
 

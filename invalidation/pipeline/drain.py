@@ -90,7 +90,6 @@ class _Turn:
 
     def __init__(self, database: str, seat: Seat, carried: Collection[str], drained: Drained, limit: int) -> None:
         self.database, self.seat, self.carried, self.drained, self.limit = database, seat, carried, drained, limit
-        self.outer = carry.outer(carried)
         self.loads: list[carry.Load] = []
         self.started = self.claimed_at = time.monotonic()
 
@@ -131,20 +130,15 @@ class _Turn:
         return [lane for lane in wanted if lane in self.seat.lanes]
 
     def _end_ready(self) -> None:
-        """End together what may be ended, unless the next comes soon; then the pause is that of the oldest."""
+        """Go on together with what need not wait, unless the next comes soon; then the pause is that of the oldest."""
         now = time.monotonic()
-        ready = [load for load in self.loads if now >= self._due(load)]
-        if ready and (len(ready) == len(self.loads) or now >= self._due(ready[0]) + carry.GAP_SECONDS):
-            carry.second_pass(ready, self.outer)
-            carry.end(self.database, ready)
-            self.loads = [load for load in self.loads if load not in ready]
+        ready = [load for load in self.loads if now >= load.due_at]
+        held_until = min((load.due_at for load in ready), default=now) + conf.settings().transfer_seconds
+        if ready and (len(ready) == len(self.loads) or now >= held_until):
+            carry.go_round(ready)
+            carry.end(self.database, over := [load for load in ready if not load.rounds])
+            self.loads = [load for load in self.loads if load not in over]
         self.seat.lane = ""
-
-    def _due(self, load: carry.Load) -> float:
-        return load.passed_at + (carry.GAP_SECONDS if self._has_second(load) else 0.0)
-
-    def _has_second(self, load: carry.Load) -> bool:
-        return any(row.tier in self.outer for row in load.made)
 
     def _is_called(self) -> bool:
         """Are there new events? Those that came while this drain was at work are left to merge a little."""
@@ -153,7 +147,7 @@ class _Turn:
             return True
         if not self.loads:
             return False
-        next_at = max(map(self._due, self.loads))
+        next_at = max(load.due_at for load in self.loads)
         return helm.is_called(self.seat, wait_seconds=max(0.0, next_at - time.monotonic()))
 
 

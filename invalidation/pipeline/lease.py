@@ -28,6 +28,9 @@ class Lease:
     taken_over: bool
     """True: its last holder died."""
 
+    resumed: bool = False
+    """Has an earlier holder made some of its calls?"""
+
 
 def take(database: str, delivery_id: int) -> Lease | None:
     """Take the delivery if it is due, or if its holder's lease has run out; of several takers one succeeds."""
@@ -43,7 +46,8 @@ def take(database: str, delivery_id: int) -> Lease | None:
         "leases": delivery.leases + 1,
     }
     taken_over = delivery.status == DeliveryStatus.RUNNING
-    return Lease(written(delivery, values), taken_over) if seen.update(**values) else None
+    resumed = delivery.calls > 0
+    return Lease(written(delivery, values), taken_over, resumed) if seen.update(**values) else None
 
 
 def due(delivery: Delivery, now: datetime, lease_seconds: float) -> bool:
@@ -74,7 +78,7 @@ def keep_progress(delivery: Delivery) -> None:
         raise LeaseLost
 
 
-def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool:
+def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float, resumed: bool = False) -> bool:
     """Record the end of the attempt; False where the lease was taken over meanwhile, so that it counts for nothing.
 
     A late success, the repeats that it makes necessary further out, and another rebound are one transaction.
@@ -87,7 +91,7 @@ def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float) -> bool
         with transaction.atomic(using=delivery._state.db):
             settled = _mine(delivery).update(**values)
             if settled:
-                repeat.outside(delivery)
+                repeat.outside(delivery, resumed=resumed)
                 rebound_due.again(delivery)
     if settled:
         written(delivery, values)
@@ -99,6 +103,7 @@ def ended(delivery: Delivery, outcome: Outcome, milliseconds: float) -> dict[str
     now = timezone.now()
     return {
         "status": outcome.status,
+        "started_at": delivery.started_at,
         "attempted_at": delivery.attempted_at or now,
         "available_at": now + timedelta(seconds=outcome.wait_seconds),
         "completed_at": now if outcome.final else None,

@@ -65,8 +65,7 @@ def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
     except Contended:
         return Rebounded()
     free = carry.carriable(carried)
-    for carrier, rows in made:
-        carry.end(database, [carry.first_pass(database, carrier, rows, free)])
+    carry.finish(database, [carry.first_pass(database, carrier, rows, free) for carrier, rows in made])
     return Rebounded(len(batches), tuple(carrier.pk for carrier, _ in made))
 
 

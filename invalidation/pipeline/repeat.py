@@ -6,14 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from invalidation import conf
-from invalidation.models import Delivery, DeliveryStatus, Pass
-from invalidation.pipeline import graph
+from invalidation.models import Batch, Delivery, DeliveryStatus, Pass
+from invalidation.pipeline import ending, graph
 from invalidation.pipeline.transitions import DEAD_LETTERS
 
 
-def outside(delivery: Delivery) -> list[Delivery]:
-    """Store a repeat for each node further out that was purged too early; call it in the success' own transaction."""
+def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:
+    """Store a repeat for each node further out that was purged too early; call it in the success' own transaction.
+
+    Also for itself, if the purge was `resumed`: its first calls may have come too early.
+    """
     outer = graph.outer(conf.settings().tiers, delivery.tier)
+    again = resumed and delivery.delivery_pass != Pass.REPEAT and ending.holds_responses(delivery.tier)
+    if again and conf.settings().transfer_seconds:
+        outer |= {delivery.tier}
     if not outer:
         return []
     database = delivery._state.db
@@ -21,10 +27,13 @@ def outside(delivery: Delivery) -> list[Delivery]:
         batch_id=delivery.batch_id, tier__in=outer, delivery_pass__in=[delivery.delivery_pass, Pass.REPEAT]
     )
     early = too_early(rows.order_by("id"))
-    repeats = [
-        Delivery(batch_id=delivery.batch_id, tier=tier, node=node, delivery_pass=Pass.REPEAT) for tier, node in early
-    ]
-    return Delivery.objects.using(database).bulk_create(repeats)
+    return store(delivery.batch, early)
+
+
+def store(batch: Batch, places: Iterable[tuple[str, str]]) -> list[Delivery]:
+    """One repeat for each tier and node."""
+    repeats = [Delivery(batch=batch, tier=tier, node=node, delivery_pass=Pass.REPEAT) for tier, node in places]
+    return Delivery.objects.using(batch._state.db).bulk_create(repeats)
 
 
 def too_early(deliveries: Iterable[Delivery]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,8 +10,7 @@ from django.db import connections, models, transaction
 from django.utils import timezone
 
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import rebound_due
-from invalidation.pipeline.transitions import batch_status
+from invalidation.pipeline import ending, rebound_due
 
 #: Columns that an attempt changes.
 DELIVERY_COLUMNS = (
@@ -40,8 +39,8 @@ def settle(database: str, carried: Sequence[tuple[Batch, Sequence[Delivery], Seq
         _end_events(database, [batch for batch, _, _ in carried if batch.event_count])
 
 
-def _conclude(batch: Batch, rows: Iterable[Delivery], now: Any) -> None:
-    batch.status = batch_status(DeliveryStatus(row.status) for row in rows)
+def _conclude(batch: Batch, rows: Sequence[Delivery], now: Any) -> None:
+    batch.status = ending.status(rows)
     if batch.status == BatchStatus.RUNNING:
         return
     batch.completed_at = now

@@ -117,6 +117,7 @@ def declare(settings: Settings, redis_server: Redis, freshness_redis: redis.Redi
             "REDIS_URL": redis_server.url(5),
             "SITES": ["http://testserver"],
             "LINGER_MILLISECONDS": 0,
+            "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way, unless a test wants it
             **values,
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -21,6 +22,8 @@ class Node:
     def __init__(self) -> None:
         self.copies: dict[str, int] = {}
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.purged_at = 0.0
+        """When the last purge ended, by the monotonic clock."""
         self.before: list[Callable[[], object]] = []
         """Run and forgotten before the next calls do their work."""
         self.after: list[Callable[[], object]] = []
@@ -70,6 +73,7 @@ class Chain(Provider):
         gone = [url for url in node.copies if doomed(url)]
         for url in gone:
             del node.copies[url]
+        node.purged_at = time.monotonic()
         _run(node.after)
         return Reply(removed=len(gone), raw="200 Purged")
 

@@ -26,6 +26,7 @@ def declared(**values: Any) -> dict[str, Any]:
         },
         "SITES": [SITE],
         "LINGER_MILLISECONDS": 0,
+        "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way, unless a test wants it
         "BACKOFF_BASE_SECONDS": 1000,  # a retry comes when a test lets an hour pass, and not before
         **values,
     }

@@ -18,7 +18,7 @@ from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Ev
 from invalidation.pipeline import carry, crew, drain, rebound, sweep
 from invalidation.pipeline.helm import LOST_SECONDS, helm
 from tests.freshness.conftest import let_pass
-from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
+from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue, fails
 from tests.pipeline.conftest import Dirty, declared
 
 pytestmark = [pytest.mark.databases, pytest.mark.django_db]
@@ -89,19 +89,10 @@ def test_inner_tiers_are_purged_before_outer_ones(dirty: Dirty, queue: Queue) ->
     assert (order[0], set(order[1:3]), order[3]) == (APPLICATION, {LEFT, RIGHT}, EDGE)
 
 
-def test_what_an_outer_cache_takes_from_an_inner_one_just_before_its_purge_is_gone_when_the_event_is_done(
-    dirty: Dirty, queue: Queue
+def test_a_second_pass_that_fails_is_tried_again_and_the_event_waits_for_it(
+    dirty: Dirty, queue: Queue, settings: Settings
 ) -> None:
-    """The edge asks before the inner node is purged, and stores the answer after its own purge."""
-    Chain.nodes[EDGE].after.append(lambda: Chain.nodes[EDGE].copies.update({f"{SITE}/a/": 0}))
-    dirty("/a/")
-    drain.drain(carried=TIERS)
-    assert Event.objects.get().status == EventStatus.DONE
-    assert not Chain.nodes[EDGE].copies
-    assert (verbs(APPLICATION), verbs(EDGE)) == (1, 2)
-
-
-def test_a_second_pass_that_fails_is_tried_again_and_the_event_waits_for_it(dirty: Dirty, queue: Queue) -> None:
+    settings.INVALIDATION = declared(TRANSFER_SECONDS=0.05)
     Chain.nodes[EDGE].after.append(lambda: setattr(Chain.nodes[EDGE], "trouble", fails(DOWN)))
     event = dirty("/a/")
     drain.drain(carried=TIERS)
@@ -165,16 +156,16 @@ def test_a_worker_that_dies_in_between_leaves_everything_to_the_sweep(
 
 def test_what_somebody_else_has_taken_meanwhile_is_settled_by_him_alone(dirty: Dirty, queue: Queue) -> None:
     dirty("/a/")
-    real = carry.second_pass
+    real = carry.go_round
 
     def overtaken(*arguments: object) -> None:
         Delivery.objects.filter(node=LEFT).update(status=DeliveryStatus.RUNNING, leases=1)
 
-    carry.second_pass = overtaken  # type: ignore[assignment]
+    carry.go_round = overtaken  # type: ignore[assignment]
     try:
         drain.drain(carried=TIERS)
     finally:
-        carry.second_pass = real
+        carry.go_round = real
     assert on(LEFT).status == DeliveryStatus.RUNNING
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["pending"] * 3
 

@@ -115,6 +115,20 @@ def purges(committed: dict[str, float]) -> list[Write]:
     return [_write(event, saves, committed) for saves in by_post.values() for event in saves]
 
 
+def passed(sequence: int) -> list[str]:
+    """How the batch of this sequence was purged, node by node, in seconds of the machine's clock."""
+    rows = Delivery.objects.filter(batch__sequence=sequence).select_related("batch").order_by("id")
+    return [
+        f"{row.tier} {row.delivery_pass}: {_instant(row.started_at)} to {_instant(row.completed_at)}, "
+        f"{row.leases} leases, {row.calls} calls"
+        for row in rows
+    ]
+
+
+def _instant(at: datetime | None) -> str:
+    return f"{at.timestamp():.3f}" if at else "never"
+
+
 def _numbers(event: Event) -> tuple[int, int]:
     """Post and version."""
     post, _, version = event.correlation_id.partition("-v")
