@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from invalidation.admin.base import ReadOnlyAdmin, link, tier_filter
+from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, link, tier_filter
 from invalidation.models import Delivery
 from invalidation.pipeline.replay import replay
 from invalidation.pipeline.transitions import DEAD_LETTERS
@@ -32,7 +32,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status", tier_filter(), "delivery_pass", "created_at")
     search_fields = ("node__startswith", "external_id__exact", "error__icontains")
-    search_help_text = "Beginning of a node's address, an external id, or words of an error"
+    search_help_text = (
+        "Beginning of a node's address, an external id, or words of an error, "
+        f"in the newest {SEARCHED_ROWS:,} deliveries"
+    )
     fields = (
         *("batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed", "took"),
         *("created_at", "available_at", "started_at", "attempted_at", "completed_at"),

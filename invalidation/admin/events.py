@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import ReadOnlyAdmin, duration, link
+from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
 from invalidation.admin.doctor import DoctorView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
@@ -25,6 +27,8 @@ from invalidation.pipeline import status, transitions
 #: forgotten window costs nothing.
 YOUNG_SECONDS = 300
 YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS, OVERVIEW_REFRESH_SECONDS = 2, 30, 5
+#: As much of an id as lists show, or more.
+UUID_START = re.compile("[0-9a-f]{8,32}")
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -48,8 +52,11 @@ class EventAdmin(ReadOnlyAdmin):
 
     list_display = (*("short_uid", "created", "status", "took", "lane", "cause", "summary", "batch_link"),)
     list_filter = ("status", "lane", SourceFilter, "created_at")
-    search_fields = ("correlation_id__exact", "actor__istartswith", "reason__icontains")
-    search_help_text = "Id, correlation id, beginning of an actor's name, or words of a reason"
+    search_fields = ("actor__istartswith", "reason__icontains")
+    search_help_text = (
+        "Beginning of an id, or a whole correlation id; else the beginning of an actor's name, or words of a reason, "
+        f"in the newest {SEARCHED_ROWS:,} events"
+    )
 
     def get_urls(self) -> list[URLPattern]:
         """Own pages before those of single events, whose pattern takes anything."""
@@ -72,9 +79,10 @@ class EventAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
     ) -> tuple[QuerySet[Event], bool]:
-        """A whole id is looked up by its index; anything else is searched for as text."""
-        if uid := _uuid(search_term):
-            return queryset.filter(uid=uid) | queryset.filter(correlation_id=search_term.strip()), False
+        """Ids, as lists and logs show them, are looked up by their index; anything else is searched for as text."""
+        for known in _named(queryset, search_term.strip()):
+            if known.exists():
+                return known, False
         return super().get_search_results(request, queryset, search_term)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
@@ -131,6 +139,16 @@ class EventAdmin(ReadOnlyAdmin):
     def took(self, event: Event) -> str:
         """From the change to the end of its purge."""
         return duration(event.created_at, event.completed_at)
+
+
+def _named(queryset: QuerySet[Event], term: str) -> Iterator[QuerySet[Event]]:
+    """Events whose id begins so, then those with this correlation id: a range and a value of an index."""
+    digits = term.replace("-", "").lower()
+    if UUID_START.fullmatch(digits):
+        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+        yield queryset.filter(uid__gte=first, uid__lte=last)
+    if term:
+        yield queryset.filter(correlation_id=term)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from invalidation.admin import base
 from invalidation.models import Batch, Delivery, Event
 from invalidation.pipeline import status
 from tests.operators.conftest import SECRET, MakeEvent
@@ -99,9 +100,27 @@ def test_events_are_found_by_id_correlation_actor_and_reason(sign_in: SignIn, ev
     wanted = event_with("done", "done", correlation_id="request-7", actor="lovelace", reason="court order")
     event_with("done", "done")
     browser = sign_in(*VIEW)
-    for words in (str(wanted.uid), "request-7", "lovel", "court"):
+    for words in (str(wanted.uid), str(wanted.uid)[:8], str(wanted.uid)[:11], "request-7", " lovel", "court"):
         response = browser.get(reverse("admin:invalidation_event_changelist"), {"q": words})
         assert [event.pk for event in response.context["cl"].result_list] == [wanted.pk], words
+
+
+def test_words_are_looked_for_in_the_newest_rows_and_ids_in_all(
+    sign_in: SignIn, event_with: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "SEARCHED_ROWS", 2)
+    old, *new = [event_with("dead", "dead", "dead", reason="court order", correlation_id=f"r-{n}") for n in range(3)]
+    browser = sign_in(*VIEW)
+
+    def found(model: str, words: str) -> set[int]:
+        page = browser.get(reverse(f"admin:invalidation_{model}_changelist"), {"q": words})
+        return {row.pk for row in page.context["cl"].result_list}
+
+    assert found("event", "court") == {event.pk for event in new}
+    assert found("event", str(old.uid)[:8]) == found("event", "r-0") == {old.pk}
+    assert found("event", "nobody") == set()
+    assert found("event", " ") == {event.pk for event in [old, *new]}
+    assert len(found("delivery", "http")) <= 2
 
 
 def test_lists_link_to_each_other(sign_in: SignIn, event_with: MakeEvent) -> None:
