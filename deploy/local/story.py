@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.core.cache import cache
 from django.db import connection
+from django.utils import timezone
 
 from deploy.local.forms import Admin
 from deploy.local.processes import ServiceFailed
@@ -19,7 +22,14 @@ from project.blog.queries import summary_key
 
 MISSING = Look(status=404)
 #: Later than every sample post, so that the post leads every list.
-PUBLISHED_ON = "2100-01-01"
+PUBLISHED_ON = "2026-11-02"
+#: How long before its publication a post is scheduled: time to warm every tier.
+AHEAD = timedelta(seconds=12)
+
+
+def wait_until(instant: datetime) -> None:
+    """The clock makes the change."""
+    time.sleep(max(0.0, (instant - timezone.now()).total_seconds()))
 
 
 def nothing() -> None:
@@ -57,8 +67,19 @@ class Story:
         yield self.manual_purge()
         yield self.command_purge()
         yield self.removal("unpublish", lambda: self.save(status=Post.Status.DRAFT))
-        self.save(status=Post.Status.PUBLISHED)
+        yield self.scheduling()
         yield self.removal("delete", lambda: self.admin.submit(f"blog/post/{self.pk}/delete/", {}))
+
+    def scheduling(self) -> Step:
+        """Published by the clock alone: at its address nothing was, and then it is there, and on the list."""
+        published_at = timezone.now() + AHEAD
+        local = timezone.localtime(published_at)
+        self.save(status=Post.Status.PUBLISHED, published_at_0=f"{local:%Y-%m-%d}", published_at_1=f"{local:%H:%M:%S}")
+        pages = (
+            Page(self.path, MISSING, Look(shows=self.title)),
+            Page("/blog/", Look(hides=self.path), Look(shows=self.path)),
+        )
+        return Step("scheduled publication", lambda: wait_until(published_at), pages)
 
     @property
     def path(self) -> str:

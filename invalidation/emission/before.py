@@ -10,11 +10,13 @@ from typing import Any
 from django.db import router
 from django.db.models import Model
 
-from invalidation.emission import instants, reading, registry, state
+from invalidation import late
+from invalidation.emission import reading, registry, state
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.reading import FORETOLD
 from invalidation.values import union
 
+_follow = late.call("invalidation.emission.instants.follow")
 Method = Callable[..., Any]
 #: Attribute of an instance that one of its `Rules.moves` is at work on.
 MOVING = "_invalidation_moving"
@@ -104,7 +106,7 @@ def _moved(instance: Model, using: str, move: Method) -> Any:
     emit(
         reading.row_targets(new, model, using) | reading.compared_rows(olds, new, model, using), using=using, lane=lane
     )
-    instants.follow(new, model, using)
+    _follow(new, model, using)
     for row in new:
         state.advance(instance, using, row)
     return result

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any
 
 from django.apps import apps
@@ -27,6 +29,9 @@ CHUNK = 200
 MOST_CHUNKS = 50
 #: Rows inserted in one statement, keys named in one.
 ROWS_PER_STATEMENT = 500
+#: How long a process goes by what it has read of the instants that pages end with, and for how many sets of tags.
+KNOWN_SECONDS, MOST_KNOWN = 5.0, 2000
+_known: dict[frozenset[str], tuple[float, datetime | None]] = {}
 
 
 def instants(rules: Rules, row: Model) -> tuple[datetime, ...]:
@@ -66,6 +71,8 @@ def withdraw(rules: Rules, keys: Iterable[Any], using: str) -> None:
 
 def _with(using: str, store: Any) -> None:
     """In the transaction of the change; a database without an outbox can't share one with it."""
+    _known.clear()
+    transaction.on_commit(_known.clear, using=using)  # what was read meanwhile is from before it
     outboxes = conf.settings().databases
     if using in outboxes:
         store(using, "")
@@ -159,19 +166,25 @@ def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[t
 
 
 def next_instant(tags: Iterable[str], after: datetime, until: datetime) -> datetime | None:
-    """The first instant between two at which a row that these tags name changes by itself; None for none."""
-    known = registry.timed_models()
-    models = {tag for tag in tags if tag in known}
-    owners = {tag for tag in tags if tag.partition(":")[0] in known} - models
-    if not (models or owners):
+    """The first instant between two at which a row that these tags name changes by itself; None for none.
+
+    Asked of the database once per KNOWN_SECONDS for the same tags, unless this process stores instants meanwhile.
+    """
+    models = registry.timed_models()
+    named = frozenset(tag for tag in tags if tag.partition(":")[0] in models)
+    if not named:
         return None
-    wanted = Q(owner__in=owners) | Q(model__in=models)
-    found = [
-        ScheduledEvent.objects.using(database)
-        .filter(wanted, due_at__gt=after, due_at__lt=until)
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
-        for database in conf.settings().databases
-    ]
+    asked_at, moment = _known.get(named, (-inf, None))
+    if monotonic() - asked_at > KNOWN_SECONDS or (moment is not None and moment <= after):
+        moment = _first(named, named & models, after)
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[named] = monotonic(), moment
+    return moment if moment is not None and moment < until else None
+
+
+def _first(named: frozenset[str], models: frozenset[str], after: datetime) -> datetime | None:
+    stored = [ScheduledEvent.objects.using(database).filter(due_at__gt=after) for database in conf.settings().databases]
+    wanted = Q(owner__in=named - models) | Q(model__in=models)
+    found = [rows.filter(wanted).order_by("due_at").values_list("due_at", flat=True).first() for rows in stored]
     return min((moment for moment in found if moment is not None), default=None)

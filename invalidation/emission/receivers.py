@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from invalidation.emission import before, instants, loading, reading, registry, relations, state
+from invalidation import late
+from invalidation.emission import before, loading, reading, registry, relations, state
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.rules import Rules
@@ -18,6 +19,17 @@ from invalidation.values import Targets, union
 DOOMED = "_invalidation_doomed"
 #: The same for keys of rows whose instants are to be withdrawn, by rules.
 PASSING = "_invalidation_passing"
+
+
+#: Imported by the first row whose instants are followed.
+_store_instants = late.call("invalidation.emission.instants.follow")
+_withdraw = late.call("invalidation.emission.instants.withdraw")
+
+
+def _follow(rows: list[Model], sender: type[Model], using: str, *, old: Model | None = None) -> None:
+    """Store the instants to come of models whose rules name some."""
+    if registry.timed(sender):
+        _store_instants(rows, sender, using, old=old)
 
 
 def connect(model: type[Model]) -> None:
@@ -74,7 +86,7 @@ def on_save(
     every = registry.rules_for(sender)
     if raw:
         emit(reading.default_targets(every, instance, using), using=using, lane=reading.lane_of(every))
-        instants.follow([instance], sender, using)
+        _follow([instance], sender, using)
         state.remember(instance)
         return
     written = _written(instance, update_fields)
@@ -82,13 +94,13 @@ def on_save(
     if created:
         targets = reading.row_targets([now], sender, using) | reading.compared_rows({}, [now], sender, using)
         emit(targets, using=using, lane=reading.lane_of(every))
-        instants.follow([now], sender, using)
+        _follow([now], sender, using)
         state.remember(instance, now)
         return
     targets = _changed_targets(every, instance, now, written, using)
     emit(targets, using=using, lane=reading.lane_of(every))
     if registry.timed(sender):
-        instants.follow([now], sender, using, old=state.as_it_was(now, state.newest(instance)))
+        _follow([now], sender, using, old=state.as_it_was(now, state.newest(instance)))
     state.advance(instance, using, now)
 
 
@@ -142,7 +154,7 @@ def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None
     """The first row is gone: what was collected for the whole deletion becomes one event."""
     start = instance if origin is None else origin
     for rules, keys in start.__dict__.pop(PASSING, {}).items():
-        instants.withdraw(rules, keys, using)
+        _withdraw(rules, keys, using)
     doomed = start.__dict__.pop(DOOMED, ())
     if doomed:
         with collecting(using):

@@ -7,13 +7,15 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import redis
 from django.utils import timezone
 
 from invalidation.freshness.absence import absence
 from invalidation.freshness.state import UNAVAILABLE, patient_client
+
+if TYPE_CHECKING:
+    import redis
 
 COUNTS_KEY, NEWEST_KEY = "invalidation:complaints", "invalidation:complaints:newest"
 #: A rule that nobody complained of for so long is forgotten.

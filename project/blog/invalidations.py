@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.auth.models import User
 from django.urls import reverse
 
@@ -18,13 +20,17 @@ class PostRules(invalidation.Rules):
     are added. The URLs name the pages without a query string again, for tiers that know no tags.
     """
 
-    track = ["slug", "category_id", "author_id", "status"]
+    track = ["slug", "category_id", "author_id", "status", "published_at", "expires_at"]
     ignore = ["view_count"]
     related = ["author", "category"]  # whose addresses `urls` gives; a renamed one is stale by its own rules and tags
 
     def when(self, post: Post) -> bool:
         """A draft is on no page; publishing and unpublishing have the published state on one side."""
         return post.is_published
+
+    def changes_at(self, post: Post) -> list[datetime | None]:
+        """A post appears and disappears by itself."""
+        return [post.published_at, post.expires_at] if post.status == Post.Status.PUBLISHED else []
 
     def urls(self, post: Post) -> list[str]:
         """Beside the post's own page: its API document and the first page of every list it may be in."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.contrib.auth.models import User
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -87,6 +88,7 @@ class Post(models.Model):
     author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="posts")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.DRAFT)
     published_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
     view_count = models.PositiveIntegerField(default=0, editable=False)
 
@@ -103,7 +105,15 @@ class Post(models.Model):
         """Its page."""
         return reverse("blog:post", args=[self.slug])
 
+    @classmethod
+    def public(cls) -> models.Q:
+        """As `is_published`, by the database's clock, so that the statement is the same at any time."""
+        unending = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
+        return unending & models.Q(status=cls.Status.PUBLISHED, published_at__lte=Now())
+
     @property
     def is_published(self) -> bool:
-        """May the public see it?"""
-        return self.status == self.Status.PUBLISHED
+        """May the public see it, as things stand now?"""
+        now = timezone.now()
+        begun, over = self.published_at <= now, self.expires_at is not None and self.expires_at <= now
+        return self.status == self.Status.PUBLISHED and begun and not over

@@ -26,7 +26,7 @@ class Summary:
 
 def published() -> CachedQuerySet[Post]:
     """Posts that the public sees, newest first, with everything that a list shows of them."""
-    posts: CachedQuerySet[Post] = Post.objects.filter(status=Post.Status.PUBLISHED)
+    posts: CachedQuerySet[Post] = Post.objects.filter(Post.public())
     return posts.select_related("category", "author").prefetch_related("tags")
 
 

@@ -18,7 +18,7 @@ class PostSitemap(Sitemap):  # type: ignore[type-arg]  # generic in the stubs al
 
     def items(self) -> QuerySet[Post]:
         """Newest first, without their bodies."""
-        posts: QuerySet[Post] = Post.objects.filter(status=Post.Status.PUBLISHED)
+        posts: QuerySet[Post] = Post.objects.filter(Post.public())
         return posts.only("slug", "updated_at", "status")
 
     def lastmod(self, item: Post) -> datetime:

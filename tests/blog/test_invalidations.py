@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from invalidation.caching import tagged
-from invalidation.http import tags_of
-from invalidation.models import Event
+from invalidation.emission import instants
+from invalidation.http import cacheable, tags_of
+from invalidation.models import Event, ScheduledEvent
 from invalidation.values import Targets
 from project.blog.models import Post
 from project.blog.queries import summary_key
@@ -203,3 +207,37 @@ def test_what_an_author_may_do_is_on_no_page(blog: Blog, relation: str) -> None:
         getattr(user, relation).add(granted)
         getattr(user, relation).clear()
     assert not Event.objects.exists()
+
+
+def test_a_scheduled_post_appears_and_expires_by_the_clock_alone(client: Client, blog: Blog) -> None:
+    post = Post.objects.get(pk=blog.published.pk)
+    now = timezone.now()
+    post.published_at, post.expires_at = now + timedelta(hours=1), now + timedelta(hours=2)
+    post.save()
+    deliver()
+    assert client.get("/blog/night-trains/").status_code == 404
+    assert b"Night trains" not in client.get("/blog/").content
+    for published_at, expires_at, seen in (
+        (now - timedelta(hours=1), now + timedelta(hours=1), True),
+        (now - timedelta(hours=2), now - timedelta(hours=1), False),
+    ):
+        Event.objects.all().delete()
+        # As if so much time had passed, for the row and for what is scheduled.
+        ScheduledEvent.objects.order_by("due_at").filter(pk=ScheduledEvent.objects.order_by("due_at")[0].pk).update(
+            due_at=now - timedelta(seconds=1)
+        )
+        models.QuerySet(Post).filter(pk=post.pk).update(published_at=published_at, expires_at=expires_at)
+        assert instants.fire("default") == 1
+        assert {"/blog/night-trains/", "/blog/", "/sitemap.xml"} <= recorded().urls
+        deliver()
+        assert (client.get("/blog/night-trains/").status_code == 200) is seen
+        assert (b"Night trains" in client.get("/blog/").content) is seen
+
+
+def test_no_list_outlives_the_next_publication(client: Client, blog: Blog) -> None:
+    post = Post.objects.get(pk=blog.draft.pk)
+    post.status, post.published_at = Post.Status.PUBLISHED, timezone.now() + timedelta(seconds=90)
+    post.save()
+    for path in LISTS:
+        response = client.get(path)
+        assert cacheable.longest_seconds(response) <= 90, path
