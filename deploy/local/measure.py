@@ -50,17 +50,17 @@ def tiers_of(stack: Stack, step: Step) -> Iterator[Tier]:
         yield HttpTier("cloudflare", stack.edge_url, "CF-Cache-Status", stack.site_url, step.pages)
 
 
-def watch(tier: Tier, look: Callable[[], bool]) -> datetime:
+def watch(tier: Tier, look: Callable[[], bool], patience_seconds: float = FRESH_SECONDS) -> datetime:
     """From when on whoever asks the tier gets the new content, however long the application takes to render it.
 
     Raises:
         ServiceFailed: nobody does in time.
     """
-    deadline = time.monotonic() + FRESH_SECONDS
+    deadline = time.monotonic() + patience_seconds
     asked_at = datetime.now(UTC)
     while not look():
         if time.monotonic() > deadline:
-            raise ServiceFailed(f"{tier.name} still serves the old copy after {FRESH_SECONDS} s.")
+            raise ServiceFailed(f"{tier.name} still serves the old copy after {patience_seconds} s.")
         time.sleep(WATCH_SECONDS)
         asked_at = datetime.now(UTC)
     return asked_at
@@ -80,8 +80,9 @@ def run(stack: Stack, step: Step) -> list[Row]:
         raise ServiceFailed(f"{healed} lost the old copy before anything was purged.")
     newest = _newest()
     watched = [(tier, look) for tier in tiers for look in tier.looks()]
+    patience = FRESH_SECONDS + step.lasts_seconds
     with ThreadPoolExecutor(max(1, len(watched))) as pool:
-        watching = [(tier.name, pool.submit(watch, tier, look)) for tier, look in watched]
+        watching = [(tier.name, pool.submit(watch, tier, look, patience)) for tier, look in watched]
         step.change()
         seen = [(name, future.result()) for name, future in watching]
     fresh = {tier.name: max(moment for name, moment in seen if name == tier.name) for tier in tiers}

@@ -45,6 +45,8 @@ class Step:
     pages: tuple[Page, ...]
     entry: Entry | None = None
     behind: Callable[[], None] = nothing
+    lasts_seconds: float = 0.0
+    """Longest that the change itself takes."""
 
 
 class Story:
@@ -79,7 +81,9 @@ class Story:
             Page(self.path, MISSING, Look(shows=self.title)),
             Page("/blog/", Look(hides=self.path), Look(shows=self.path)),
         )
-        return Step("scheduled publication", lambda: wait_until(published_at), pages)
+        return Step(
+            "scheduled publication", lambda: wait_until(published_at), pages, lasts_seconds=AHEAD.total_seconds()
+        )
 
     @property
     def path(self) -> str:
