@@ -21,23 +21,24 @@ ORDER_COLUMNS = (
 )
 
 
-def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = ()) -> None:
+def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = (), *, again: bool = True) -> None:
     """Announce the deliveries that nothing holds back any more, and settle the batch once all are final.
 
+    `again`: also those that were passed by, whose announcement waits for a free worker.
     Two workers that end inner deliveries at the same time may both announce an outer one: the lease admits one.
     """
     if not rows or rows[0].pk is None:  # MySQL doesn't tell the keys of rows that were stored together
         rows = read(database, batch)
-    onward(database, batch, rows)
+    onward(database, batch, rows, again=again)
     if all(row.status in FINAL for row in rows):
         settle(database, batch)
 
 
-def onward(database: str, batch: Batch, rows: Sequence[Delivery]) -> None:
+def onward(database: str, batch: Batch, rows: Sequence[Delivery], *, again: bool = True) -> None:
     """Announce what may run now, with what has to be purged again because it was purged too early."""
     if all(row.attempted_at for row in rows if not ending.is_metered(row.tier, row.node)) and ending.early(rows):
         rows = _with_repeats(database, batch)
-    announce(database, startable(rows))
+    announce(database, [row for row in startable(rows) if again or row.attempted_at is None])
 
 
 def _with_repeats(database: str, batch: Batch) -> Sequence[Delivery]:
@@ -59,7 +60,7 @@ def after(database: str, delivery: Delivery) -> None:
     siblings = unattempted.filter(tier=delivery.tier, delivery_pass=delivery.delivery_pass)
     if delivery.leases <= 1 and siblings.exists():
         return
-    hand_out(database, delivery.batch)
+    hand_out(database, delivery.batch, again=False)
 
 
 def pass_by(database: str, delivery_id: int) -> None:
@@ -67,7 +68,7 @@ def pass_by(database: str, delivery_id: int) -> None:
     rows = Delivery.objects.using(database).filter(attempted_at=None)
     if rows.filter(pk=delivery_id, status=DeliveryStatus.PENDING).update(attempted_at=timezone.now()):
         batch = Batch.objects.using(database).get(deliveries=delivery_id)
-        announce(database, startable(read(database, batch)))
+        announce(database, [row for row in startable(read(database, batch)) if row.attempted_at is None])
 
 
 def announce(database: str, ready: list[Delivery]) -> None:
