@@ -12,9 +12,13 @@ import redis
 
 from invalidation import conf
 from invalidation.freshness import kept
+from invalidation.freshness.index import NAME_KEY
 
 SEQUENCE_KEY = "invalidation:sequence"
 STAMP_KEY = "invalidation:stamp:"
+#: The newest number that a worker drew. The database remembers it with the batch; a Redis that holds an older one, or
+#: none, has come back older, and pages that were registered meanwhile are missing in its tag index.
+MARK_KEY = "invalidation:mark"
 #: Stands for every tag and URL; neither can look like this.
 EVERYTHING = "*"
 #: Stamps per call, so that none holds the server for longer than a few milliseconds.
@@ -24,9 +28,10 @@ Doomed = Mapping[int, Sequence[str]]
 
 #: `max(last + 1, clock in microseconds)` survives a Redis that lost its data. One that did has lost the stamps too, so
 #: whatever is being rendered at that moment is outdated. KEYS: the sequence, the stamp of everything, stamps to set.
-#: ARGV: lifetime of a stamp in seconds; number of this database; then what is to be removed at the same instant: for
-#: each database of the same server its number, how many keys, and the keys.
-ADVANCE = """
+#: ARGV: lifetime of a stamp in seconds; number of this database; the newest mark that the caller's database remembers,
+#: 0 for none, "" from who leaves no mark; then what is to be removed at the same instant: for each database of the same
+#: server its number, how many keys, and the keys.
+ADVANCE = f"""
 local now = redis.call('TIME')
 local clock = now[1] * 1000000 + now[2]
 local last = redis.call('GET', KEYS[1])
@@ -34,7 +39,11 @@ local sequence = string.format('%.0f', math.max((tonumber(last) or 0) + 1, clock
 redis.call('SET', KEYS[1], sequence)
 if not last then redis.call('SET', KEYS[2], sequence, 'EX', ARGV[1]) end
 for place = 3, #KEYS do redis.call('SET', KEYS[place], sequence, 'EX', ARGV[1]) end
-local place = 3
+if ARGV[3] ~= '' then
+  if (tonumber(redis.call('GET', '{MARK_KEY}')) or 0) < tonumber(ARGV[3]) then redis.call('DEL', '{NAME_KEY}') end
+  redis.call('SET', '{MARK_KEY}', sequence)
+end
+local place = 4
 while place < #ARGV do
   redis.call('SELECT', ARGV[place])
   local last = place + 1 + ARGV[place + 1]
@@ -60,21 +69,27 @@ def by_clock() -> int:
     return time.time_ns() // 1000
 
 
-def advance(client: redis.Redis, names: Iterable[str], doomed: Doomed = MappingProxyType({})) -> int:
+def advance(
+    client: redis.Redis, names: Iterable[str], doomed: Doomed = MappingProxyType({}), *, mark: int | None = None
+) -> int:
     """Draw the next number, stamp these tags and absolute URLs with it, and remove what is doomed at that instant.
 
-    More than STAMPS_PER_CALL take several calls and numbers; the first, the smallest, is the answer.
+    More than STAMPS_PER_CALL take several calls and numbers; the first, the smallest, is the answer. With a `mark`, the
+    newest that the caller's database remembers, or 0, the number is the next mark, and a Redis whose own mark is older
+    loses the name of its tag index.
     """
     keys = [STAMP_KEY + name for name in names]
     chunks = [keys[start : start + STAMPS_PER_CALL] for start in range(0, len(keys), STAMPS_PER_CALL)] or [[]]
-    return min([*(_advanced(client, chunk) for chunk in chunks[:-1]), _advanced(client, chunks[-1], doomed)])
+    first = [_advanced(client, chunk, {}, mark) for chunk in chunks[:-1]]
+    return min([*first, _advanced(client, chunks[-1], doomed, mark)])
 
 
-def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed = MappingProxyType({})) -> int:
+def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed, mark: int | None) -> int:
     own = client.get_connection_kwargs().get("db", 0)
     removals: list[Any] = [word for database, names in doomed.items() for word in (database, len(names), *names)]
     places = (SEQUENCE_KEY, STAMP_KEY + EVERYTHING, *keys)
-    return int(kept.run(client, _ADVANCE, places, (stamp_seconds(), own, *removals)))
+    arguments = (stamp_seconds(), own, "" if mark is None else mark, *removals)
+    return int(kept.run(client, _ADVANCE, places, arguments))
 
 
 def stamp_seconds() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import connections, transaction
+from django.db.models import Subquery
 from django.utils import timezone
 
 from invalidation import conf
@@ -29,6 +30,9 @@ class Claimed(NamedTuple):
     rows: Sequence[Delivery]
     left: bool
     """May more be pending than was taken?"""
+
+    remembered: int
+    """The newest sequence of earlier batches; 0 for none."""
 
 
 def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed | None:
@@ -77,6 +81,8 @@ def _oldest(database: str, lanes: Sequence[str], limit: int) -> Sequence[Event]:
         pending = pending.filter(lane__in=lanes)
     if connections[database].features.has_select_for_update_skip_locked:
         pending = pending.select_for_update(skip_locked=True)
+    newest = Batch.objects.using(database).filter(sequence__isnull=False).order_by("-id").values("sequence")[:1]
+    pending = pending.annotate(remembered=Subquery(newest))
     return list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
 
 
@@ -105,7 +111,12 @@ def _batch(database: str, read: Sequence[tuple[Event, Targets]], waiting: backlo
     batch.save(using=database, force_insert=True)
     _take(database, events, batch)
     left = len(events) < found or found >= waiting.claim_limit
-    return Claimed(batch, Delivery.objects.using(database).bulk_create(rows), left)
+    return Claimed(batch, Delivery.objects.using(database).bulk_create(rows), left, _remembered(events[0]))
+
+
+def _remembered(event: Event) -> int:
+    """Read with the event itself, because another statement would be one for each batch."""
+    return getattr(event, "remembered", None) or 0
 
 
 def batched(many: Sequence[Targets]) -> Targets:

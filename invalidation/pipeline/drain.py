@@ -117,7 +117,7 @@ class _Turn:
             return False
         batch = claimed.batch
         self.seat.lane = batch.lane
-        draw(batch)
+        draw(batch, remembered=claimed.remembered)
         note_reach(self.database, batch, claimed.rows)
         self.loads.append(carry.first_pass(self.database, batch, claimed.rows, self.carried))
         self.drained.add(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from invalidation import conf, late
 from invalidation.freshness import sequence
@@ -14,6 +15,16 @@ from invalidation.providers.registry import provider_class
 from invalidation.values import Targets
 
 logger = late.Logger(__name__)
+
+
+@dataclass(slots=True)
+class Clock:
+    """What this process had to take from its own clock, of which no Redis knows."""
+
+    newest: int = 0
+
+
+clock = Clock()
 
 
 def open_batch(database: str, batch: Batch) -> None:
@@ -34,18 +45,20 @@ def stamp(database: str, batch: Batch) -> None:
     Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
 
 
-def draw(batch: Batch) -> None:
+def draw(batch: Batch, *, remembered: int = 0) -> None:
     """From here on, what is being rendered from older data is stored by nobody.
 
     Again after values were purged: a page whose rendering began since the last stamp may have read an old value.
-    Without Redis the clock serves: responses rendered meanwhile have a short life, and the rebound follows.
+    `remembered` is the newest sequence of the database's batches: a Redis that knows of none so new has come back
+    older. Without Redis the clock serves: responses rendered meanwhile have a short life, and the rebound follows.
     """
     server = patient_client()
+    mark = remembered if remembered > clock.newest else 0
     try:
-        batch.sequence = sequence.advance(server, _names(batch)) if server else sequence.by_clock()
+        batch.sequence = sequence.advance(server, _names(batch), mark=mark) if server else sequence.by_clock()
     except UNAVAILABLE as error:
         logger.warning("stamping_failed", batch=batch.pk, error=repr(error))
-        batch.sequence = sequence.by_clock()
+        batch.sequence = clock.newest = sequence.by_clock()
 
 
 def _record(database: str, batch: Batch, wide: Reach, rows: Iterable[Delivery]) -> None:

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 import invalidation
-from deploy.local import Redis
+from deploy.local import Redis, wait_for
 from invalidation.emission.api import stored
 from invalidation.models import Delivery
 from invalidation.pipeline import drain, wholeness
@@ -27,6 +27,14 @@ def purge(queue: Queue) -> Delivery:
     queue.run()
     event.refresh_from_db()
     assert event.status == "done"
+    return Delivery.objects.latest("id")
+
+
+def purge_another(queue: Queue) -> Delivery:
+    """By a tag of no page."""
+    stored(invalidation.invalidate(tags=["page:none"]))
+    drain.drain()
+    queue.run()
     return Delivery.objects.latest("id")
 
 
@@ -83,6 +91,46 @@ def test_without_a_way_to_empty_the_node_the_page_stays(
     lose(cached, freshness_redis)
     purge(queue)
     assert cached.get() == "version 1"
+
+
+def dumped(client: redis.Redis) -> dict[bytes, bytes]:
+    """Every key, as it is now."""
+    return {key: client.dump(key) or b"" for key in client.scan_iter()}
+
+
+def restore(client: redis.Redis, dump: dict[bytes, bytes]) -> None:
+    """As that, and nothing else; the server runs on."""
+    client.flushall()
+    for key, value in dump.items():
+        client.restore(key, 0, value)
+
+
+@pytest.mark.parametrize("way", ["restore", "replica"])
+def test_row_15_an_older_state_loaded_into_a_running_redis_is_noticed_by_the_mark_in_the_database(
+    behind: Behind, queue: Queue, tmp_path: Path, way: str
+) -> None:
+    with Redis(tmp_path, name="own") as server, Redis(tmp_path, name="older") as older:
+        cached = behind("nginx", {"EVERYTHING": True}, REDIS_URL=server.url())
+        purge(queue)
+        with redis.Redis.from_url(server.url()) as client, redis.Redis.from_url(older.url()) as source:
+            dump = dumped(client)
+            restore(source, dump)
+            assert [cached.get(), cached.get()] == ["version 1"] * 2
+            assert not purge_another(queue).decisions
+            run = client.info("server")["run_id"]
+            if way == "restore":
+                restore(client, dump)
+            else:
+                client.replicaof("127.0.0.1", older.port)
+                wait_for(lambda: client.info("replication")["master_link_status"] == "up", 20, "the older state")
+                client.replicaof("NO", "ONE")
+            assert client.info("server")["run_id"] == run
+        state.version = 2
+        assert cached.get() == "version 1"
+        delivery = purge(queue)
+        assert cached.get() == "version 2"
+        assert delivery.decisions == [wholeness.DECISION]
+        assert not purge(queue).decisions
 
 
 def test_after_a_redis_came_back_older_nothing_stale_survives_the_next_purge(
