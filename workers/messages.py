@@ -106,7 +106,7 @@ def send_examination() -> None:
 
 def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
     """One try: a retry would hold whoever waits, and the sweep retries anyway."""
-    application().send_task(task, kwargs=arguments, retry=False, ignore_result=True, **options)
+    application().send_task(task, kwargs=arguments, serializer="json", retry=False, ignore_result=True, **options)
 
 
 def _described(delivery: Delivery) -> dict[str, Any]:

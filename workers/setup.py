@@ -9,7 +9,7 @@ from celery.signals import after_task_publish, task_prerun, worker_process_shutd
 from kombu.utils.imports import symbol_by_name
 
 from invalidation import conf
-from workers import host, queues
+from workers import host, queues, transport
 from workers.schedule import schedule
 
 #: The task that nobody but beat sends.
@@ -84,9 +84,14 @@ def _flush(**_: Any) -> None:
 
 
 def _with_queues(amqp_class: Any) -> Any:
-    """That class, whose queues are also ours, beside what the host declares or leaves at its default."""
+    """That class, whose queues are also ours, beside what the host declares or leaves at its default.
+
+    Its connections drop what lies on ours and is no message.
+    """
 
     class Guest(amqp_class):  # type: ignore[misc]  # a class of the host's choice
+        Connection = BrokerConnection = transport.guarded(amqp_class.Connection)
+
         def Queues(self, *arguments: Any, **options: Any) -> Any:  # noqa: N802 (Celery's name)
             made = super().Queues(*arguments, **options)
             for queue in queues.queues():
