@@ -24,7 +24,7 @@ from invalidation.triggers import installed
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES. E007: below."""
+    """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES. E007, W008: below."""
     try:
         settings = conf.settings()
         graph.order(settings.tiers)
@@ -46,9 +46,23 @@ def _tier_problems(settings: conf.Settings) -> Iterator[CheckMessage]:
         hint = "Set INVALIDATION['SITES'] to the origins that the site is reached at, such as ['https://example.com']."
         yield Error("HTTP tiers are configured, but no site.", hint=hint, id="invalidation.E003")
     yield from _caches_of_one_process(settings)
+    if responses and not settings.query_parameters.declared:
+        yield _any_parameter()
     if not settings.redis_url:
         hint = "Set INVALIDATION['REDIS_URL']; without it an in-flight render may re-fill a cache with old content."
         yield checks.Warning("No Redis for the sequence and the tag index.", hint=hint, id="invalidation.W001")
+
+
+def _any_parameter() -> CheckMessage:
+    """W008: a flood of made-up addresses is a flood of pages, each of which an edit has to purge."""
+    return checks.Warning(
+        "No query parameters are declared: whoever appends one to an address makes another page of it.",
+        hint=(
+            "Set INVALIDATION['QUERY_PARAMETERS'] to the names that pages depend on, such as ['page'], [] for none, or "
+            "names for each pattern of paths, and give the shipped proxies the same (docs/how-to/proxies.md)."
+        ),
+        id="invalidation.W008",
+    )
 
 
 def _caches_of_one_process(settings: conf.Settings) -> Iterator[CheckMessage]:

@@ -23,13 +23,30 @@ def tier(provider: str, *fills_from: str, node: str = "http://127.0.0.1:1", **op
 
 
 def found(settings: Settings, sites: tuple[str, ...] = ("https://example.com",), **tiers: Any) -> set[str]:
-    settings.INVALIDATION = {"TIERS": tiers, "SITES": list(sites), "REDIS_URL": "redis://127.0.0.1:1/0"}
+    known = {"SITES": list(sites), "REDIS_URL": "redis://127.0.0.1:1/0", "QUERY_PARAMETERS": ["page"]}
+    settings.INVALIDATION = {"TIERS": tiers, **known}
     ids = {str(message.id) for message in run_checks(tags=["invalidation"], include_deployment_checks=True)}
     return ids - {"invalidation.W002", "invalidation.W003", "invalidation.W007"}
 
 
 def test_a_good_configuration_is_passed(settings: Settings) -> None:
     assert found(settings, varnish=tier(VARNISH)) == set()
+
+
+@pytest.mark.parametrize(
+    ("declared", "warned"), [({}, True), ({"QUERY_PARAMETERS": []}, False), ({"QUERY_PARAMETERS": {"^/$": []}}, False)]
+)
+def test_row_4_a_site_that_declares_no_query_parameters_is_warned_and_told_the_remedy(
+    settings: Settings, declared: dict[str, Any], warned: bool
+) -> None:
+    settings.INVALIDATION = {"TIERS": {"varnish": tier(VARNISH)}, "SITES": ["https://example.com"], **declared}
+    hints = [message.hint for message in run_checks(tags=["invalidation"]) if message.id == "invalidation.W008"]
+    assert ["['page'], [] for none" in str(hint) for hint in hints] == [True] * warned
+
+
+def test_without_a_tier_of_responses_no_query_parameters_are_missed(settings: Settings) -> None:
+    settings.INVALIDATION = {"TIERS": {}}
+    assert "invalidation.W008" not in {message.id for message in run_checks(tags=["invalidation"])}
 
 
 def test_f23_a_soft_purge_of_an_inner_tier_is_refused(settings: Settings) -> None:
