@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -21,14 +24,18 @@ MOST_SECONDS = 2**31
 SECONDS_PATTERN = re.compile(r"[0-9]+")
 LIFETIMES, GRACES = {"max-age", "s-maxage"}, {"stale-while-revalidate", "stale-if-error"}
 FORBIDDING = {"no-store", "private", "no-cache"}
+#: A site writes few different headers, each of them for many responses.
+KNOWN_HEADERS = 512
 
 
-def directives(header: str) -> dict[str, str]:
+@lru_cache(KNOWN_HEADERS)
+def directives(header: str) -> Mapping[str, str]:
     """`"public, s-maxage=60"` as `{"public": "", "s-maxage": "60"}`."""
     pairs = (part.partition("=") for part in header.split(",") if part.strip())
-    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+    return MappingProxyType({name.strip().lower(): value.strip().strip('"') for name, _, value in pairs})
 
 
+@lru_cache(KNOWN_HEADERS)
 def _seconds(header: str) -> int | None:
     """The lifetime that one header gives: 0 where it forbids storing, None where it says nothing."""
     found = directives(header)
@@ -57,9 +64,15 @@ def shared_seconds(response: HttpResponseBase) -> int:
 
 def longest_seconds(response: HttpResponseBase) -> int:
     """The longest time for which any cache may serve the response, a browser's and what is stale by then included."""
-    named = [directives(response.headers.get(name, "")) for name in LIFETIME_HEADERS]
-    numbers = [[_number(found[name]) or 0 for name in LIFETIMES | GRACES if name in found] for found in named]
-    return max(shared_seconds(response), *map(sum, numbers))
+    named = [response.headers[name] for name in LIFETIME_HEADERS if name in response.headers]
+    return max(shared_seconds(response), *map(_sum, named), 0)
+
+
+@lru_cache(KNOWN_HEADERS)
+def _sum(header: str) -> int:
+    """Of every time that one header gives."""
+    found = directives(header)
+    return sum(_number(found[name]) or 0 for name in LIFETIMES | GRACES if name in found)
 
 
 def _accelerated_seconds(header: str) -> int | None:
@@ -111,7 +124,7 @@ def cap(response: HttpResponseBase, ends_at: datetime) -> None:
 
 def _capped(header: str, seconds: int) -> str:
     """The lifetimes no longer than this, with what may be served stale after them."""
-    found = directives(header)
+    found = dict(directives(header))
     named = {name: _number(value) for name, value in found.items() if name in LIFETIMES | GRACES}
     longest = max((min(value, seconds) for name, value in named.items() if name in LIFETIMES and value), default=0)
     for name, value in named.items():
