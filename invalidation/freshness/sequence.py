@@ -22,7 +22,7 @@ MARK_KEY = "invalidation:mark"
 #: Stands for every tag and URL; neither can look like this.
 EVERYTHING = "*"
 #: Stamps per call, so that none holds the server for longer than a few milliseconds.
-STAMPS_PER_CALL = 2000
+STAMPS_PER_CALL = 500
 #: Number of a database of the same server to keys in it.
 Doomed = Mapping[int, Sequence[str]]
 
