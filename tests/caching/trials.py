@@ -2,7 +2,8 @@
 
 `orders` runs every order of the steps of writer, worker and readers. `reads` lets one process commit and another one
 read, with no worker running: a tagged value, a cached row, a cached count and a fragment; `--away` stops Redis around
-each commit, and runs what a worker would before the other process reads.
+the commits of each round, and runs what a worker would before the other process reads. `--together` makes a round of so
+many commits, each to a table of its own: nothing else makes its values stale.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -21,6 +22,8 @@ from typing import IO, Any, cast
 from deploy.local import Redis
 
 POINTED = "tests.caching.interleaved.PointedCache"
+#: A reader whose connection was cut leaves Redis alone for a moment, and stores nothing meanwhile.
+KEEP_TRIES = 200
 PLAIN = "django_redis.cache.RedisCache"
 
 
@@ -76,71 +79,71 @@ def _say(*words: str, end: str = "\n") -> None:
         sys.stdout.flush()
 
 
-def shown() -> list[Any]:
-    """What a reader sees in one unit of work."""
-    from django.template import Context, Template
+def serve(tables: int) -> None:
+    """The reading process: for each line what it sees of every table, and how many questions that cost the database."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
 
-    from invalidation.caching import fresh_start, tagged
-    from project.blog.models import Tag
+    from tests.caching.tables import declared, shown
 
-    source = '{% load invalidation %}{% taggedcache 600 "n" tags="blog.tag" %}{{ tag.name }}{% endtaggedcache %}'
-    with fresh_start():
-        return [
-            tagged.get_or_set("name", lambda: Tag.objects.get(slug="x").name, tags="blog.tag"),
-            Tag.objects.cached_get(slug="x").name,
-            Tag.objects.cached_filter(name__endswith="even").cached_count(),
-            Template(source).render(Context({"tag": Tag.objects.get(slug="x")})),
-        ]
-
-
-def serve() -> None:
-    """The reading process: an answer for each line."""
+    models = declared(tables)
     for _ in sys.stdin:
-        sys.stdout.write(json.dumps(shown()) + "\n")
+        with CaptureQueriesContext(connection) as asked:
+            seen = [shown(model) for model in models]
+        sys.stdout.write(json.dumps([seen, len(asked)]) + "\n")
         sys.stdout.flush()
 
 
 @contextmanager
-def reader(folder: Path, redis_url: str) -> Iterator[Any]:
+def reader(folder: Path, redis_url: str, tables: int) -> Iterator[Any]:
     """Asks the reading process."""
-    command = [sys.executable, "-m", "tests.caching.trials", "serve", "--folder", str(folder), "--redis", redis_url]
+    places = ["--folder", str(folder), "--redis", redis_url, "--together", str(tables)]
+    command = [sys.executable, "-m", "tests.caching.trials", "serve", *places]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         question, answer = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
 
-        def ask() -> list[Any]:
+        def ask() -> Any:
             question.write("?\n")
             question.flush()
-            return list(json.loads(answer.readline()))
+            return json.loads(answer.readline())
 
         yield ask
         question.close()
 
 
-def reads(times: int, folder: Path, server: Redis, *, away: bool) -> int:
-    """How many of the reads were old."""
+def reads(times: int, together: int, folder: Path, server: Redis, *, away: bool) -> int:
+    """How many of the reads were old, or followed a commit before which nothing was kept."""
     from django.core.management import call_command
 
-    from project.blog.models import Tag
+    from tests.caching.tables import created, declared
 
     call_command("migrate", verbosity=0)
-    tag = Tag.objects.create(name="0 even", slug="x")
-    old = [0, 0, 0, 0]
-    with reader(folder, server.url(1)) as ask:
-        ask()
-        for number in range(1, times + 1):
-            tag.name = f"{number} {'odd' if number % 2 else 'even'}"
-            _commit(tag, server, away=away)
-            wanted = [tag.name, tag.name, 1 - number % 2, tag.name]
-            old = [count + (found != right) for count, found, right in zip(old, ask(), wanted, strict=True)]
-    kinds = ("value", "row", "count", "fragment")
-    _say(f"{times} commits, reads that were new:", *(f"{k} {times - n}" for k, n in zip(kinds, old, strict=True)))
-    return sum(old)
+    rows, new, idle = created(declared(together)), [0, 0, 0, 0], 0
+    with reader(folder, server.url(1), together) as ask:
+        for number in range(1, times // together + 1):
+            idle += _keeps(ask)
+            _commit(rows, f"{number} {'odd' if number % 2 else 'even'}", server, away=away)
+            seen, _ = ask()
+            right = [rows[0].name, rows[0].name, 1 - number % 2, rows[0].name]
+            new = [count + sum(one[kind] == right[kind] for one in seen) for kind, count in enumerate(new)]
+    kinds, wanted = ("value", "row", "count", "fragment"), times // together * together
+    _say(f"{wanted} commits, reads that were new:", *(f"{k} {n}" for k, n in zip(kinds, new, strict=True)))
+    _say(f"{idle} of {times // together} rounds began with nothing that could be old")
+    return sum(wanted - count for count in new) + idle
 
 
-def _commit(tag: Any, server: Redis, *, away: bool) -> None:
+def _keeps(ask: Callable[[], Any]) -> bool:
+    """Read until everything comes from the cache; True where it never does."""
+    return all(ask()[1] for _ in range(KEEP_TRIES))
+
+
+def _commit(rows: Sequence[Any], name: str, server: Redis, *, away: bool) -> None:
+    """One transaction for each row."""
     if away:
         server.kill()
-    tag.save()
+    for row in rows:
+        row.name = name
+        row.save()
     if away:
         server.start()
         work()
@@ -161,6 +164,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trial", choices=["orders", "reads", "serve"])
     parser.add_argument("--times", type=int, default=10_000)
+    parser.add_argument("--together", type=int, default=1, help="commits of each round, each to a table of its own")
     parser.add_argument("--every", type=int, default=1, help="one of so many orders")
     parser.add_argument("--away", action="store_true")
     parser.add_argument("--folder", type=Path)
@@ -168,13 +172,13 @@ def main() -> int:
     options = parser.parse_args()
     if options.trial == "serve":
         prepare(options.folder, options.redis)
-        serve()
+        serve(options.together)
         return 0
     with tempfile.TemporaryDirectory() as name, Redis(Path(name), persistent=options.away) as server:
         prepare(Path(name), server.url(1), POINTED if options.trial == "orders" else PLAIN)
         if options.trial == "orders":
             return min(orders(options.every), 1)
-        return min(reads(options.times, Path(name), server, away=options.away), 1)
+        return min(reads(options.times, options.together, Path(name), server, away=options.away), 1)
 
 
 if __name__ == "__main__":
