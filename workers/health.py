@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+import redis
 from kombu import Connection
 from kombu.exceptions import ChannelError, OperationalError
 
@@ -17,8 +18,9 @@ from workers.host import application
 from workers.queues import queues
 
 BEAT_KEY = "invalidation:beat"
-#: How long workers have to answer; they do within a few milliseconds, busy or not.
-ANSWER_SECONDS = 1.0
+#: How long workers have to answer, which takes a few milliseconds; the later ones only where a queue has no worker so
+#: far and somebody listens: one who is short of processor is not absent.
+ANSWER_SECONDS = (1.0, 2.0, 4.0)
 #: Beat may be late by a few of its own intervals.
 SILENT_INTERVALS = 4
 #: Bound on connecting to the broker.
@@ -59,13 +61,28 @@ def _depth(channel: Any, queue: str) -> int:
         return 0
 
 
-def consumed_queues(connection: Connection) -> dict[str, list[str]]:
-    """Each worker that answers, with the queues that it consumes.
+def consumed_queues(connection: Connection, wanted: Collection[str]) -> dict[str, list[str]]:
+    """Each worker that answers, with the queues that it consumes; asked again while one of those `wanted` has none.
 
     Celery's own pool may hold a connection from before the broker was restarted, which fails once.
     """
-    answers = application().control.inspect(timeout=ANSWER_SECONDS, connection=connection).active_queues() or {}
-    return {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
+    found: dict[str, list[str]] = {}
+    for seconds in ANSWER_SECONDS:
+        answers = application().control.inspect(timeout=seconds, connection=connection).active_queues() or {}
+        found |= {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
+        if set(wanted) <= {queue for own in found.values() for queue in own} or not _somebody_listens(connection):
+            break
+    return found
+
+
+def _somebody_listens(connection: Connection) -> bool:
+    """May a worker be there? On Redis, which alone tells, workers subscribe to what they are asked.
+
+    Over a connection of its own: the first one still waits for answers.
+    """
+    with connection.clone() as own:
+        server = getattr(own.default_channel, "client", None)
+        return not isinstance(server, redis.Redis) or bool(server.pubsub_numpat())
 
 
 def findings() -> Iterator[Finding]:
@@ -73,7 +90,8 @@ def findings() -> Iterator[Finding]:
     with application().connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
         try:
             connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
-            yield from unserved(queue_depths(connection), consumed_queues(connection))
+            depths = queue_depths(connection)
+            yield from unserved(depths, consumed_queues(connection, depths))
         except (OperationalError, *UNAVAILABLE) as error:
             # The address without its password; kombu wraps the transport's own errors at some calls and not at others.
             detail = f"{connection.as_uri()}: {type(error.__cause__ or error).__name__}."

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 import pytest
+from redis import Redis as Client
 
 from deploy.local import Redis, Service, wait_for
 from tests.workers.site import ROOT, Site
@@ -86,6 +88,22 @@ def test_worker_and_beat_are_sound_and_each_that_is_missing_is_named(site: Site,
         assert found(site) == []
         seen = "Task invalidation.canary"
         wait_for(lambda: seen in consuming.log.read_text(), 20, "the examination at the worker's start")
+
+
+def test_a_worker_that_is_short_of_processor_is_not_absent(site: Site, redis: Redis, tmp_path: Path) -> None:
+    """It answers only when it was asked a second time."""
+    broker = Client.from_url(redis.url(), decode_responses=True)
+
+    def questions() -> int:
+        return int(broker.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
+
+    with worker(site, tmp_path) as busy, ThreadPoolExecutor(1) as doctors:
+        busy.freeze()
+        before = questions()
+        answer = doctors.submit(found, site)
+        wait_for(lambda: questions() >= before + 2, 60, "the doctor to ask again")
+        busy.thaw()
+        assert answer.result() == [("beat-silent", "")]
 
 
 class Canary:
