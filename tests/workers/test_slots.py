@@ -44,7 +44,7 @@ class Varnish:
     def __init__(self, *, drips: bool) -> None:
         self.drips = drips
         self.purged: list[bytes] = []
-        self.asked = 0
+        self.asked = self.ended = 0
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -70,10 +70,13 @@ class Varnish:
             self.purged.append(request.split(b" ")[1])
             connection.sendall(PROOF)
             return
-        connection.sendall(b"HTTP/1.1 200 Purged\r\nX-Drip: ")
-        while True:
-            connection.sendall(b"x")
-            time.sleep(1)  # how slowly this node answers is what the test is about
+        try:
+            connection.sendall(b"HTTP/1.1 200 Purged\r\nX-Drip: ")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(1)  # how slowly this node answers is what the test is about
+        finally:
+            self.ended += 1
 
     def close(self) -> None:
         self._socket.close()
@@ -93,7 +96,7 @@ def site(database_copy: str, default_redis_broker: LocalRedis, nodes: tuple[Varn
     """The reference site with those two."""
     return Site(
         {
-            "DJANGO_SETTINGS_MODULE": "project.settings.test",
+            "DJANGO_SETTINGS_MODULE": "tests.workers.dripping",
             "DATABASE_URL": database_copy,
             "REDIS_URL": default_redis_broker.url.removesuffix("/0"),
             "SITE_URLS": "http://blog.localhost",
@@ -104,15 +107,14 @@ def site(database_copy: str, default_redis_broker: LocalRedis, nodes: tuple[Varn
 
 
 @pytest.mark.timeout(120)
-def test_behind_a_dripping_node_a_takedown_is_purged_elsewhere_within_2_seconds(
+def test_behind_a_dripping_node_a_takedown_is_purged_elsewhere_before_any_call_to_that_node_has_ended(
     celery_setup: CeleryTestSetup, site: Site, nodes: tuple[Varnish, Varnish]
 ) -> None:
     dripping, good = nodes
     for number in range(12):
         site.purge("--url", f"/ordinary/{number}/", wait_seconds=0)
-    wait_for(lambda: len(good.purged) >= 12, 20, "the ordinary purges at the good node")
+    wait_for(lambda: len({*good.purged}) >= 12, 40, "the ordinary purges at the good node")
     assert dripping.asked
     site.purge("--url", "/illegal/", "--lane", "takedown", wait_seconds=0)
-    committed = time.monotonic()
-    wait_for(lambda: b"/illegal/" in good.purged, 20, "the takedown at the good node")
-    assert time.monotonic() - committed < 2
+    wait_for(lambda: b"/illegal/" in good.purged, 40, "the takedown at the good node")
+    assert dripping.ended == 0
