@@ -194,7 +194,7 @@ def test_each_cache_is_purged_twice_and_the_values_once(dirty: Dirty, queue: Que
 
 
 def test_on_a_slow_machine_an_answer_is_given_more_time() -> None:
-    quick, slow, hanging = Delivery(milliseconds=1.0), Delivery(milliseconds=200.0), Delivery(milliseconds=9_000.0)
+    quick, slow, hanging = Delivery(milliseconds=1.0), Delivery(milliseconds=80.0), Delivery(milliseconds=9_000.0)
     assert ending.transfer_seconds([quick]) == TRANSFER_SECONDS
     assert ending.transfer_seconds([quick, slow]) == 0.8
     assert ending.transfer_seconds([hanging]) == ending.LONGEST_SECONDS
