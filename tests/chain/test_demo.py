@@ -25,6 +25,7 @@ CHANGES = (
     "manual purge in the admin",
     "manage.py purge --url",
     "unpublish",
+    "scheduled publication",
     "delete",
 )
 
