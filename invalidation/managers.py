@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import models
 
-from invalidation.emission import instants, reading, registry, state
+from invalidation.emission import instants, reading, registry, state, uploads
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.reading import Olds
@@ -36,11 +36,11 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             return super().update(**kwargs)
         self._for_write = True
         with collecting(self.db):
-            keys, olds = self._emit_before()
+            keys, olds = self._emit_before(kwargs)
             # The condition stands beside the keys: a row that no longer meets it stays as it is.
             rows = self.filter(pk__in=keys) if len(keys) <= ROWS_PER_READ else self
             count = super(InvalidatingQuerySet, rows).update(**kwargs)
-            self._emit_rows(keys if count else (), olds)
+            self._emit_rows(keys if count else (), olds, kwargs)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -100,20 +100,22 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
     def _emit(self, targets: Targets) -> None:
         emit(targets, using=self.db, lane=reading.lane_of(registry.rules_for(self.model)))
 
-    def _emit_targets(self, rows: Sequence[models.Model]) -> None:
-        self._emit(reading.row_targets(rows, self.model, self.db))
+    def _emit_targets(self, rows: Sequence[models.Model], fields: Collection[str] | None) -> None:
+        """`fields` are those that the statement writes; None means all."""
+        files = uploads.written_targets(rows, self.model, fields)
+        self._emit(reading.row_targets(rows, self.model, self.db) | files)
 
     def _stored(self) -> models.QuerySet[ModelType]:
         """All rows of the model, whatever the default manager hides; Django's own QuerySet."""
         return models.QuerySet(self.model, using=self.db)
 
-    def _emit_after(self, rows: Sequence[models.Model], olds: Olds) -> None:
-        self._emit_targets(rows)
+    def _emit_after(self, rows: Sequence[models.Model], olds: Olds, fields: Collection[str] | None = None) -> None:
+        self._emit_targets(rows, fields)
         instants.follow(rows, self.model, self.db)
         if compared := reading.compared_rows(olds, rows, self.model, self.db):
             self._emit(compared)
 
-    def _emit_before(self) -> tuple[list[Any], Olds]:
+    def _emit_before(self, fields: Collection[str]) -> tuple[list[Any], Olds]:
         """Emit for the rows as they are, a part at a time, and return their keys; the rows, for rules that compare."""
         keys: list[Any] = []
         olds: Olds = {}
@@ -121,13 +123,13 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         first = list(rows[: ROWS_PER_READ + 1])
         for part in _parts(first if len(first) <= ROWS_PER_READ else rows.iterator(chunk_size=ROWS_PER_READ)):
             keys += [row.pk for row in part]
-            self._emit_targets(part)
+            self._emit_targets(part, fields)
             _keep(olds, reading.comparable(part, self.model, self.db))
         return keys, olds
 
-    def _emit_rows(self, keys: Collection[Any], olds: Olds) -> None:
+    def _emit_rows(self, keys: Collection[Any], olds: Olds, fields: Collection[str] | None = None) -> None:
         for part in _parts(keys):
-            self._emit_after(list(self._stored().filter(pk__in=part)), olds)
+            self._emit_after(list(self._stored().filter(pk__in=part)), olds, fields)
 
     def _emit_conflicting(self, rows: Iterable[models.Model], unique_fields: Iterable[str]) -> Olds:
         """Emit for the stored rows that are about to be overwritten, as they are."""
@@ -135,7 +137,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         for part in _parts(rows):
             conditions = {f"{name}__in": [getattr(row, name) for row in part] for name in unique_fields}
             stored = list(self._stored().filter(**conditions))
-            self._emit_targets(stored)
+            self._emit_targets(stored, None)
             _keep(olds, reading.comparable(stored, self.model, self.db))
         return olds
 

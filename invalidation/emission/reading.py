@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -165,6 +165,30 @@ def asked(rules: Rules, instance: Model, method: str, ask: Callable[[Any], Itera
     with _logged(rules, instance, method):
         values.extend(ask(instance))
     return values
+
+
+def addresses(urls: Iterable[str]) -> Targets:
+    """Those of the URLs that a purge can be sent for; nobody wrote a rule that names the others."""
+    from invalidation import conf
+    from invalidation.pipeline import sites
+
+    known, found = conf.settings().sites, []
+    for url in urls:
+        with suppress(InvalidTarget):
+            if known:
+                sites.expand(url, known)
+            found.append(Targets.of(urls=[url]))
+    return union(found)
+
+
+def address(rules: Rules, instance: Model, method: str, url: Any) -> Targets:
+    """One that a method of the rules gave; nothing, and a word in the log, where it can't be purged."""
+    found = Targets()
+    try:
+        found = Targets.of(urls=[url])
+    except InvalidTarget as error:
+        _log(rules, instance, method, error)
+    return _on_sites(rules, instance, found)
 
 
 def comparable(rows: Sequence[Model], model: type[Model], using: str) -> Olds:

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from invalidation import late
-from invalidation.emission import before, loading, reading, registry, relations, state
+from invalidation.emission import before, loading, reading, registry, relations, state, uploads
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.rules import Rules
@@ -67,6 +67,7 @@ def _written(instance: Model, update_fields: Collection[str] | None) -> frozense
 def before_save(instance: Model, *, raw: bool, using: str, update_fields: frozenset[str] | None, **_: Any) -> None:
     """Learn what the row holds, where that isn't known."""
     if not raw:
+        uploads.note(instance)
         public = registry.public_columns(type(instance))
         written = _written(instance, update_fields)
         state.before_write(instance, using, public if written is None else public & written)
@@ -93,11 +94,13 @@ def on_save(
     now = state.present(instance, using, written, registry.public_columns(sender))
     if created:
         targets = reading.row_targets([now], sender, using) | reading.compared_rows({}, [now], sender, using)
+        targets |= uploads.saved_targets(instance, now, created=True)
         emit(targets, using=using, lane=reading.lane_of(every))
         _follow([now], sender, using)
         state.remember(instance, now)
         return
     targets = _changed_targets(every, instance, now, written, using)
+    targets |= uploads.saved_targets(instance, now, created=False)
     emit(targets, using=using, lane=reading.lane_of(every))
     if registry.timed(sender):
         _follow([now], sender, using, old=state.as_it_was(now, state.newest(instance)))
@@ -136,6 +139,7 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
         if (seen := reading.seen_as(rules.model, row)) is not None:
             start.__dict__.setdefault(PASSING, {}).setdefault(rules, []).append(seen.pk)
     doomed: list[tuple[Targets, str]] = start.__dict__.setdefault(DOOMED, [])
+    doomed += [(uploads.written_targets([row], sender, None), reading.lane_of(every))]
     doomed += [(_doomed(rules, instance, row, cascading=begun_with is not sender), rules.lane) for rules in every]
 
 

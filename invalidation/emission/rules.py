@@ -86,6 +86,10 @@ class Rules:
         """Keys of Django caches."""
         return ()
 
+    def derived_urls(self, file: Any) -> Iterable[str]:
+        """Addresses of what is made of a file of the row (thumbnails): asked where the file is replaced or deleted."""
+        return ()
+
     def changed(self, old: Any, new: Any) -> Targets | None:
         """Further targets, from the state before a write and the one after it; None for nothing.
 

@@ -30,7 +30,8 @@ invalidation invalidation.apps invalidation.context invalidation.doctor invalida
 invalidation.emission invalidation.emission.before invalidation.emission.columns invalidation.emission.emit
 invalidation.emission.loading
 invalidation.emission.reading invalidation.emission.receivers invalidation.emission.registry
-invalidation.emission.relations invalidation.emission.rules invalidation.emission.state invalidation.exceptions
+invalidation.emission.relations invalidation.emission.rules invalidation.emission.state
+invalidation.emission.uploads invalidation.exceptions
 invalidation.freshness invalidation.freshness.beginning
 invalidation.late invalidation.models invalidation.pipeline invalidation.pipeline.hooks invalidation.signals
 invalidation.values workers workers.announce workers.announcer workers.apps workers.logs
@@ -56,6 +57,6 @@ def test_setup_does_not_import(package: str, imported: set[str]) -> None:
     assert package not in imported
 
 
-def test_setup_imports_30_modules_of_the_app(imported: set[str]) -> None:
+def test_setup_imports_31_modules_of_the_app(imported: set[str]) -> None:
     ours = {name for name in imported if name.partition(".")[0] in ("invalidation", "workers")}
     assert ours == set(OURS.split())
