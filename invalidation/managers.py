@@ -168,5 +168,17 @@ def _parts(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield part
 
 
+def adopt(model: type[models.Model]) -> None:
+    """See what Django itself updates: `author.books.add()`, `SET_NULL`, `SET_DEFAULT`. Harmless to repeat.
+
+    They go through the base manager, which is a plain one where the model names none. One of its own stays.
+    """
+    options: Any = model._meta
+    if type(options.base_manager) is models.Manager and not model._meta.auto_created:
+        manager: Any = InvalidatingManager()
+        manager.name, manager.model, manager.auto_created = "_base_manager", model, True
+        options.base_manager = manager
+
+
 class InvalidatingManager(models.Manager.from_queryset(InvalidatingQuerySet), Generic[ModelType]):  # type: ignore[misc]
     """The manager form: `objects = InvalidatingManager()`."""

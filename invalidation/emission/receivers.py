@@ -21,6 +21,8 @@ DOOMED = "_invalidation_doomed"
 PASSING = "_invalidation_passing"
 
 
+#: A layer above this one.
+_adopt = late.call("invalidation.managers.adopt")
 #: Imported by the first row whose instants are followed.
 _store_instants = late.call("invalidation.emission.instants.follow")
 _withdraw = late.call("invalidation.emission.instants.withdraw")
@@ -42,6 +44,7 @@ def connect(model: type[Model]) -> None:
         post_delete.connect(on_delete, sender=relative, dispatch_uid=uid)
         loading.watch(relative, state.refreshed)
         before.watch(relative)
+        _adopt(relative)
         for through in relations.throughs(relative):
             _connect_relation(through)
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from invalidation.managers import InvalidatingQuerySet
 from tests.emission.conftest import Outbox
 from tests.library.models import (
     Author,
@@ -15,6 +17,8 @@ from tests.library.models import (
     Book,
     Document,
     Genre,
+    Notice,
+    Page,
     Patron,
     Person,
     Placement,
@@ -225,3 +229,27 @@ def test_a_generic_relation_cascades(outbox: Outbox, book: Book) -> None:
     book.delete()
     assert {"library.review", f"library.review:{review.pk}"} < outbox.tags
     assert len(outbox.events) == 1
+
+
+def test_djangos_own_updates_are_seen_without_a_word_in_the_model(outbox: Outbox) -> None:
+    """A reverse manager's `add` and `SET_NULL` go through the base manager, which registration replaces."""
+    root, leaf = Page.objects.create(slug="root"), Page.objects.create(slug="leaf")
+    outbox.forget()
+    root.children.add(leaf)
+    assert {"library.page", f"library.page:{leaf.pk}"} <= outbox.tags
+    outbox.forget()
+    root.children.remove(leaf)
+    assert f"library.page:{leaf.pk}" in outbox.tags
+    shelf, other = Shelf.objects.create(slug="a"), Shelf.objects.create(slug="b")
+    notice = Notice.objects.create(slug="sale", opens_at=timezone.now(), shelf=shelf)
+    outbox.forget()
+    shelf.delete()
+    assert Notice.objects.get().shelf_id is None
+    assert f"library.notice:{notice.pk}" in outbox.tags
+    assert isinstance(Shelf._base_manager.get_queryset(), InvalidatingQuerySet)
+    assert other.pk
+
+
+def test_a_base_manager_of_the_models_own_stays(outbox: Outbox) -> None:
+    assert Book._base_manager is not None
+    assert type(Book._base_manager).__name__ == type(Book.objects).__name__

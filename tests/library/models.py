@@ -194,6 +194,7 @@ class Notice(models.Model):
     slug = models.SlugField()
     opens_at = models.DateTimeField(null=True)
     closes_at = models.DateTimeField(null=True)
+    shelf = models.ForeignKey(Shelf, on_delete=models.SET_NULL, null=True)
 
     objects: ClassVar[models.Manager[Notice]] = InvalidatingManager()
 
