@@ -60,7 +60,8 @@ def counts_from(rows: Sequence[Delivery], tier: str) -> datetime | None:
 def early(rows: Sequence[Delivery]) -> list[Place]:
     """Nodes whose last purge began too early, and those outside them; inner ones first.
 
-    What has a purge still to come has none too early; a dead letter is left to whoever replays it.
+    What has a purge still to come has none too early, nor has a vendor whose calls count: it waited before its only
+    one. A dead letter is left to whoever replays it.
     """
     tiers, found = conf.settings().tiers, dict[Place, None]()
     if not conf.settings().transfer_seconds:
@@ -84,7 +85,7 @@ def _begun(rows: Iterable[Delivery]) -> dict[str, dict[str, datetime]]:
     for (tier, node), own in by_place.items():
         begun = [row.started_at for row in own if row.started_at]
         open_or_dead = any(row.status not in FINAL or row.status in DEAD_LETTERS for row in own)
-        if begun and not open_or_dead and holds_responses(tier):
+        if begun and not open_or_dead and holds_responses(tier) and not is_metered(tier, node):
             found[tier][node] = max(begun)
     return found
 
