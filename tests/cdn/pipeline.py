@@ -35,6 +35,7 @@ def declared(product: Product, **values: Any) -> dict[str, Any]:
         },
         "SITES": [SITE],
         "LINGER_MILLISECONDS": 0,
+        "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way
         "MAX_ATTEMPTS": 4,
         "BACKOFF_BASE_SECONDS": 1000,
         **values,
