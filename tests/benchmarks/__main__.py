@@ -18,6 +18,8 @@ from tests.benchmarks import machine
 from tests.benchmarks.figures import HEADINGS, Figure, row
 from tests.benchmarks.part import PARTS
 
+#: What is said of aims that aren't met.
+LIMITS = Path(__file__).with_name("limits.md")
 INTRODUCTION = """# Benchmarks
 
 What `make bench` measured; `make bench ARGS="B4"` measures one part. Every baseline was measured in the same run. Each
@@ -60,7 +62,8 @@ def main() -> int:
     table = list(shown(figure for part in parts for figure in figures(part)))
     if options.write:
         described = machine.described(" ".join(parts), time.monotonic() - started)
-        options.write.write_text("\n".join([INTRODUCTION.format(machine=described), *table, ""]))
+        parts_of_it = [INTRODUCTION.format(machine=described), *table, "", LIMITS.read_text()]
+        options.write.write_text("\n".join(parts_of_it))
     return 0
 
 
