@@ -151,6 +151,28 @@ return redis.call('GET', KEYS[1]) .. ' ' .. (string.match(redis.call('INFO', 'se
 #: Removes a few of those that have expired; returns how many.
 TIDY = _COMMON + f"return tidy({TIDIED})"
 
+#: ARGV: most pages to look at; tags. Returns those of the tags that had too many pages, and the addresses of the pages
+#: that carry any. Nothing where these are too many for one step, or more have expired than one step removes.
+LOOK = (
+    _COMMON
+    + f"""
+if tidy({10 * TIDIED}) == {10 * TIDIED} then return false end
+local count = 0
+for number = 2, #ARGV do count = count + redis.call('SCARD', '{TAG_KEY}' .. ARGV[number]) end
+if count > tonumber(ARGV[1]) then return false end
+local overflowing, addresses, seen = {{}}, {{}}, {{}}
+for number = 2, #ARGV do
+  if redis.call('EXISTS', '{OVERFLOW_KEY}' .. ARGV[number]) == 1 then overflowing[#overflowing + 1] = ARGV[number] end
+  for _, id in ipairs(redis.call('SMEMBERS', '{TAG_KEY}' .. ARGV[number])) do
+    local page = not seen[id] and redis.call('HGET', pages, id)
+    seen[id] = true
+    if page then addresses[#addresses + 1] = string.match(page, '\\n([^\\n]*)\\n') end
+  end
+end
+return {{overflowing, addresses}}
+"""
+)
+
 #: ARGV: a moment in µs, a second, digits of pages. A page that was not rendered since that moment, and always with the
 #: tags that it has now, expires in that second, unless it is rendered again before.
 RETIRE = (

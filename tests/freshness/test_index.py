@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -80,6 +80,37 @@ def test_a_prefix_with_many_urls_is_read_in_pages(
     for number in range(35):
         register(freshness_redis, f"/many/{number}/")
     assert len(below(freshness_redis, f"{SITE}/many/")) == 35
+
+
+def commands(client: Any) -> Iterator[str]:
+    """Verbs that were sent while the caller held the iterator open, without those of connecting and of scripts."""
+    with client.monitor() as monitor:
+        yield ""
+        client.echo("end")
+        for command in monitor.listen():
+            verb = command["command"].split()[0]
+            if verb == "ECHO":
+                return
+            if command["client_type"] != "lua" and verb not in ("HELLO", "CLIENT", "SELECT"):
+                yield verb
+
+
+def test_few_pages_of_a_tag_are_named_in_1_round_trip(freshness_redis: redis.Redis) -> None:
+    register(freshness_redis, "/a/", "post", "post:1")
+    assert urls(freshness_redis, "post") == {"/a/"}  # the server knows the script
+    sent = commands(freshness_redis)
+    next(sent)
+    assert urls(freshness_redis, "post", "post:1") == {"/a/"}
+    assert list(sent) == ["EVALSHA"]
+
+
+def test_many_pages_of_a_tag_are_the_same_as_few(freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        register(freshness_redis, f"/{number}/", "post", f"post:{number % 3}")
+    few = index.urls_of(freshness_redis, ["post", "post:1", "none"])
+    monkeypatch.setattr(index, "LOOKED_AT", 1)
+    assert index.urls_of(freshness_redis, ["post", "post:1", "none"]) == few
+    assert len(few[0]) == 30
 
 
 def expire(client: redis.Redis, path: str) -> None:
