@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,16 +36,24 @@ PURGED = DeliveryStatus.PURGED
 Guard = Callable[[str, str, Callable[[], Outcome]], Outcome]
 
 
+Place = tuple[str, str]
+"""Tier and node: of a batch's deliveries each has another, also before it is stored and has a key."""
+
+
+def _place(row: Delivery) -> Place:
+    return row.tier, row.node
+
+
 @dataclass(slots=True)
 class Load:
     """A batch on its way: its deliveries, and what was asked of nodes."""
 
     batch: Batch
     rows: Sequence[Delivery]
-    jobs: dict[int, Job] = field(default_factory=dict)
-    """By the delivery's key."""
+    jobs: dict[Place, Job] = field(default_factory=dict)
+    """By the delivery's place."""
 
-    calls: dict[int, list[dict[str, object]]] = field(default_factory=dict)
+    calls: dict[Place, list[dict[str, object]]] = field(default_factory=dict)
     """What was planned for it."""
 
     rounds: list[frozenset[str]] = field(default_factory=list)
@@ -55,7 +65,7 @@ class Load:
     @property
     def made(self) -> list[Delivery]:
         """Deliveries that somebody in this process has begun."""
-        return [row for row in self.rows if row.pk in self.jobs]
+        return [row for row in self.rows if _place(row) in self.jobs]
 
     @property
     def due_at(self) -> float:
@@ -69,15 +79,25 @@ def carriable(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if name in tiers and not ending.is_metered(name, tiers[name].nodes[0]))
 
 
-def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: Collection[str]) -> Load:
-    """Purge tier after tier, as far as the tiers in `carried` go and nothing holds them up."""
-    load = Load(batch, rows if not rows or rows[0].pk else _read(database, batch))
+def begin(batch: Batch, rows: Sequence[Delivery], remembered: int, carried: Collection[str]) -> Future[Load]:
+    """The batch's number and its first pass, by a helper; the caller may store the batch meanwhile."""
+    return crew.pool.submit(copy_context().run, _numbered, batch, rows, remembered, carried)
+
+
+def _numbered(batch: Batch, rows: Sequence[Delivery], remembered: int, carried: Collection[str]) -> Load:
+    draw(batch, remembered=remembered)
+    return first_pass(batch, rows, carried)
+
+
+def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str]) -> Load:
+    """Purge tier after tier, as far as the tiers in `carried` go and nothing holds them up. Touches no database."""
+    load = Load(batch, rows)
     guards = _guards([row for row in load.rows if row.tier in carried])
     while level := list(_level(load, carried)):
         for row in level:
-            load.jobs[row.pk] = Job(row, partial(_asked, load, row, guards[row.tier, row.node]))
+            load.jobs[_place(row)] = Job(row, partial(_asked, load, row, guards[_place(row)]))
             lease.written(row, {"status": DeliveryStatus.RUNNING, "attempts": 1, "leases": 1, **_started()})
-        crew.work([load.jobs[row.pk] for row in level])
+        crew.work([load.jobs[_place(row)] for row in level])
         for row in level:
             _note(load, row)
             _pass_by(load, row)
@@ -90,28 +110,20 @@ def first_pass(database: str, batch: Batch, rows: Sequence[Delivery], carried: C
     return load
 
 
-def _read(database: str, batch: Batch) -> Sequence[Delivery]:
-    """MySQL doesn't tell the keys of rows that were stored together."""
-    rows = list(Delivery.objects.using(database).filter(batch_id=batch.pk))
-    for row in rows:
-        row.batch = batch
-    return rows
-
-
 def _started() -> dict[str, object]:
     return {"started_at": timezone.now()}
 
 
 def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
     for row in advance.startable(load.rows):
-        slow = crew.slowness.holds((row.tier, row.node)) and load.batch.lane != Lane.TAKEDOWN
-        if row.tier in carried and row.pk not in load.jobs and not slow:
+        slow = crew.slowness.holds(_place(row)) and load.batch.lane != Lane.TAKEDOWN
+        if row.tier in carried and _place(row) not in load.jobs and not slow:
             yield row
 
 
 def _guards(rows: Sequence[Delivery]) -> dict[tuple[str, str], Guard]:
     """How to call each node: through its breaker only where it has failed lately."""
-    places = [(row.tier, row.node) for row in rows]
+    places = list(map(_place, rows))
     try:
         failing = troubled(places)
     except UNAVAILABLE:
@@ -124,7 +136,7 @@ def _asked(load: Load, row: Delivery, guard: Guard) -> Outcome:
 
     def run() -> Outcome:
         node = deliver.prepared(row)
-        load.calls[row.pk] = list(row.steps or ())
+        load.calls[_place(row)] = list(row.steps or ())
         return guard(row.tier, row.node, Turn(row, node, keep=None).run) if row.steps else Outcome(Action.PROVE)
 
     return deliver.concluded(row, run)
@@ -132,7 +144,7 @@ def _asked(load: Load, row: Delivery, guard: Guard) -> Outcome:
 
 def _note(load: Load, row: Delivery) -> None:
     """Put the end of a job into its row, unless it has none yet; one that was passed by is late, whenever it ends."""
-    job = load.jobs[row.pk]
+    job = load.jobs[_place(row)]
     if row.status == DeliveryStatus.RUNNING and row.attempted_at is None and (outcome := job.result()):
         lease.written(row, lease.ended(row, outcome, job.milliseconds))
 
@@ -174,7 +186,7 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
     for load, row in made:
         if row.status == PURGED:
             row.started_at = timezone.now()
-            if load.calls.get(row.pk):
+            if load.calls.get(_place(row)):
                 by_node.setdefault(row.node, []).append((load, row))
     jobs = {node: _job_again(parts) for node, parts in by_node.items()}
     crew.work(list(jobs.values()))
@@ -184,8 +196,8 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
             if outcome.action is Action.PROVE:
                 row.completed_at = timezone.now()
             else:
-                row.steps = load.calls[row.pk]
-                load.jobs[row.pk].outcome = outcome
+                row.steps = load.calls[_place(row)]
+                load.jobs[_place(row)].outcome = outcome
                 lease.written(row, lease.ended(row, outcome, row.milliseconds or 0.0))
 
 
@@ -193,7 +205,7 @@ def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     """One turn at the node with the calls of all; it counts for none of them."""
     _, first = parts[0]
     node = provider(first.tier, first.node)
-    calls = [Step.from_document(document) for load, row in parts for document in load.calls[row.pk]]
+    calls = [Step.from_document(document) for load, row in parts for document in load.calls[_place(row)]]
     shared = Delivery(batch=first.batch, tier=first.tier, node=first.node, attempts=1)
     shared.steps = [step.document() for step in merged(calls, node)]
     turn = Turn(shared, node, keep=None)
@@ -231,8 +243,8 @@ def _settle_alone(database: str, load: Load) -> bool:
 def _tell(database: str, load: Load) -> None:
     for row in load.made:
         if row.status == DeliveryStatus.RUNNING:
-            load.jobs[row.pk].when_late(partial(_end_late, database, row))
-        elif outcome := load.jobs[row.pk].outcome:
+            load.jobs[_place(row)].when_late(partial(_end_late, database, row))
+        elif outcome := load.jobs[_place(row)].outcome:
             deliver.told(database, row, outcome)
     advance.onward(database, load.batch, load.rows)
     if load.batch.status != BatchStatus.RUNNING:

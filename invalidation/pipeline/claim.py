@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from django.db import connections, transaction
-from django.db.models import Subquery
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
 from invalidation.pipeline import backlog, graph, rebound_due, unreadable
+from invalidation.pipeline.birth import Birth
 from invalidation.pipeline.coalesce import coalesce
+from invalidation.pipeline.pending import Pending, oldest
 from invalidation.pipeline.plan import concerns
 from invalidation.pipeline.variants import Variants, spread
 from invalidation.providers.registry import provider_class
@@ -23,6 +24,10 @@ class Contended(Exception):
     """Another drain claimed some of the same events; only databases without SKIP LOCKED see this."""
 
 
+#: Batch, deliveries, and the newest sequence of earlier batches.
+Begin = Callable[[Batch, Sequence[Delivery], int], Any]
+
+
 class Claimed(NamedTuple):
     """A new batch, and its deliveries."""
 
@@ -31,14 +36,21 @@ class Claimed(NamedTuple):
     left: bool
     """May more be pending than was taken?"""
 
-    remembered: int
-    """The newest sequence of earlier batches; 0 for none."""
+    begun: Any
+    """What was begun with them."""
 
 
-def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed | None:
+def claim(
+    database: str,
+    lanes: Sequence[str] = tuple(Lane.values),
+    begin: Begin = lambda *_: None,
+) -> Claimed | None:
     """Merge pending events of the first of `lanes` that has any into a batch; None where nothing is pending.
 
-    A process that dies inside leaves the events pending, since all of it is one transaction.
+    A process that dies inside leaves the events pending, since all of it is one transaction. `begin` is called with
+    the batch, its deliveries and the newest sequence of earlier batches (0 for none) once they are certain: where the
+    database locks the events, before they are stored, so that what it sets going needn't wait for that, and must not
+    touch the database.
 
     Raises:
         Contended: try again.
@@ -49,10 +61,20 @@ def claim(database: str, lanes: Sequence[str] = tuple(Lane.values)) -> Claimed |
             if not events:
                 return None
             if read := unreadable.buried(database, _alike(events, waiting)):
-                return _batch(database, read, waiting, found=len(events))
+                break
+        batch, mine = _merged(read, waiting)
+        rows = deliveries(batch)
+        batch.rebound_at = rebound_due.of_running(batch.created_at, (row.tier for row in rows))
+        birth = Birth(database, batch, rows)  # before others write to them
+        if early := connections[database].features.has_select_for_update_skip_locked:
+            begun = begin(batch, rows, mine[0].remembered or 0)
+        birth.store()
+        _take(database, mine, batch)
+    left = len(mine) < len(events) or len(events) >= waiting.claim_limit
+    return Claimed(batch, rows, left, begun if early else begin(batch, rows, mine[0].remembered or 0))
 
 
-def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Event], backlog.Backlog]:
+def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Pending], backlog.Backlog]:
     """As many of the oldest pending events as the backlog allows: that is only known once a small claim is full."""
     limit = max(backlog.gauge.known(database, lane).claim_limit for lane in lanes)
     events = _foremost(database, lanes, limit)
@@ -62,37 +84,26 @@ def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Event], ba
     seen = sum(event.lane == lane for event in events)
     waiting = backlog.gauge.read(database, lane, seen=min(seen, backlog.gauge.known(database, lane).claim_limit))
     if waiting.claim_limit > seen == limit:
-        events = _oldest(database, [lane], waiting.claim_limit)
+        events = oldest(database, [lane], waiting.claim_limit)
     return events, waiting
 
 
-def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Event]:
+def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Pending]:
     """Pending events of the first of `lanes` that has any, in one look where their order is that of the index."""
     if list(lanes) == sorted(lanes, reverse=True):
-        return _oldest(database, lanes, limit)
-    looks = (_oldest(database, [lane], limit) for lane in lanes)
+        return oldest(database, lanes, limit)
+    looks = (oldest(database, [lane], limit) for lane in lanes)
     return next((events for events in looks if events), ())
 
 
-def _oldest(database: str, lanes: Sequence[str], limit: int) -> Sequence[Event]:
-    """The oldest pending events, of the foremost lane first: its name is the last in the alphabet."""
-    pending = Event.objects.using(database).filter(status=EventStatus.PENDING).order_by("-lane", "id")
-    if len(lanes) < len(Lane.values):
-        pending = pending.filter(lane__in=lanes)
-    if connections[database].features.has_select_for_update_skip_locked:
-        pending = pending.select_for_update(skip_locked=True)
-    newest = Batch.objects.using(database).filter(sequence__isnull=False).order_by("-id").values("sequence")[:1]
-    pending = pending.annotate(remembered=Subquery(newest))
-    return list(pending.only("id", "lane", "tiers", "targets", "correlation_id")[:limit])
-
-
-def _alike(found: Sequence[Event], waiting: backlog.Backlog) -> Sequence[Event]:
+def _alike(found: Sequence[Pending], waiting: backlog.Backlog) -> Sequence[Pending]:
     """Those that may share a batch with the first."""
     alike = [event for event in found if (event.lane, event.tiers) == (found[0].lane, found[0].tiers)]
     return alike[: waiting.claim_limit]
 
 
-def _batch(database: str, read: Sequence[tuple[Event, Targets]], waiting: backlog.Backlog, *, found: int) -> Claimed:
+def _merged(read: Sequence[tuple[Pending, Targets]], waiting: backlog.Backlog) -> tuple[Batch, Sequence[Pending]]:
+    """A batch, and the events that it is made of."""
     fitting = _fitting([targets for _, targets in read])
     events = [event for event, _ in read[: len(fitting)]]
     merged = batched(fitting)
@@ -106,17 +117,7 @@ def _batch(database: str, read: Sequence[tuple[Event, Targets]], waiting: backlo
         correlation_id=events[0].correlation_id,
     )
     batch.merged = merged  # it need not be read again
-    rows = deliveries(batch)
-    batch.rebound_at = rebound_due.of_running(batch.created_at, (row.tier for row in rows))
-    batch.save(using=database, force_insert=True)
-    _take(database, events, batch)
-    left = len(events) < found or found >= waiting.claim_limit
-    return Claimed(batch, Delivery.objects.using(database).bulk_create(rows), left, _remembered(events[0]))
-
-
-def _remembered(event: Event) -> int:
-    """Read with the event itself, because another statement would be one for each batch."""
-    return getattr(event, "remembered", None) or 0
+    return batch, events
 
 
 def batched(many: Sequence[Targets]) -> Targets:
@@ -139,11 +140,17 @@ def _fitting(many: Sequence[Targets]) -> list[Targets]:
     return fitting
 
 
-def _take(database: str, events: Sequence[Event], batch: Batch) -> None:
-    mine = Event.objects.using(database).filter(pk__in=[event.pk for event in events], status=EventStatus.PENDING)
-    taken = mine.update(status=EventStatus.CLAIMED, claimed_at=timezone.now(), batch=batch)
-    if taken != len(events):
-        raise Contended
+def _take(database: str, events: Sequence[Pending], batch: Batch) -> None:
+    connection = connections[database]
+    quote, now = connection.ops.quote_name, connection.ops.adapt_datetimefield_value(timezone.now())
+    written = "status = %s, claimed_at = %s, batch_id = %s"
+    marks = ", ".join(["%s"] * len(events))
+    statement = f"UPDATE {quote(Event._meta.db_table)} SET {written} WHERE status = %s AND id IN ({marks})"  # noqa: S608
+    values = [EventStatus.CLAIMED.value, now, batch.pk, EventStatus.PENDING.value, *(event.pk for event in events)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        if cursor.rowcount != len(events):
+            raise Contended
 
 
 def deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delivery]:

@@ -13,7 +13,7 @@ def coalesce(many: Iterable[Targets]) -> Targets:
     Keys stay beside `everything`, because they may live in caches that nothing else names. A tag never covers
     another: pages that carry `blog.post:42` need not carry `blog.post`.
     """
-    merged = _union(list(many))
+    merged = _union(list({id(targets): targets for targets in many}.values()))
     if merged.everything:
         return Targets(keys=merged.keys, everything=True)
     prefixes = outermost(merged.prefixes)

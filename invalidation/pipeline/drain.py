@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 
 from invalidation import conf
-from invalidation.models import Batch, Event, EventStatus
+from invalidation.models import Batch, Delivery, Event, EventStatus
 from invalidation.pipeline import carry, crowd
-from invalidation.pipeline.claim import Claimed, Contended, claim
+from invalidation.pipeline.claim import Begin, Claimed, Contended, claim
 from invalidation.pipeline.helm import Seat, helm
-from invalidation.pipeline.stamp import draw, note_reach
+from invalidation.pipeline.stamp import note_reach
 from invalidation.signals import event_recorded, tell
 from invalidation.values import Lane, Targets
 
@@ -112,16 +113,17 @@ class _Turn:
     def _claim_one(self) -> bool:
         """Make a batch of what is pending; may there be more?"""
         self.claimed_at = time.monotonic()
-        claimed = _claim(self.database, self._lanes())
+        claimed = _claim(self.database, self._lanes(), self._begin)
         if claimed is None:
             return False
-        batch = claimed.batch
-        self.seat.lane = batch.lane
-        draw(batch, remembered=claimed.remembered)
-        note_reach(self.database, batch, claimed.rows)
-        self.loads.append(carry.first_pass(self.database, batch, claimed.rows, self.carried))
-        self.drained.add(batch)
+        self.loads.append(claimed.begun.result())
+        note_reach(self.database, claimed.batch, claimed.rows)
+        self.drained.add(claimed.batch)
         return claimed.left
+
+    def _begin(self, batch: Batch, rows: Sequence[Delivery], remembered: int) -> Future[carry.Load]:
+        self.seat.lane = batch.lane
+        return carry.begin(batch, rows, remembered, self.carried)
 
     def _lanes(self) -> Sequence[str]:
         """A drain that purges the innermost tiers itself can't be crowded: it claims no faster than they are purged."""
@@ -170,11 +172,11 @@ def _pending(database: str) -> QuerySet[Event]:
     return Event.objects.using(database).filter(status=EventStatus.PENDING)
 
 
-def _claim(database: str, wanted: Sequence[str]) -> Claimed | None:
+def _claim(database: str, wanted: Sequence[str], begin: Begin) -> Claimed | None:
     """Claim from the `wanted` lanes, giving way to a drain that claims the same events at the same time."""
     for _ in range(CLAIM_TRIES):
         try:
-            claimed = claim(database, wanted)
+            claimed = claim(database, wanted, begin)
         except Contended:
             pass
         except OperationalError as error:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
 from invalidation.pipeline import carry
+from invalidation.pipeline.birth import Birth
 from invalidation.pipeline.claim import Contended, deliveries
 from invalidation.pipeline.coalesce import coalesce
 from invalidation.pipeline.rebound_due import delay
@@ -65,7 +66,7 @@ def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
     except Contended:
         return Rebounded()
     free = carry.carriable(carried)
-    carry.finish(database, [carry.first_pass(database, carrier, rows, free) for carrier, rows in made])
+    carry.finish(database, [carry.first_pass(carrier, rows, free) for carrier, rows in made])
     return Rebounded(len(batches), tuple(carrier.pk for carrier, _ in made))
 
 
@@ -177,7 +178,6 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch,
     rows = [row for row in wanted if (row.tier, row.node) in nodes]
     if not rows:
         return None
-    carrier.save(using=database)
-    stored = Delivery.objects.using(database).bulk_create(rows)
+    Birth(database, carrier, rows).store()
     Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches]).update(rebound=carrier)
-    return carrier, stored
+    return carrier, rows

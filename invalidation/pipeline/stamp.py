@@ -70,7 +70,8 @@ def _record(database: str, batch: Batch, wide: Reach, rows: Iterable[Delivery]) 
     decisions = [f"wide: reaches {wide}"]
     concerned.update(decisions=decisions)
     for row in rows:
-        row.decisions = decisions if row.tier in names else row.decisions
+        if row.tier in names:  # its plan may have been made already
+            row.decisions = [*decisions, *row.decisions]
 
 
 def _names(batch: Batch) -> list[str]:

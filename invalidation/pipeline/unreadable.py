@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from django.db.models import QuerySet
@@ -10,6 +11,7 @@ from django.utils import timezone
 from invalidation import late
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
+from invalidation.pipeline.pending import Pending
 from invalidation.values import Lane, Targets
 
 logger = late.Logger(__name__)
@@ -18,18 +20,30 @@ logger = late.Logger(__name__)
 OUTBOX = "outbox"
 
 
-def buried(database: str, events: Sequence[Event]) -> list[tuple[Event, Targets]]:
-    """Those that can be read, with what they say; each of the others is made a dead letter."""
+def buried(database: str, events: Sequence[Pending]) -> list[tuple[Pending, Targets]]:
+    """Those that can be read, with what they say; each of the others is made a dead letter.
+
+    What many events say alike is read once, and is one object.
+    """
+    texts = {text: _read(text) for text in dict.fromkeys(event.targets for event in events)}
     read = []
     for event in events:
-        try:
-            read.append((event, Targets.from_document(event.targets)))
-        except InvalidTarget as error:
-            _bury(database, event, str(error))
+        if isinstance(said := texts[event.targets], Targets):
+            read.append((event, said))
+        else:
+            _bury(database, event, said)
     return read
 
 
-def _bury(database: str, event: Event, reason: str) -> None:
+def _read(text: str) -> Targets | str:
+    """What an event says, or why it can't be read."""
+    try:
+        return Targets.from_document(json.loads(text))
+    except (InvalidTarget, ValueError) as error:
+        return str(error)
+
+
+def _bury(database: str, event: Pending, reason: str) -> None:
     logger.error("event_unreadable", database=database, pk=event.pk, error=reason)
     now = timezone.now()
     lane = event.lane if event.lane in Lane.values else Lane.EDITORIAL

@@ -81,14 +81,20 @@ def verify(database: str) -> Verified:
     """Verify the newest batches whose rebound is over, as far as the budget goes; leave the others out for good."""
     done, started = Verified(), time.monotonic()
     budget = _budget(database)
-    for batch in _due(database).order_by("-id")[:LIMIT]:
-        if not Batch.objects.using(database).filter(pk=batch.pk, verified_at=None).update(verified_at=timezone.now()):
-            continue
+    batches = list(_due(database).order_by("-id")[:LIMIT])
+    for place, batch in enumerate(batches):
         if budget <= done.requests or time.monotonic() - started > TURN_SECONDS:
-            done.left_out += 1
-            continue
-        done.add(_checked(database, batch))
+            done.left_out = _seen_to(database, batches[place:])
+            break
+        if _seen_to(database, [batch]):
+            done.add(_checked(database, batch))
     return done
+
+
+def _seen_to(database: str, batches: Sequence[Batch]) -> int:
+    """Take these for good; how many no other worker has taken."""
+    rows = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches], verified_at=None)
+    return rows.update(verified_at=timezone.now())
 
 
 def _checked(database: str, batch: Batch) -> Collection[Verification]:

@@ -61,6 +61,24 @@ def test_a_batch_goes_through_every_tier_in_7_statements_and_no_message(dirty: D
     assert Batch.objects.get().sequence is not None
 
 
+def test_the_first_purge_waits_for_no_insert_where_the_database_locks_events(dirty: Dirty, queue: Queue) -> None:
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("Without locks the claim has to commit first.")
+    asked, waited = threading.Event(), []
+
+    def held(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith("INSERT") and Batch._meta.db_table in sql:
+            waited.append(asked.wait(10))
+        return execute(sql, *arguments)
+
+    Chain.nodes[APPLICATION].before.append(asked.set)
+    dirty("/a/")
+    with connection.execute_wrapper(held):
+        drain.drain(carried=TIERS)
+    assert waited == [True]
+    assert (Batch.objects.get().status, Event.objects.get().status) == (BatchStatus.DONE, EventStatus.DONE)
+
+
 def test_40_nodes_take_the_same_7_statements(dirty: Dirty, queue: Queue, settings: Settings) -> None:
     nodes = [f"http://node-{number}" for number in range(40)]
     Chain.nodes.update({name: Node() for name in nodes})
