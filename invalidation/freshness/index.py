@@ -32,8 +32,6 @@ PLAIN_ENCODED_PATTERN = re.compile("%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|
 PAGE = 1000
 PAGES_PER_SCRIPT = 100
 TAGS_PER_CALL = 100
-#: Most pages that are looked up in one step, in which the server serves nobody else: about a millisecond.
-LOOKED_AT = 1000
 _REGISTER = kept.Script(scripts.REGISTER)
 _LOOK = kept.Script(scripts.LOOK)
 
@@ -108,7 +106,7 @@ def urls_of(client: redis.Redis, tags: Iterable[str]) -> tuple[set[str], list[st
     One round trip where they are few: a purge waits for this.
     """
     wanted = sorted(tags)
-    if len(wanted) <= TAGS_PER_CALL and (looked := kept.run(client, _LOOK, (), (LOOKED_AT, *wanted))):
+    if len(wanted) <= TAGS_PER_CALL and (looked := kept.run(client, _LOOK, (), (PAGES_PER_SCRIPT, *wanted))):
         overflowing, addresses = looked
         return set(addresses), overflowing
     return _many_of(client, wanted)

@@ -156,7 +156,7 @@ TIDY = _COMMON + f"return tidy({TIDIED})"
 LOOK = (
     _COMMON
     + f"""
-if tidy({10 * TIDIED}) == {10 * TIDIED} then return false end
+if tidy({TIDIED}) == {TIDIED} then return false end
 local count = 0
 for number = 2, #ARGV do count = count + redis.call('SCARD', '{TAG_KEY}' .. ARGV[number]) end
 if count > tonumber(ARGV[1]) then return false end

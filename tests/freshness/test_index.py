@@ -108,7 +108,7 @@ def test_many_pages_of_a_tag_are_the_same_as_few(freshness_redis: redis.Redis, m
     for number in range(30):
         register(freshness_redis, f"/{number}/", "post", f"post:{number % 3}")
     few = index.urls_of(freshness_redis, ["post", "post:1", "none"])
-    monkeypatch.setattr(index, "LOOKED_AT", 1)
+    monkeypatch.setattr(index, "PAGES_PER_SCRIPT", 1)
     assert index.urls_of(freshness_redis, ["post", "post:1", "none"]) == few
     assert len(few[0]) == 30
 
