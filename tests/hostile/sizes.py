@@ -35,7 +35,7 @@ def sizes(stack: Stack) -> dict[str, float]:
         found["varnish"] = resident(stack.varnish)
     if stack.nginx:
         found["nginx"] = resident(stack.nginx)
-        found["nginx files"] = files(stack.state_folder / "nginx")
+        found["nginx files"] = files(stack.state_folder / "nginx" / "cache")
     return found | {"Redis": redis_memory(stack), "database": database()}
 
 
