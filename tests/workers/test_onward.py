@@ -26,6 +26,7 @@ def test_a_task_goes_on_with_one_delivery_and_leaves_the_others_to_messages(rows
         assert [journey.go(), journey.go()] == [rows[0], None]
 
 
+@pytest.mark.django_db
 def test_what_a_task_took_on_and_finds_no_slot_for_gets_a_message_after_all(
     rows: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
