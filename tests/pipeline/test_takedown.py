@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
+from django.db import connection
 
 from deploy.local.processes import wait_for
 from invalidation.models import Delivery, Event, EventStatus, Pass
@@ -67,12 +68,17 @@ def test_a_takedown_is_drained_while_another_drain_waits_for_a_slow_node(
     dirty("/ordinary/")
     taken: list[str] = []
 
+    def drained() -> None:
+        with closing(connection):
+            drain.drain(carried=TIERS, lane=Lane.TAKEDOWN)
+
     def takes_down() -> None:
-        dirty("/illegal/", lane=Lane.TAKEDOWN)
-        thread = threading.Thread(target=lambda: drain.drain(carried=TIERS, lane=Lane.TAKEDOWN))
-        thread.start()
-        thread.join()
-        taken.extend(Event.objects.filter(status=EventStatus.DONE).values_list("lane", flat=True))
+        with closing(connection):
+            dirty("/illegal/", lane=Lane.TAKEDOWN)
+            thread = threading.Thread(target=drained)
+            thread.start()
+            thread.join()
+            taken.extend(Event.objects.filter(status=EventStatus.DONE).values_list("lane", flat=True))
 
     Chain.nodes[RIGHT].before.append(takes_down)  # at work for the ordinary one
     drain.drain(carried=TIERS)
