@@ -1,4 +1,4 @@
-"""Sends what boto3 has signed over our own connections, whose deadline bounds the whole exchange.
+"""Sends what boto3 has signed as every request to a CDN's API is sent, under a deadline over the whole exchange.
 
 boto3's own timeouts bound each read: a server that sends a byte now and then would hold a worker for ever. An answer to
 its event `before-send` takes the place of sending, which is how its test doubles work too.
@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from invalidation.providers.http import Node
-from invalidation.providers.vendor import MAX_REPLY_BYTES
+from invalidation.providers.vendor import Service
 from invalidation.providers.wire.request import Request
 
 
@@ -27,17 +26,17 @@ class _Body:
 
 
 def sent_by_us(client: Any, timeout_seconds: float) -> Any:
-    """`client`, its requests sent to its endpoint by a node of ours."""
-    node = Node("cloudfront", client.meta.endpoint_url.rstrip("/"), timeout_seconds, max_reply_bytes=MAX_REPLY_BYTES)
-    client.meta.events.register("before-send.cloudfront", lambda request, **_: _answered(node, request))
+    """`client`, its requests sent to its endpoint by us."""
+    service = Service("cloudfront", client.meta.endpoint_url, timeout_seconds)
+    client.meta.events.register("before-send.cloudfront", lambda request, **_: _answered(service, request))
     return client
 
 
-def _answered(node: Node, request: Any) -> Any:
+def _answered(service: Service, request: Any) -> Any:
     """What the endpoint answers to a request that is ready to be sent."""
     from botocore.awsrequest import AWSResponse
 
-    [answer] = node.send_all([_ours(request)])
+    answer = service.send(_ours(request))
     return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(answer.body))
 
 

@@ -21,7 +21,7 @@ from invalidation.providers.wire.answer import Answer
 from invalidation.providers.wire.connection import Place
 from invalidation.providers.wire.deadline import Deadline
 from invalidation.providers.wire.exchange import Exchange
-from invalidation.providers.wire.faults import Broken, Malformed, TooLate, Unsendable
+from invalidation.providers.wire.faults import Fault, Malformed, TooLate, Unsendable
 from invalidation.providers.wire.pool import Pool
 from invalidation.providers.wire.request import Request
 
@@ -114,14 +114,8 @@ class Node:
         """
         try:
             return self._exchanged(requests) if requests else []
-        except TooLate:
-            raise TransientError(f"{self.url} did not answer within {self.timeout_seconds:g} seconds.") from None
-        except Broken as error:
-            raise TransientError(f"{self.url} can't be reached: {error}") from None
-        except Malformed as error:
-            raise Unproven(f"{self.url} answered with what is not HTTP: {error}.") from None
-        except Unsendable as error:
-            raise RejectedError(str(error)) from None
+        except Fault as fault:
+            raise meant(fault, self.url, self.timeout_seconds) from None
 
     def _exchanged(self, requests: Sequence[Request]) -> list[Answer]:
         encoded = [request.encoded(self._defaults) for request in requests]
@@ -130,6 +124,26 @@ class Node:
     def close(self) -> None:
         """End the connections that wait for the next call."""
         self._pool.close()
+
+
+def meant(fault: Fault, url: str, timeout_seconds: float) -> DeliveryError:
+    """What a failed exchange with the server at this address means for a delivery."""
+    if isinstance(fault, TooLate):
+        return TransientError(f"{url} did not answer within {timeout_seconds:g} seconds.")
+    if isinstance(fault, Malformed):
+        return Unproven(f"{url} answered with what is not HTTP: {fault}.")
+    if isinstance(fault, Unsendable):
+        return RejectedError(str(fault))
+    return TransientError(f"{url} can't be reached: {fault}")
+
+
+def check_address(tier: str, url: str) -> None:
+    """Make sure that somebody may listen there.
+
+    Raises:
+        ImproperlyConfigured: nobody can.
+    """
+    _place(tier, url.rstrip("/"))
 
 
 def _place(tier: str, url: str) -> Place:

@@ -5,17 +5,53 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.views.decorators.debug import sensitive_variables
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
-from invalidation.providers.http import Node, failure
+from invalidation.providers.http import check_address, failure, meant
 from invalidation.providers.pauses import pause_seconds
 from invalidation.providers.wire.answer import Answer
+from invalidation.providers.wire.faults import Fault
 from invalidation.providers.wire.request import Request
+
+if TYPE_CHECKING:
+    from invalidation.providers.session import Session
 
 #: A list of rules or jobs is longer than what a cache says to a purge.
 MAX_REPLY_BYTES = 1_000_000
+
+
+class Service:
+    """What answers at an address, asked by `requests`, which is imported by the first request.
+
+    A call is over `timeout_seconds` after it began, however the service behaves meanwhile; then its socket is closed.
+    """
+
+    def __init__(self, tier: str, url: str, timeout_seconds: float) -> None:
+        check_address(tier, url)
+        self._url, self._timeout_seconds = url.rstrip("/"), timeout_seconds
+
+    @cached_property
+    def _session(self) -> Session:
+        from invalidation.providers.session import Session
+
+        return Session(self._url, self._timeout_seconds, MAX_REPLY_BYTES)
+
+    @sensitive_variables("request")
+    def send(self, request: Request) -> Answer:
+        """Its answer. Errors come without the frames below: their variables hold our secret.
+
+        Raises:
+            TransientError: no connection, or no whole answer within the timeout.
+        """
+        try:
+            return self._session.send(request)
+        except Fault as fault:
+            raise meant(fault, self._url, self._timeout_seconds) from None
 
 
 class Api:
@@ -32,7 +68,7 @@ class Api:
         """`headers` go with every request."""
         self.url = url
         self._headers = dict(headers)
-        self._node = Node(tier, url.rstrip("/"), timeout_seconds, max_reply_bytes=MAX_REPLY_BYTES)
+        self._service = Service(tier, url, timeout_seconds)
 
     def send(
         self, method: str, target: str, document: object = None, headers: Mapping[str, str] | None = None
@@ -45,7 +81,7 @@ class Api:
         body = b"" if document is None else json.dumps(document).encode()
         kind = {"Content-Type": "application/json"} if body else {}
         request = Request(method, target, {**self._headers, **kind, **(headers or {})}, body)
-        return self._node.send_all([request])[0]
+        return self._service.send(request)
 
     def failure(self, answer: Answer, proof: str) -> DeliveryError:
         """What an answer that proves nothing means; `proof` says what was missing."""

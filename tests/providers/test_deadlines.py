@@ -16,6 +16,8 @@ from invalidation.providers.cloudfront import CloudFront
 from invalidation.providers.http import Node
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.varnish import Varnish
+from invalidation.providers.vendor import Service
+from invalidation.providers.wire.request import Request
 from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.hostile import PLAIN, SECURE, Behaviour, Hostile
@@ -96,6 +98,13 @@ def test_a_handshake_that_hangs_is_cut_off(behave: Behaviour) -> None:
     with Hostile(behave) as server:
         node = Node("tier", f"https://{server.address}", TIMEOUT_SECONDS)
         assert seconds(lambda: node.send("GET", "/", {})) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
+
+
+@pytest.mark.parametrize("behave", SECURE, ids=lambda behave: behave.__name__)
+def test_a_vendors_handshake_that_hangs_is_cut_off(behave: Behaviour) -> None:
+    with Hostile(behave) as server:
+        service = Service("tier", f"https://{server.address}", TIMEOUT_SECONDS)
+        assert seconds(lambda: service.send(Request("GET", "/", {}))) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
 
 
 @pytest.mark.parametrize("name", ["varnish", "nginx"])

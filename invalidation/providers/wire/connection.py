@@ -57,7 +57,7 @@ class Connection:
             TooLate, Broken: as they say.
         """
         try:
-            return cls(_opened(place, deadline), deadline)
+            return cls(opened(place, deadline), deadline)
         except OSError as error:
             raise _fault(error) from None
 
@@ -96,18 +96,22 @@ class Connection:
             raise _fault(error) from None
 
 
-def _opened(place: Place, deadline: Deadline) -> socket.socket:
-    """The first of the host's addresses that answers."""
+def opened(place: Place, deadline: Deadline) -> socket.socket:
+    """A socket to the first of the host's addresses that answers.
+
+    Raises:
+        TooLate, OSError: as they say.
+    """
     failure: OSError = OSError("its name has no address")
     for family, address in addresses(place.host, place.port, deadline):
-        opened = socket.socket(family, socket.SOCK_STREAM)
+        made = socket.socket(family, socket.SOCK_STREAM)
         try:
-            return _connected(opened, address, place, deadline)
+            return _connected(made, address, place, deadline)
         except (TimeoutError, TooLate):
-            opened.close()
+            made.close()
             raise
         except OSError as error:
-            opened.close()
+            made.close()
             failure = error
     raise failure
 
