@@ -4,6 +4,7 @@ from __future__ import annotations
 
 pytest_plugins = [
     "tests.fixtures.announcements",
+    "tests.fixtures.databases",
     "tests.fixtures.order",
     "tests.fixtures.servers",
     "tests.fixtures.stores",

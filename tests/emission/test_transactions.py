@@ -241,7 +241,6 @@ def test_a_read_only_transaction_reads_without_events(outbox: Outbox, book: Book
     assert outbox.events == []
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="a database in memory lives as long as its connection")
 def test_a_connection_that_breaks_forgets_what_it_had_not_committed(outbox: Outbox, book: Book) -> None:
     def cut() -> None:
         rename(book, "years")

@@ -61,10 +61,7 @@ def test_a_takedown_goes_on_outwards_while_a_slow_inner_node_is_asked_and_repeat
     assert (status(LEFT), event.status) == ("purged", EventStatus.DONE)
 
 
-def test_a_takedown_is_drained_while_another_drain_waits_for_a_slow_node(
-    dirty: Dirty, queue: Queue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crew, "PATIENCE_SECONDS", 60)  # SQLite in memory has room for one who writes at a time
+def test_a_takedown_is_drained_while_another_drain_waits_for_a_slow_node(dirty: Dirty, queue: Queue) -> None:
     dirty("/ordinary/")
     taken: list[str] = []
 
