@@ -47,7 +47,7 @@ def test_nothing_is_stale_once_its_batch_is_complete() -> None:
 
 @pytest.mark.timeout(340)
 def test_the_checker_sees_the_staleness_of_a_naive_purge() -> None:
-    assert check("--seconds", "4", "--naive")["stale_after_done"] > 0
+    assert check("--seconds", "4", "--reads", "10000", "--naive")["stale_after_done"] > 0
 
 
 def test_a_read_of_an_old_version_counts_as_stale_only_after_the_purge() -> None:

@@ -28,4 +28,4 @@ if environment.flag("NAIVE", default=False):
     # From the outside in: what a list of purge calls in no particular order amounts to.
     for first, second in (("cache", "cloudflare"), ("cloudflare", "nginx"), ("nginx", "varnish")):
         tiers[second]["FILLS_FROM"] = [first]
-    INVALIDATION = {**INVALIDATION, "TIERS": tiers, "VERIFY_URLS_PER_BATCH": 0}
+    INVALIDATION = {**INVALIDATION, "TIERS": tiers, "VERIFY_URLS_PER_BATCH": 0, "TRANSFER_SECONDS": 0}
