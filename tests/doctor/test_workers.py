@@ -98,6 +98,8 @@ def test_a_worker_that_is_short_of_processor_is_not_absent(site: Site, redis: Re
         return int(broker.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
 
     with worker(site, tmp_path) as busy, ThreadPoolExecutor(1) as doctors:
+        # It subscribes to questions after it has said that it is ready.
+        wait_for(lambda: broker.pubsub_numpat(), 60, "the worker to listen")
         busy.freeze()
         before = questions()
         answer = doctors.submit(found, site)
