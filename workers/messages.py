@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
@@ -21,6 +21,9 @@ from workers.announcer import Word
 from workers.host import application
 from workers.queues import EVENTS, PRIORITIES, tier_queue
 from workers.summary import summary
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 logger = late.Logger(__name__)
 
@@ -51,10 +54,10 @@ pause = Pause()
 
 
 @cache
-def _connection(process: int) -> Connection:
+def _connection(process: int, app: Celery) -> Connection:
     """A connection of its own, whose every answer is bounded. The pool must not take a parent's for this process'."""
     seconds = conf.settings().announce_timeout_seconds
-    connection = application().connection_for_write()
+    connection = app.connection_for_write()
     bounded = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0, "process": process}
     return connection.clone(transport_options={**(connection.transport_options or {}), **bounded})
 
@@ -62,7 +65,7 @@ def _connection(process: int) -> Connection:
 @contextmanager
 def _producer() -> Iterator[Producer]:
     seconds = conf.settings().announce_timeout_seconds
-    with producers[_connection(os.getpid())].acquire(block=True, timeout=seconds) as producer:
+    with producers[_connection(os.getpid(), application())].acquire(block=True, timeout=seconds) as producer:
         yield producer
 
 

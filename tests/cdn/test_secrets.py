@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import structlog
-from celery import current_app
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -31,6 +30,7 @@ from invalidation.providers.registry import provider
 from tests.cdn.pipeline import SITE, hours_later
 from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET
+from workers.host import application
 
 VENDORS = ("cloudflare", "cloudfront", "fastly")
 #: Failures in which a vendor has the chance to repeat what we sent, and one that is a defect of ours.
@@ -67,7 +67,7 @@ def heard() -> Iterator[list[str]]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names and arguments of the tasks that would travel through the broker."""
     tasks: list[str] = []
-    monkeypatch.setattr(current_app, "send_task", lambda name, **options: tasks.append(f"{name} {options!r}"))
+    monkeypatch.setattr(application(), "send_task", lambda name, **options: tasks.append(f"{name} {options!r}"))
     return tasks
 
 

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from deploy.local import Redis, free_port
 from invalidation.pipeline import backlog, crew, drain
 from tests.stand_ins.server import Request, Response, Server
-from workers import announce, host, messages
+from workers import announce, host
 from workers.setup import configure
 
 BROKER, FRESHNESS, CACHE = 0, 1, 2
@@ -124,9 +124,7 @@ def broker(wire: Wire) -> Iterator[None]:
     app = Celery("counted", broker=wire.url(BROKER), set_as_current=False)
     host._remembered[:] = []
     configure(app)
-    messages._connection.cache_clear()
     announce.announce_events(database="default", uids=["00000000-0000-4000-8000-000000000000"], lane="editorial")
     assert announce.process.announcer.flush(PATIENCE_SECONDS)
     yield
     host._remembered[:] = kept
-    messages._connection.cache_clear()

@@ -99,7 +99,7 @@ def test_a_worker_that_is_short_of_processor_is_not_absent(site: Site, redis: Re
 
     with worker(site, tmp_path) as busy, ThreadPoolExecutor(1) as doctors:
         # It subscribes to questions after it has said that it is ready.
-        wait_for(lambda: broker.pubsub_numpat(), 60, "the worker to listen")
+        wait_for(broker.pubsub_numpat, 60, "the worker to listen")
         busy.freeze()
         before = questions()
         answer = doctors.submit(found, site)
