@@ -1,4 +1,4 @@
-"""Takes from Redis what lies on our queues, and drops what is no message: in kombu it would end the worker's loop."""
+"""Keeps a worker alive where kombu's Redis transport would end it: over garbage on our queues, and a lost broker."""
 
 from __future__ import annotations
 
@@ -41,6 +41,19 @@ def _guarded(transport: Any) -> Any:
             if asynchronous:  # the one that waits for messages
                 client.parse_response = partial(_taken, client.parse_response, self.sep)
             return client
+
+        def _connparams(self, asynchronous: bool = False) -> Any:
+            """Of a connection that was given up, an error that Celery expects of a lost broker.
+
+            Celery closes once more what it failed to collect, and a channel that still holds a message connects anew
+            to return it (kombu 5.7, `Channel.close`), by parameters that are gone: that `AttributeError` ends the
+            worker. The message is not lost: the broker returns it, or the sweep finds what it was about.
+            """
+            if self.connection.client is None:
+                from redis.exceptions import ConnectionError as Lost
+
+                raise Lost("The connection to the broker was given up.")
+            return super()._connparams(asynchronous=asynchronous)
 
     return type("GuardedTransport", (transport,), {"Channel": GuardedChannel})
 
