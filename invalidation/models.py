@@ -122,12 +122,11 @@ class Batch(models.Model):
             return None
 
 
-class Event(models.Model):
-    """A recorded fact: these targets became stale in the transaction that wrote this row."""
+class Fact(models.Model):
+    """What has become stale, or will be, by whose doing and how urgently."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
-    completed_at = models.DateTimeField(null=True, blank=True)
     source = models.CharField(max_length=32)
     actor = models.CharField(max_length=150, blank=True)
     reason = models.CharField(max_length=255, blank=True)
@@ -136,6 +135,15 @@ class Event(models.Model):
     tiers = models.CharField(max_length=255, blank=True)
     """Tiers asked for, comma-separated; empty means all."""
     targets = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+
+class Event(Fact):
+    """A recorded fact: these targets became stale in the transaction that wrote this row."""
+
+    completed_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=EventStatus.choices, default=EventStatus.PENDING)
     claimed_at = models.DateTimeField(null=True, blank=True)
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
@@ -158,14 +166,12 @@ class Event(models.Model):
         return f"event {self.uid}"
 
 
-class ScheduledEvent(models.Model):
+class ScheduledEvent(Fact):
     """An event to come: at this instant a row changes what the public sees, or somebody has asked for a purge.
 
     Deleted by the transaction that stores the event, which then has the same `uid`.
     """
 
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(db_index=True)
     model = models.CharField(max_length=128, blank=True)
     """Model tag of the row that changes; empty for what was asked for, whose `targets` are stored."""
@@ -175,13 +181,6 @@ class ScheduledEvent(models.Model):
     """Its primary key."""
     database = models.CharField(max_length=64, blank=True)
     """Alias that holds it, where that has no outbox; empty for this one."""
-    source = models.CharField(max_length=32)
-    actor = models.CharField(max_length=150, blank=True)
-    reason = models.CharField(max_length=255, blank=True)
-    correlation_id = models.CharField(max_length=64, blank=True)
-    lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
-    tiers = models.CharField(max_length=255, blank=True)
-    targets = models.JSONField(default=dict)
 
     class Meta:
         indexes = (

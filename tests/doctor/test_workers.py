@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Self
 import pytest
 from redis import Redis as Client
 
-from deploy.local import Redis, Service, wait_for
+from deploy.local import Redis, wait_for
+from tests.workers.processes import beat, worker
 from tests.workers.site import ROOT, Site
 
 #: Half a dozen processes start here, one after the other.
@@ -23,47 +23,8 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    """Broker, freshness and cache of the site, this test's own."""
-    with Redis(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def site(database_copy: str, redis: Redis) -> Site:
-    """The reference site without proxies."""
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "project.settings.test",
-        "DATABASE_URL": database_copy,
-        "REDIS_URL": redis.url().removesuffix("/0"),
-        "SITE_URLS": "http://blog.localhost",
-    }
-    return Site(environment)
-
-
-def celery(site: Site, folder: Path, *arguments: str, says: str) -> Service:
-    """A process of Celery that is ready once it says so."""
-    command = [sys.executable, "-m", "celery", "-A", "project", *arguments]
-    service = Service(
-        f"{arguments[0]}-{len(list(folder.glob('*.log')))}",
-        folder,
-        command,
-        environment=site.environment,
-        working_folder=ROOT,
-        ready=lambda: says in service.log.read_text(errors="replace"),
-    )
-    return service
-
-
-def worker(site: Site, folder: Path, *arguments: str) -> Service:
-    return celery(site, folder, "worker", "--pool", "threads", "-c", "2", *arguments, says=" ready.")
-
-
-def beat(site: Site, folder: Path) -> Service:
-    schedule = str(folder / "schedule")
-    return celery(
-        site, folder, "beat", "--schedule", schedule, "--pidfile", "", says="Sending due task invalidation sweep"
-    )
+def site(database_copy: str, own_redis: Redis) -> Site:
+    return Site.without_proxies(database_copy, own_redis)
 
 
 def found(site: Site) -> list[tuple[str, str]]:
@@ -90,9 +51,9 @@ def test_worker_and_beat_are_sound_and_each_that_is_missing_is_named(site: Site,
         wait_for(lambda: seen in consuming.log.read_text(), 20, "the examination at the worker's start")
 
 
-def test_a_worker_that_is_short_of_processor_is_not_absent(site: Site, redis: Redis, tmp_path: Path) -> None:
+def test_a_worker_that_is_short_of_processor_is_not_absent(site: Site, own_redis: Redis, tmp_path: Path) -> None:
     """It answers only when it was asked a second time."""
-    broker = Client.from_url(redis.url(), decode_responses=True)
+    broker = Client.from_url(own_redis.url(), decode_responses=True)
 
     def questions() -> int:
         return int(broker.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
@@ -143,18 +104,18 @@ class Canary:
         raise AssertionError("".join(logged))
 
 
-def test_the_canary_names_a_redis_that_is_stopped_and_is_well_once_it_is_back(site: Site, redis: Redis) -> None:
+def test_the_canary_names_a_redis_that_is_stopped_and_is_well_once_it_is_back(site: Site, own_redis: Redis) -> None:
     with Canary(site) as canary:
         assert canary.sing()[0] == "no-worker; beat-silent"
-        redis.stop()
+        own_redis.stop()
         told, logged = canary.sing()
         assert told == "redis-away; broker-away"
         for words in (
             "The Redis of the sequence does not answer.",
-            f"The broker does not answer. redis://:**@127.0.0.1:{redis.port}/0: ConnectionError.",
+            f"The broker does not answer. redis://:**@127.0.0.1:{own_redis.port}/0: ConnectionError.",
         ):
             assert len([line for line in logged if words in line]) == 1, logged
-        redis.start()
+        own_redis.start()
         assert canary.sing()[0] == "no-worker; beat-silent"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -20,15 +18,9 @@ DOUBLED = kept.Script("return tonumber(ARGV[1]) * 2")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Redis]:
-    with Redis(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: Redis) -> redis.Redis:
+def client(own_redis: Redis) -> redis.Redis:
     return redis.Redis.from_url(
-        server.url(3), decode_responses=True, socket_timeout=WAIT_SECONDS, retry=Retry(NoBackoff(), 0)
+        own_redis.url(3), decode_responses=True, socket_timeout=WAIT_SECONDS, retry=Retry(NoBackoff(), 0)
     )
 
 
@@ -51,20 +43,20 @@ def test_a_script_is_sent_whole_to_a_server_that_lost_it(client: redis.Redis) ->
     assert client.info("commandstats")["cmdstat_eval"]["calls"] == 2
 
 
-def test_a_server_that_was_restarted_is_asked_again_at_once(client: redis.Redis, server: Redis) -> None:
+def test_a_server_that_was_restarted_is_asked_again_at_once(client: redis.Redis, own_redis: Redis) -> None:
     client.set("name", "before")
     kept.ask(client, "GET", "name")
-    server.kill()
-    server.start()
+    own_redis.kill()
+    own_redis.start()
     assert kept.ask(client, "GET", "name") is None
 
 
-def test_a_refusal_is_an_answer_and_absence_is_raised(client: redis.Redis, server: Redis) -> None:
+def test_a_refusal_is_an_answer_and_absence_is_raised(client: redis.Redis, own_redis: Redis) -> None:
     with pytest.raises(redis.ResponseError):
         kept.ask(client, "GET")
     kept.ask(client, "PING")
     assert connections(client) == 1
-    server.kill()
+    own_redis.kill()
     with pytest.raises(redis.ConnectionError):
         kept.ask(client, "PING")
 

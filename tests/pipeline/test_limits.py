@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,14 +25,6 @@ from tests.pipeline.chain import EDGE, Chain, Queue, fails
 from tests.pipeline.conftest import Purge, declared
 
 DOWN = TransientError("Connection refused")
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[Redis]:
-    """A Redis that the test may stop and freeze."""
-    with Redis(tmp_path) as server:
-        yield server
-        server.thaw()
 
 
 @pytest.fixture

@@ -38,14 +38,7 @@ def default_redis_broker(tmp_path: Path) -> Iterator[LocalRedis]:
 @pytest.fixture
 def site(database_copy: str, default_redis_broker: LocalRedis) -> Site:
     """The reference site on a database of this test's own."""
-    redis = default_redis_broker.url.removesuffix("/0")
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "project.settings.test",
-        "DATABASE_URL": database_copy,
-        "REDIS_URL": redis,
-        "SITE_URLS": "http://blog.localhost",
-    }
-    return Site(environment)
+    return Site.without_proxies(database_copy, default_redis_broker.service)
 
 
 @pytest.fixture

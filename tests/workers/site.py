@@ -9,7 +9,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from deploy.local import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,6 +21,17 @@ class Site:
     """Where it runs."""
 
     environment: Mapping[str, str]
+
+    @classmethod
+    def without_proxies(cls, database_url: str, redis: Redis) -> Self:
+        """Redis serves as broker, freshness and cache."""
+        environment = {
+            "DJANGO_SETTINGS_MODULE": "project.settings.test",
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis.url().removesuffix("/0"),
+            "SITE_URLS": "http://blog.localhost",
+        }
+        return cls(environment)
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py."""

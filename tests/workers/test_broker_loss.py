@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from kombu import Connection, Consumer, Message, Queue
@@ -14,17 +12,11 @@ from deploy.local import Redis
 from workers.transport import guarded
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Redis]:
-    with Redis(tmp_path) as running:
-        yield running
-
-
 def test_a_connection_that_holds_a_message_is_closed_while_it_waits_for_another_of_a_broker_that_is_gone(
-    broker: Redis,
+    own_redis: Redis,
 ) -> None:
     """As `celery.worker.consumer.Consumer.on_connection_error_after_connected` closes it."""
-    connection = guarded(Connection)(broker.url(0))
+    connection = guarded(Connection)(own_redis.url(0))
     lost = connection.connection_errors
     queue, held = Queue("invalidation.events"), list[Message]()
     connection.Producer(serializer="json").publish({}, routing_key=queue.name, declare=[queue], retry=False)
@@ -33,7 +25,7 @@ def test_a_connection_that_holds_a_message_is_closed_while_it_waits_for_another_
     connection.drain_events(timeout=10)
     with suppress(TimeoutError):
         connection.drain_events(timeout=0.1)
-    broker.stop()
+    own_redis.stop()
     with suppress(Exception):  # whatever it is, Celery goes on
         connection.collect(socket_timeout=1)
     ignore_errors(connection, connection.close)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.local import Redis, wait_for
-from tests.doctor.test_workers import beat, worker
+from tests.workers.processes import beat, worker
 from tests.workers.site import Site
 
 pytestmark = pytest.mark.timeout(240)
@@ -40,22 +39,8 @@ print(json.dumps({"reasons": [reason for reason, _ in rows], "late": late, "left
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    """Broker and freshness of the site, this test's own."""
-    with Redis(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def site(database_copy: str, redis: Redis) -> Site:
-    """The reference site without proxies."""
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "project.settings.test",
-        "DATABASE_URL": database_copy,
-        "REDIS_URL": redis.url().removesuffix("/0"),
-        "SITE_URLS": "http://blog.localhost",
-    }
-    return Site(environment)
+def site(database_copy: str, own_redis: Redis) -> Site:
+    return Site.without_proxies(database_copy, own_redis)
 
 
 def report(site: Site) -> dict[str, Any]:
