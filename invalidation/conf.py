@@ -201,6 +201,9 @@ class Settings:
     canary_interval_seconds: float = 300.0
     """How often beat puts a canary through every tier; 0 for only when asked."""
 
+    offline: bool = False
+    """For tests: ask neither the broker nor any Redis; events are stored as ever, and no worker is told of them."""
+
     def sites_of(self, tier: str) -> tuple[str, ...]:
         """The sites that the tier serves."""
         return self.tiers[tier].sites or self.sites

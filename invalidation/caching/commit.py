@@ -14,6 +14,10 @@ from typing import Any
 
 import redis
 from django.core.cache import caches
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import setting_changed
 from django_redis.cache import RedisCache
 from django_redis.client import DefaultClient
@@ -31,6 +35,8 @@ logger = late.Logger(__name__)
 
 #: What identifies a server and who one is to it; databases of one server are reached by one connection.
 IDENTITY = ("host", "port", "path", "username", "password")
+#: Caches that a test may use offline.
+WITHOUT_NETWORK = (DatabaseCache, DummyCache, FileBasedCache, LocMemCache)
 AWAY = (*UNAVAILABLE, ConnectionInterrupted, RedisClusterException)
 
 
@@ -82,7 +88,12 @@ def _places() -> tuple[Sequence[str], Sequence[str]]:
 def _aliases() -> Iterator[str]:
     for tier in conf.settings().tiers.values():
         if issubclass(provider_class(tier.provider), Redis):
-            yield from tier.options.get("CACHES", ["default"])
+            yield from filter(_may_be_told, tier.options.get("CACHES", ["default"]))
+
+
+def _may_be_told(alias: str) -> bool:
+    """Offline only what needs no network."""
+    return not conf.settings().offline or isinstance(caches[alias], WITHOUT_NETWORK)
 
 
 def _address(alias: str) -> Mapping[str, Any]:

@@ -19,7 +19,10 @@ PATIENCE_SECONDS = 3.0
 
 @cache
 def client() -> redis.Redis | None:
-    """The client, or None where `REDIS_URL` is not set. One try per call: the caller decides what absence means."""
+    """The client, or None where `REDIS_URL` is not set, and where a test is offline.
+
+    One try per call: the caller decides what absence means.
+    """
     return _connected(decode_responses=True)
 
 
@@ -44,7 +47,7 @@ def second_client() -> redis.Redis | None:
 def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) -> redis.Redis | None:
     settings = conf.settings()
     timeout_seconds = timeout_seconds or settings.redis_timeout_seconds
-    if not settings.redis_url:
+    if not settings.redis_url or settings.offline:
         return None
     return redis.Redis.from_url(
         settings.redis_url,
