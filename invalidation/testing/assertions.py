@@ -10,7 +10,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.models import Max
-from django.test.testcases import DatabaseOperationForbidden
+from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]  # django-stubs forgot it
 
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget

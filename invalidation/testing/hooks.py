@@ -19,8 +19,9 @@ def run(connection: BaseDatabaseWrapper, first: int) -> None:
     """
     if not in_testcase(connection) or own_transaction(connection):
         return
-    while due := connection.run_on_commit[first:]:
-        del connection.run_on_commit[first:]
+    hooks: list[Any] = connection.run_on_commit
+    while due := hooks[first:]:
+        del hooks[first:]
         for _savepoints, hook, robust in due:
             _call(hook, robust=robust)
 
