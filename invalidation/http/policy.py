@@ -11,6 +11,7 @@ from django.utils.functional import LazyObject, empty
 
 from invalidation import conf, late
 from invalidation.http import cacheable
+from invalidation.http.wrapped import plain
 from invalidation.lifetimes import PolicyRule
 
 logger = late.Logger(__name__)
@@ -52,7 +53,7 @@ def is_personal(request: HttpRequest) -> bool:
     """Is the visitor somebody known, or about to be? Looks at nothing that a view would not look at."""
     if "Authorization" in request.headers or django_settings.SESSION_COOKIE_NAME in request.COOKIES:
         return True
-    user = request.__dict__.get("user")
+    user = plain(request).__dict__.get("user")
     if isinstance(user, LazyObject) and user._wrapped is empty:
         return False  # nobody has asked who it is, and asking would make the response vary by cookie
     return bool(user and user.is_authenticated)
