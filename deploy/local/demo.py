@@ -25,8 +25,8 @@ from rich.table import Table
 from deploy.local.forms import FormRefusedError
 from deploy.local.processes import ServiceFailed
 from deploy.local.stack import Stack
-from deploy.local.templates import Value
 from invalidation.exceptions import TransientError
+from invalidation.proxies.templates import Value
 
 if TYPE_CHECKING:
     from deploy.local.measure import Row

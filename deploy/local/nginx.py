@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from deploy.local.processes import ServiceFailed
 from deploy.local.proxy import Proxy
-from deploy.local.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render, write_private
+from invalidation.proxies.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, render, write_private
 
 MODULES = Path("/usr/lib/nginx/modules")
 PURGE = MODULES / "ngx_http_cache_purge_module.so"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.processes import Service, ask, free_port
-from deploy.local.templates import Value
+from invalidation.proxies.templates import Value
 
 
 class Proxy(Service):

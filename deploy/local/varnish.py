@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.processes import ServiceFailed
 from deploy.local.proxy import Proxy
-from deploy.local.templates import FOLDER, PRIVATE_COOKIES, TAG_HEADERS, Value, render, write_private
+from invalidation.proxies.templates import PRIVATE_COOKIES, TAG_HEADERS, Value, parameters, render, write_private
 
 LOCAL = ('"127.0.0.1"',)
 
@@ -67,9 +67,3 @@ class Varnish(Proxy):
         where = ["-n", str(self.work_folder), "-f", str(self.folder / "site.vcl")]
         listen = ["-a", f"127.0.0.1:{self.port}", "-T", "none", "-s", "malloc,64m", "-j", "none"]
         return [binary(), "-F", *where, *listen, *parameters()]
-
-
-def parameters() -> list[str]:
-    """What deploy/varnish/parameters sets, as arguments."""
-    lines = (FOLDER / "varnish/parameters").read_text().splitlines()
-    return [part for line in lines if line and not line.startswith("#") for part in ("-p", line)]

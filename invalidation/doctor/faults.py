@@ -13,6 +13,11 @@ class Fault(Enum):
 
     SETTINGS = "settings", "The settings can't be used.", "Correct what the message names."
     UNREACHABLE = "unreachable", "The node does not answer.", "Start it, or correct its address in NODES."
+    PROBE = (
+        "probe",
+        "The node takes the application for ill, because the page that it probes doesn't answer 200; visitors get 503.",
+        "Let that page answer 200 to the probe, or render without one (`manage.py invalidation_proxy varnish`).",
+    )
     NOT_SERVED = (
         "not-served",
         "The node does not bring the canary.",
@@ -31,7 +36,7 @@ class Fault(Enum):
     PURGE_FORWARDED = (
         "purge-forwarded",
         "The node passes PURGE on to what is behind it and keeps its own copy.",
-        "Configure the purge as deploy/nginx or deploy/varnish does; PURGE must not reach the application.",
+        "Configure the purge as `manage.py invalidation_proxy` does; PURGE must not reach the application.",
     )
     NO_MARKER = (
         "no-marker",
@@ -56,7 +61,7 @@ class Fault(Enum):
     UNGUARDED = (
         "unguarded",
         "The node purges for whoever asks, without the secret.",
-        "Let it ask for the secret and for the address, as deploy/nginx and deploy/varnish do.",
+        "Let it ask for the secret and for the address, as what `manage.py invalidation_proxy` renders does.",
     )
     SCRIPT_NAME = (
         "script-name",
@@ -103,7 +108,7 @@ class Fault(Enum):
     PREFIX = (
         "prefix",
         "A purge by prefix succeeds and the page stays.",
-        "Ban by scheme, host and path, as deploy/varnish does.",
+        "Ban by scheme, host and path, as what `manage.py invalidation_proxy` renders does.",
     )
     NOT_INDEXED = (
         "not-indexed",

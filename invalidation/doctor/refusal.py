@@ -12,6 +12,8 @@ from invalidation.http.canary import REACHED
 
 #: How the shipped configurations word their refusals.
 REASONS = {"The secret is missing or wrong": Fault.SECRET, "This address may not purge": Fault.ADDRESS}
+#: How the shipped Varnish says that its own probe is what keeps visitors away.
+PROBE = "does not answer the probe"
 REFUSALS = ("401", "403")
 
 
@@ -79,6 +81,8 @@ def stranger(patient: Patient, reading: Reading) -> Finding:
         return found(patient, Fault.HOST_MISMATCH, f"{who} named {host} (status {reading.status_code}).")
     if HTTPStatus.MULTIPLE_CHOICES <= reading.status_code < HTTPStatus.BAD_REQUEST:
         return found(patient, Fault.HOST_MISMATCH, f"It redirects {patient.site} (status {reading.status_code}).")
+    if PROBE in reading.text:
+        return found(patient, Fault.PROBE, f"It answered {reading.status_code}.")
     if reading.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return found(patient, Fault.UNREACHABLE, f"It answered {reading.status_code}: what it fills from is away.")
     return found(patient, Fault.NOT_SERVED, f"It answered {reading.status_code} for {host}.")

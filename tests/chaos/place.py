@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deploy.local import Nginx, Postgres, Redis, Varnish, free_port
-from deploy.local.templates import Value
+from invalidation.proxies.templates import Value
 from tests.chaos.faults import STAND_INS
 from tests.chaos.site import SECRET
 

@@ -27,7 +27,7 @@ def test_the_newest_report_is_shown_with_words_and_remedy(admin_client: Client, 
     doctor.remember(Report(doctor.examine().examined_at, (finding,), ("settings",)))
     text = admin_client.get(page).content.decode()
     assert "passes PURGE on" in text
-    assert "deploy/nginx" in text
+    assert "invalidation_proxy" in text
     assert "http://127.0.0.1:1" in text
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from deploy.local import Redis, Varnish, free_port
-from deploy.local.templates import TAG_HEADERS
 from invalidation import doctor
+from invalidation.proxies.templates import TAG_HEADERS
 from tests.doctor.conftest import Application, Clinic, codes
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.cloudflare import API_TOKEN, ZONE_ID, Cloudflare

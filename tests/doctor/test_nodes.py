@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from deploy.local import Nginx, Varnish, free_port
+from deploy.local import Nginx, Varnish, free_port, wait_for
+from deploy.local.processes import ask
 from tests.doctor import broken
 from tests.doctor.conftest import Clinic, codes
 
 Run = Callable[..., Sequence[str]]
+GET = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
 Kind = type[Nginx] | type[Varnish]
 
 
@@ -53,6 +55,16 @@ def test_f10_a_purge_that_is_passed_to_the_application_is_named(run: Run, kind: 
 @pytest.mark.parametrize("kind", [Nginx, Varnish])
 def test_a_wrong_secret_is_named(run: Run, kind: Kind) -> None:
     assert run(kind, {"SECRET": "another-secret-altogether"}) == ["secret"]
+
+
+def test_a_probe_of_a_page_that_is_not_there_is_named(clinic: Clinic) -> None:
+    with clinic.start(Varnish, probe_path="/no-such-page/", probe_seconds="0.2") as server:
+        wait_for(lambda: ask(server.port, GET).startswith(b"HTTP/1.1 503"), 30, "the probe to have failed")
+        assert clinic.found(server) == ["probe"]
+
+
+def test_a_proxy_without_a_probe_is_sound(run: Run) -> None:
+    assert run(Varnish, probe_path="") == []
 
 
 def test_a_missing_secret_is_named(run: Run) -> None:
@@ -105,5 +117,5 @@ def test_what_was_found_is_told_with_tier_node_and_remedy(clinic: Clinic) -> Non
     assert codes(report) == ["purge-forwarded"]
     assert (found["tier"], found["node"]) == ("varnish", server.url)
     assert "passes PURGE on" in found["words"]
-    assert "deploy/varnish" in found["remedy"]
+    assert "invalidation_proxy" in found["remedy"]
     assert "a-secret-of-the-tests" not in str(report.document())

@@ -14,7 +14,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from deploy.local import Nginx, free_port, varnish
-from deploy.local.templates import Value
+from invalidation.proxies.templates import FOLDER, Value, placeholders
+from invalidation.proxies.values import TEMPLATES
 from tests.documentation.commands import ROOT, after, managed, shown
 from tests.fixtures.servers import SECRET
 
@@ -42,30 +43,37 @@ def test_a_shown_module_exists(words: list[str]) -> None:
 
 @pytest.mark.parametrize("name", ["varnish", "nginx"])
 def test_a_configuration_rendered_as_shown_is_accepted_and_purges(name: str, tmp_path: Path) -> None:
-    values, output = tmp_path / f"{name}.json", tmp_path / "rendered"
-    [words] = [words for words in shown() if values.name in words]
-    values.write_text(json.dumps(example(name) | elsewhere(name, tmp_path)))
-    here = {values.name: str(values), words[-1]: str(output)}
-    run([sys.executable, *(here.get(word, word) for word in words[1:])])
-    rendered = output.read_text()
-    assert SECRET in rendered
-    assert "X-Purged-By" in rendered
-    assert "sessionid|csrftoken" in rendered
+    """With the values of every block of the how-to at once."""
+    [words] = [words for words in shown() if words[-1] in OUTPUTS and name in words]
+    values = tmp_path / "values.json"
+    values.write_text(json.dumps(blocks(name) | elsewhere(name, tmp_path)))
+    rendered = tmp_path / "rendered"
+    command = [sys.executable, *words[1:-1], str(rendered), "--values", str(values)]
+    run([str(ROOT / word) if word == "manage.py" else word for word in command])
+    text = rendered.read_text()
+    assert SECRET in text
+    assert "X-Purged-By" in text
+    assert "sessionid|csrftoken" in text
     run(accepting(name, tmp_path))
 
 
-def example(name: str) -> dict[str, Value]:
-    """The values that the document shows."""
+OUTPUTS = ("/etc/varnish/default.vcl", "/etc/nginx/conf.d/site.conf")
+
+
+def blocks(name: str) -> dict[str, Value]:
+    """The values that the document shows, as far as the product knows them."""
     document = (ROOT / "docs/how-to/proxies.md").read_text()
-    shown_values: dict[str, Value] = json.loads(
-        re.split(r"```json\n|```\n", document.partition(f"`{name}.json`, ")[2])[1]
-    )
-    return shown_values
+    known = placeholders((FOLDER / TEMPLATES[name]).read_text())
+    found: dict[str, Value] = {}
+    for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL):
+        found |= {key: value for key, value in json.loads(block).items() if key in known and "tls" not in key}
+    return found | ({"plain_listen": "", "hsts_seconds": ""} if name == "nginx" else {})
 
 
 def elsewhere(name: str, folder: Path) -> dict[str, Value]:
     """What must be different on a machine where others are."""
-    return {"cache_folder": str(folder / "pages"), "listen": f"127.0.0.1:{free_port()}"} if name == "nginx" else {}
+    there: dict[str, Value] = {"epoch_folder": str(folder / "epoch"), "cache_folder": str(folder / "pages")}
+    return there | {"listen": f"127.0.0.1:{free_port()}"} if name == "nginx" else {}
 
 
 def accepting(name: str, folder: Path) -> list[str]:
@@ -80,7 +88,10 @@ def accepting(name: str, folder: Path) -> list[str]:
 
 def run(command: list[str]) -> str:
     """What it prints."""
-    environment = os.environ | {"PURGE_SECRET": SECRET}
+    tiers = {"PURGE_SECRET": SECRET, "VARNISH_NODES": "http://10.0.0.5:6081", "NGINX_NODES": "http://10.0.0.6"}
+    environment = (
+        os.environ | tiers | {"SITE_URLS": "https://example.com", "DJANGO_SETTINGS_MODULE": "project.settings.test"}
+    )
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -14,10 +14,10 @@ from django.core.handlers.wsgi import WSGIHandler
 
 import invalidation
 from deploy.local import Nginx
-from deploy.local.templates import Value
 from invalidation.freshness import index, scripts
 from invalidation.models import Delivery
 from invalidation.pipeline import drain, rebound
+from invalidation.proxies.templates import Value
 from tests.fixtures.servers import SECRET
 from tests.freshness.conftest import PROVIDERS, Application, Declare, let_pass
 from tests.pipeline.chain import Queue

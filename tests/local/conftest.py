@@ -12,8 +12,8 @@ import pytest
 import urllib3
 
 from deploy.local import Nginx, free_port
-from deploy.local.templates import Value
 from invalidation.providers.nginx import Nginx as Provider
+from invalidation.proxies.templates import Value
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.origin import Origin
 

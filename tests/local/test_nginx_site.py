@@ -11,8 +11,8 @@ import urllib3
 
 from deploy.local import Nginx
 from deploy.local.nginx import BROTLI
-from deploy.local.templates import Value
 from invalidation.providers.nginx import Nginx as Provider
+from invalidation.proxies.templates import Value
 from project.settings import policy
 from tests.fixtures.servers import SECRET
 from tests.local.conftest import HASHED, LOCATIONS, NAME, POLICY, SECURE_SITE, SECURITY, SITE, STYLE, UNHASHED

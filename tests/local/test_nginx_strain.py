@@ -9,8 +9,8 @@ import pytest
 import urllib3
 
 from deploy.local import Nginx, wait_for
-from deploy.local.templates import Value
 from invalidation.providers.nginx import Nginx as Provider
+from invalidation.proxies.templates import Value
 from tests.fixtures.servers import SECRET
 from tests.local.conftest import NAME, SECURITY, SITE
 from tests.stand_ins.origin import CACHEABLE, Origin

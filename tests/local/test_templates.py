@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from pathlib import Path
 
 import pytest
 
-from deploy import render
 from deploy.local import Nginx, Varnish
-from deploy.local.templates import FOLDER, placeholders
-from deploy.local.templates import render as rendered
+from invalidation.proxies.templates import FOLDER, placeholders
+from invalidation.proxies.templates import render as rendered
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.origin import Origin
 from tests.stand_ins.visitor import visit
@@ -39,29 +37,6 @@ def test_the_runner_gives_what_the_template_documents(tmp_path: Path, program: t
     assert set(server.values()) == placeholders((FOLDER / server.template).read_text())
 
 
-def test_a_deployment_is_rendered_from_a_file_and_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("PURGE_SECRET", SECRET)
-    known = placeholders((FOLDER / "nginx/site.conf.template").read_text())
-    values = tmp_path / "values.json"
-    values.write_text(json.dumps({**dict.fromkeys(render.NEEDED & known, "80"), "server_names": "example.com"}))
-    assert render.main(["nginx/site.conf.template", str(values)]) == 0
-    assert "server_name example.com;" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("given", "named"), [({"listne": "80"}, "listne"), ({"listen": "80"}, "purge_addresses")])
-def test_a_misspelt_or_missing_placeholder_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict[str, str], named: str
-) -> None:
-    values = tmp_path / "values.json"
-    values.write_text(json.dumps(given))
-    with pytest.raises(SystemExit) as refused:
-        render.main(["nginx/site.conf.template", str(values)])
-    assert refused.value.code == 2
-    assert named in capsys.readouterr().err
-
-
 def test_nginx_stores_nothing_under_a_name_that_is_not_purged(tmp_path: Path, origin: Origin) -> None:
     with Nginx(tmp_path, [origin.address], SECRET, options={"server_names": "example.com"}) as server:
         assert visit(server, "http://example.com/a/").status == 200
@@ -74,15 +49,3 @@ def test_what_holds_the_secret_is_for_its_owner_alone(tmp_path: Path, program: t
     server.prepare()
     holding = [file for file in tmp_path.rglob("*") if file.is_file() and SECRET in file.read_text()]
     assert {stat.filemode(file.stat().st_mode) for file in holding} == {"-rw-------"}
-
-
-def test_a_deployment_is_written_for_its_owner_alone_also_over_an_open_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PURGE_SECRET", SECRET)
-    values, output = tmp_path / "values.json", tmp_path / "default.vcl"
-    values.write_text(json.dumps({"backends": [], "probe_host": "a.test", "purge_addresses": []}))
-    output.write_text("")
-    assert render.main(["varnish/site.vcl.template", str(values), "--output", str(output)]) == 0
-    assert stat.filemode(output.stat().st_mode) == "-rw-------"
-    assert SECRET in output.read_text()

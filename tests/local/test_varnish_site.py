@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 import requests
@@ -12,6 +14,7 @@ import requests
 from deploy.local import Nginx, Varnish, wait_for
 from invalidation.providers.http import Location
 from invalidation.providers.varnish import Varnish as Provider
+from tests.doctor.broken import BrokenVarnish
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.origin import CACHEABLE, Origin
 from tests.stand_ins.visitor import visit, warm
@@ -62,6 +65,62 @@ def test_an_expired_copy_is_shown_while_no_application_server_answers(
     wait_for(lambda: visit(balanced, f"{site}/unknown/").status == 503, 10, "Varnish to know")
     answer = wait_for(lambda: expired(balanced, f"{site}/a/"), 10, "the copy to expire")
     assert answer == (200, "version 1", "HIT")
+
+
+class WithoutGrace(BrokenVarnish):
+    """As if ten seconds more were over."""
+
+    changes = {"set req.grace = 10s;": "set req.grace = 0s;"}
+
+
+@pytest.fixture
+def unprobed(state_folder: Path, origins: list[Origin]) -> Iterator[Varnish]:
+    """A Varnish that asks nobody how he is."""
+    addresses = [origin.address for origin in origins]
+    with WithoutGrace(state_folder, addresses, SECRET, name="unprobed", options={"probe_path": ""}) as server:
+        yield server
+
+
+def test_without_a_probe_too_an_expired_copy_is_shown_while_no_application_server_answers(
+    unprobed: Varnish, origins: list[Origin], site: str
+) -> None:
+    for origin in origins:
+        origin.pages["/a/"].headers["Cache-Control"] = "public, s-maxage=1"
+    warm(unprobed, f"{site}/a/")
+    for origin in origins:
+        origin.stop()
+    answer = wait_for(lambda: expired(unprobed, f"{site}/a/"), 10, "the copy to expire")
+    assert answer == (200, "version 1", "HIT")
+    assert visit(unprobed, f"{site}/unknown/").status == 503
+
+
+class Slammer(ThreadingTCPServer):
+    """An application server that hears every request, and answers none."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self) -> None:
+        heard: list[str] = []
+
+        class Slam(StreamRequestHandler):
+            def handle(self) -> None:
+                heard.append(self.rfile.readline().decode().partition(" ")[0])
+
+        super().__init__(("127.0.0.1", 0), Slam)
+        self.heard = heard
+
+
+def test_without_a_probe_a_failed_form_is_not_sent_twice(state_folder: Path, site: str) -> None:
+    with Slammer() as slammer:
+        Thread(target=slammer.serve_forever).start()
+        backend = f"127.0.0.1:{slammer.server_address[1]}"
+        try:
+            with Varnish(state_folder, [backend], SECRET, name="slammed", options={"probe_path": ""}) as server:
+                assert visit(server, f"{site}/a/", method="POST").status == 503
+                assert visit(server, f"{site}/a/", {"Cookie": "sessionid=1"}, "GET").status == 503
+                assert slammer.heard == ["POST", "GET"]
+        finally:
+            slammer.shutdown()
 
 
 def expired(server: Varnish, url: str) -> tuple[int, str, str] | None:

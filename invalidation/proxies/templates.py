@@ -1,4 +1,4 @@
-"""Renders the configurations under deploy/, for the local runner and for real deployments alike."""
+"""Renders the configurations of this package, for real deployments and for the tests alike."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.template import Context, Engine
 
-FOLDER = Path(__file__).resolve().parent.parent
+FOLDER = Path(__file__).resolve().parent
 #: Needs no quoting in either language; Python's secrets.token_urlsafe() gives such values.
 SECRET_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,}")
 #: Names of Django's own cookies, as a regular expression.
@@ -45,3 +45,9 @@ def placeholders(text: str) -> set[str]:
     comment = text.partition("{% endcomment %}")[0].partition("Placeholders:\n")[2].partition("\n\n")[0]
     names = re.findall(r"^  ([a-z][a-z_, ]*?)  +\S", comment, re.MULTILINE)
     return {name.strip() for line in names for name in line.split(",")}
+
+
+def parameters() -> list[str]:
+    """What varnishd must be started with, beside the VCL, as arguments."""
+    lines = (FOLDER / "varnish/parameters").read_text().splitlines()
+    return [part for line in lines if line and not line.startswith("#") for part in ("-p", line)]
