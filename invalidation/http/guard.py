@@ -17,7 +17,7 @@ from invalidation.freshness.absence import absence
 from invalidation.freshness.degraded import Reason, pending
 from invalidation.freshness.sequence import Verdict
 from invalidation.freshness.state import UNAVAILABLE, client
-from invalidation.http import cacheable, streaming
+from invalidation.http import cacheable, recheck
 from invalidation.http.address import exact_url
 from invalidation.http.headers import own_tags, set_tag_headers
 from invalidation.http.tags import tags_of, unusable_of
@@ -47,7 +47,8 @@ def begin(request: HttpRequest) -> int | None:
 def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> None:
     """Stamp, tag and index a response that may be stored; forbid storing one that is outdated already.
 
-    A copy that nobody could find again, or whose age nobody knows, may live for the degraded lifetime only.
+    A copy that nobody could find again, or whose age nobody knows, may live for the degraded lifetime only. The stamps
+    are read last of all: from then on the answer is on its way, and only a purge that finds it removes it.
     """
     if not cacheable.storable(request, response):
         return
@@ -56,6 +57,7 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
         logger.warning("too_many_tags", path=request.path, tags=len(tags))
         cacheable.forbid(response)
         return
+    _end_with_what_it_shows(request, response, tags)
     found = _judged(response, exact_url(request), tags, since)
     if found is Verdict.CURRENT and (unusable := unusable_of(request)):
         logger.warning("unusable_tags", path=request.path, tags=unusable, remedy=TAG_REMEDY)
@@ -65,7 +67,6 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
     elif isinstance(found, Reason):
         pending.note(found)
         cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
-    _end_with_what_it_shows(request, response, tags)
 
 
 def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, tags: frozenset[str]) -> None:
@@ -88,7 +89,7 @@ def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: i
         return Verdict.CURRENT if conf.settings().offline else Reason.REDIS
     response.headers[SEQUENCE_HEADER] = str(since)
     found = _unindexable(url) or _registered(response, url, tags, since)
-    streaming.recheck(response, url, tags, since)
+    recheck.watch(response, url, tags, since)
     return found
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import redis
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponseBase
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, Client, RequestFactory
 
 from deploy.local import Redis
+from invalidation.emission import instants
 from invalidation.freshness import index, sequence
 from invalidation.freshness.absence import absence
 from invalidation.models import Event
@@ -304,7 +306,7 @@ def test_a_streamed_page_that_was_invalidated_meanwhile_purges_itself(freshness_
     sequence.advance(freshness_redis, ["page:1"])
     assert b"".join(answer.streaming_content) == b"version 1"  # type: ignore[attr-defined]
     event = Event.objects.get()
-    assert (event.source, event.targets) == ("streaming", {"urls": ["http://testserver/stream/"]})
+    assert (event.source, event.targets) == ("recheck", {"urls": ["http://testserver/stream/"]})
 
 
 @pytest.mark.django_db
@@ -323,7 +325,48 @@ def test_the_same_for_an_async_stream(freshness_redis: redis.Redis) -> None:
         return b"".join([part async for part in answer.streaming_content])  # type: ignore[attr-defined]
 
     assert asyncio.run(visit()) == b"version 1"
-    assert Event.objects.get().source == "streaming"
+    assert Event.objects.get().source == "recheck"
+
+
+def answered() -> tuple[Any, Any]:
+    """A page as a server gets it: its parts, and what a server does once they are sent."""
+    parts = WSGIHandler()(RequestFactory().get("/page/").environ, lambda *_: None)
+    return b"".join(parts), parts.close  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("late", [True, False])
+def test_a_page_that_took_longer_to_be_sent_than_the_second_purge_waits_purges_itself_if_it_is_old(
+    late: bool, declare: Declare, freshness_redis: redis.Redis
+) -> None:
+    declare({"nginx": NGINX}, TRANSFER_SECONDS=1e-9 if late else 60)
+    _, sent = answered()
+    sequence.advance(freshness_redis, ["page:1"])
+    sent()
+    expected = [("recheck", {"urls": ["http://testserver/page/"]})] if late else []
+    assert list(Event.objects.values_list("source", "targets")) == expected
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_still_current_when_it_was_sent_late_does_not(
+    declare: Declare, freshness_redis: redis.Redis
+) -> None:
+    declare({"nginx": NGINX}, TRANSFER_SECONDS=1e-9)
+    _, sent = answered()
+    sent()
+    assert not Event.objects.exists()
+
+
+def test_the_stamps_are_read_after_everything_else_that_takes_time(
+    freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is invalidated while the database is asked for the next instant is seen."""
+
+    def asked(*_: Any) -> None:
+        sequence.advance(freshness_redis, ["page:1"])
+
+    monkeypatch.setattr(instants, "next_instant", asked)
+    assert get()["Cache-Control"] == "no-store"
 
 
 def test_a_page_with_too_many_tags_for_the_cache_is_not_stored(declare: Declare) -> None:
