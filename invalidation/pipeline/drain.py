@@ -93,6 +93,7 @@ class _Turn:
         self.database, self.seat, self.carried, self.drained, self.limit = database, seat, carried, drained, limit
         self.loads: list[carry.Load] = []
         self.started = self.claimed_at = time.monotonic()
+        self.linger_seconds = 0.0
 
     def run(self) -> None:
         """Until there is nothing to do, or the turn is over."""
@@ -119,6 +120,9 @@ class _Turn:
         self.loads.append(claimed.begun.result())
         note_reach(self.database, claimed.batch, claimed.rows)
         self.drained.add(claimed.batch)
+        # Events that come faster than they are claimed are left to merge; one that came alone is not kept waiting.
+        merges = claimed.batch.event_count > 1
+        self.linger_seconds = conf.settings().linger_milliseconds / 1000 if merges else 0.0
         return claimed.left
 
     def _begin(self, batch: Batch, rows: Sequence[Delivery], remembered: int) -> Future[carry.Load]:
@@ -143,9 +147,9 @@ class _Turn:
         self.seat.lane = ""
 
     def _is_called(self) -> bool:
-        """Are there new events? Those that came while this drain was at work are left to merge a little."""
+        """Are there new events? Where several were claimed together the next are left to merge a little as well."""
         if helm.is_called(self.seat):
-            time.sleep(max(0.0, self.claimed_at + conf.settings().linger_milliseconds / 1000 - time.monotonic()))
+            time.sleep(max(0.0, self.claimed_at + self.linger_seconds - time.monotonic()))
             return True
         if not self.loads:
             return False
