@@ -20,9 +20,9 @@ logger = late.Logger(__name__)
 
 #: Events named in a message; the drain takes whatever is pending, names are for the person at Flower.
 MAX_NAMED = 20
-#: After a message the thread rests for as many times as long as that took, so that it costs a request little of the
-#: processor that they share. The first commit after a rest is announced at once.
-REST = 20
+#: After a message the thread rests for as many times the processor time which that took, so that it costs a request
+#: little of the processor that they share. The first commit after a rest is announced at once.
+REST = 8
 MAX_REST_SECONDS = 0.02
 #: A process that ends waits so long for what it has left to say: the first message imports Celery, which takes a busy
 #: machine longer than any broker may take. A broker that is away is given up long before.
@@ -91,12 +91,12 @@ class Announcer:
     def _work(self) -> None:
         while True:
             word = self._next()
-            started = time.monotonic()
+            used = time.thread_time()
             try:
                 self._send(word)
             except Exception:  # whatever it is, the thread goes on, and the sweep finds the events
                 logger.exception("announcement_failed", database=word.database)
-            self._rest(time.monotonic() - started)
+            self._rest(time.thread_time() - used)
 
     def _next(self) -> Word:
         with self._changed:
@@ -104,11 +104,11 @@ class Announcer:
             self._sending = True
             return self._waiting.pop(next(iter(self._waiting)))
 
-    def _rest(self, busy_seconds: float) -> None:
+    def _rest(self, used_seconds: float) -> None:
         with self._changed:
             self._sending = False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._hurry, min(REST * busy_seconds, MAX_REST_SECONDS))
+            self._changed.wait_for(lambda: self._hurry, min(REST * used_seconds, MAX_REST_SECONDS))
 
 
 def threads_run() -> bool:
