@@ -61,7 +61,8 @@ def watch(response: HttpResponseBase, url: str, tags: frozenset[str], since: int
     """
     sent = Sent(url, tags, since)
     if not isinstance(response, StreamingHttpResponse):
-        response._resource_closers.append(sent.purge_if_late)  # Django's own list, closed once it is sent
+        # Django's own list of what is called once the response is sent; its types don't name it.
+        response.__dict__["_resource_closers"].append(sent.purge_if_late)
         return
     content: Any = response.streaming_content
     # Django tells the two kinds apart by the attribute that the setter derives from the iterator.

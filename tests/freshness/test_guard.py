@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -330,8 +331,9 @@ def test_the_same_for_an_async_stream(freshness_redis: redis.Redis) -> None:
 
 def answered() -> tuple[Any, Any]:
     """A page as a server gets it: its parts, and what a server does once they are sent."""
-    parts = WSGIHandler()(RequestFactory().get("/page/").environ, lambda *_: None)
-    return b"".join(parts), parts.close  # type: ignore[attr-defined]
+    environment, start_response = RequestFactory().get("/page/").environ, Mock()
+    parts: Any = WSGIHandler()(environment, start_response)
+    return b"".join(parts), parts.close
 
 
 @pytest.mark.django_db(transaction=True)
