@@ -12,6 +12,7 @@ CHECKS = {
     "checks.check_settings": ("invalidation",),
     "checks.check_models": ("invalidation", "models"),
     "checks.check_tables": (checks.Tags.database,),
+    "checks_database.check_databases": ("invalidation",),
     "checks_deployment.check_soft_purges": ("invalidation",),
 }
 DEPLOYMENT_CHECKS = {"checks_deployment.check_deployment": ("invalidation",)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.cache import caches
@@ -12,6 +14,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
 from invalidation import conf
 from invalidation.emission import registry
@@ -24,7 +27,7 @@ from invalidation.triggers import installed
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """E001: settings can't be read. E002: a tier can't be built. E003: HTTP tiers without SITES. E007, W008: below."""
+    """E001: settings can't be used. E002: unknown databases. E003: HTTP tiers without SITES. E007, W008: below."""
     try:
         settings = conf.settings()
         graph.order(settings.tiers)
@@ -32,14 +35,17 @@ def check_settings(**_: Any) -> list[CheckMessage]:
             for node in tier.nodes:
                 provider(tier.name, node)
     except ImproperlyConfigured as error:
-        return [Error(str(error), id="invalidation.E001")]
+        hint = "Correct what the message names in settings.INVALIDATION."
+        return [Error(str(error), hint=hint, id="invalidation.E001")]
     return list(_tier_problems(settings))
 
 
 def _tier_problems(settings: conf.Settings) -> Iterator[CheckMessage]:
     if unknown := set(settings.databases) - set(django_settings.DATABASES):
         yield Error(
-            f"INVALIDATION['DATABASES'] names {sorted(unknown)}, which DATABASES lacks.", id="invalidation.E002"
+            f"INVALIDATION['DATABASES'] names {sorted(unknown)}, which DATABASES lacks.",
+            hint="Correct the alias, or add it to DATABASES.",
+            id="invalidation.E002",
         )
     responses = [tier for tier in settings.tiers.values() if provider_class(tier.provider).holds_responses]
     if responses and not settings.sites:
@@ -80,7 +86,7 @@ def _caches_of_one_process(settings: conf.Settings) -> Iterator[CheckMessage]:
 
 
 def check_models(**_: Any) -> list[CheckMessage]:
-    """W002: bulk writes are not seen. W003: an autocommit save can lose its event. W007: so can a database apart."""
+    """W002, W010: bulk writes are not seen. W003: an autocommit save can lose its event. W007: so can others."""
     return [*_blind_managers(), *_autocommit(), *_apart()]
 
 
@@ -100,16 +106,39 @@ def _blind_tables(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
 
 
 def _blind_managers() -> Iterator[CheckMessage]:
-    for model in registry.registered():
-        if model._meta.auto_created or isinstance(model._default_manager.get_queryset(), InvalidatingQuerySet):
-            continue
-        hint = "Use invalidation.managers.InvalidatingManager, or call invalidation.invalidate() after bulk writes."
-        yield checks.Warning(
-            "update(), bulk_create() and bulk_update() of this model's default manager invalidate nothing.",
-            hint=hint,
-            obj=model,
-            id="invalidation.W002",
-        )
+    """W002 for each model of the project; W010 once for those of packages, which nobody can give another manager."""
+    blind = [model for model in registry.registered() if not model._meta.auto_created and _is_blind(model)]
+    foreign = [model for model in blind if is_installed(apps.get_app_config(model._meta.app_label))]
+    for model in blind:
+        if model not in foreign:
+            yield checks.Warning(
+                "update(), bulk_create() and bulk_update() of this model's default manager invalidate nothing.",
+                hint="Use invalidation.managers.InvalidatingManager, or call invalidate() after bulk writes.",
+                obj=model,
+                id="invalidation.W002",
+            )
+    if foreign:
+        yield _foreign(", ".join(sorted(model._meta.label for model in foreign)))
+
+
+def _is_blind(model: type[Model]) -> bool:
+    return not isinstance(model._default_manager.get_queryset(), InvalidatingQuerySet)
+
+
+def _foreign(names: str) -> CheckMessage:
+    return checks.Warning(
+        f"update(), bulk_create() and bulk_update() of these models of packages invalidate nothing: {names}.",
+        hint=(
+            "Call invalidation.invalidate() after bulk writes to them. Once you have looked, silence this by "
+            "SILENCED_SYSTEM_CHECKS = ['invalidation.W010']."
+        ),
+        id="invalidation.W010",
+    )
+
+
+def is_installed(app: AppConfig) -> bool:
+    """Does it belong to an installed package rather than to the project?"""
+    return bool({"site-packages", "dist-packages"} & set(Path(app.path).parts))
 
 
 def _autocommit() -> Iterator[CheckMessage]:

@@ -31,8 +31,8 @@ def check_soft_purges(**_: Any) -> list[CheckMessage]:
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
-    """E006, W004: the middleware. W005: secrets. W006: sites."""
-    return _of(_middleware, _secrets, _sites)
+    """E006, W004: the middleware. E008: tests' settings. W005: secrets. W006, W011: sites."""
+    return _of(_middleware, _offline, _secrets, _sites, _schemes)
 
 
 def _of(*parts: Any) -> list[CheckMessage]:
@@ -85,6 +85,12 @@ def _middleware(settings: conf.Settings) -> Iterator[CheckMessage]:
         yield Warning("CacheTagMiddleware does not see the response that leaves.", hint=hint, id="invalidation.W004")
 
 
+def _offline(settings: conf.Settings) -> Iterator[CheckMessage]:
+    if settings.offline:
+        hint = "Take it out of INVALIDATION; it belongs into the settings of tests."
+        yield Error("OFFLINE is on: no worker is told of any event.", hint=hint, id="invalidation.E008")
+
+
 def _secrets(settings: conf.Settings) -> Iterator[CheckMessage]:
     for tier in settings.tiers.values():
         secret = tier.options.get("SECRET")
@@ -97,6 +103,18 @@ def _sites(settings: conf.Settings) -> Iterator[CheckMessage]:
     if plain := [site for site in settings.sites if not site.startswith("https://")]:
         hint = "Name the origins that visitors see; pages are stored and purged by scheme."
         yield Warning(f"SITES holds {plain}, which is not https.", hint=hint, id="invalidation.W006")
+
+
+def _schemes(settings: conf.Settings) -> Iterator[CheckMessage]:
+    """A page of https would be filed under http, where no purge looks for it."""
+    behind = any(_holds_responses(tier) for tier in settings.tiers.values())
+    secure = [site for site in settings.sites if site.startswith("https://")]
+    if behind and secure and not django_settings.SECURE_PROXY_SSL_HEADER:
+        yield Warning(
+            f"Behind a cache Django takes pages of {secure[0]} for pages of http: nothing says what visitors used.",
+            hint="Set SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'https'), which the shipped proxies send.",
+            id="invalidation.W011",
+        )
 
 
 def _holds_responses(tier: conf.Tier) -> bool:

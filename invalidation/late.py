@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 
 class Logger:
-    """A logger of structlog, which takes a start several times as long to import as Django takes to begin."""
+    """Writes where the site's own lines go: through structlog where the site has configured that, else `logging`.
+
+    Neither is imported for it: structlog takes a start several times as long to import as Django takes to begin.
+    """
 
     __slots__ = ("_name",)
 
@@ -17,10 +22,29 @@ class Logger:
         self._name = name
 
     def __getattr__(self, method: str) -> Any:
-        """Of the logger as structlog is configured at this moment."""
-        import structlog
+        """Of the logger as the site has it at this moment."""
+        structlog = sys.modules.get("structlog")
+        if structlog is not None and structlog.is_configured():
+            return getattr(structlog.get_logger(self._name), method)
+        return getattr(_Plain(logging.getLogger(self._name)), method)
 
-        return getattr(structlog.get_logger(self._name), method)
+
+class _Plain:
+    """What the app uses of structlog's logger, as lines of `logging`; `record.facts` holds the values."""
+
+    __slots__ = ("_logger", "debug", "error", "exception", "info", "warning")
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self.debug, self.info = partial(self.log, logging.DEBUG), partial(self.log, logging.INFO)
+        self.warning, self.error = partial(self.log, logging.WARNING), partial(self.log, logging.ERROR)
+        self.exception = partial(self.log, logging.ERROR, exc_info=True)
+
+    def log(self, level: int, event: str, *, exc_info: Any = None, **facts: Any) -> None:
+        """`event name='value' …`, under the name of whoever logs."""
+        if self._logger.isEnabledFor(level):
+            line = " ".join([event, *(f"{name}={value!r}" for name, value in facts.items())])
+            self._logger.log(level, "%s", line, exc_info=exc_info, extra={"facts": facts}, stacklevel=2)
 
 
 def call(path: str) -> Callable[..., Any]:

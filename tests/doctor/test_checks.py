@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.core.checks import run_checks
+from django.db.utils import ConnectionHandler
 from pytest_django import Settings
+
+import invalidation
+from invalidation import checks_database
+from invalidation.emission import registry
 
 VARNISH = "invalidation.providers.varnish.Varnish"
 NGINX = "invalidation.providers.nginx.Nginx"
@@ -25,6 +31,7 @@ def tier(provider: str, *fills_from: str, node: str = "http://127.0.0.1:1", **op
 def found(settings: Settings, sites: tuple[str, ...] = ("https://example.com",), **tiers: Any) -> set[str]:
     known = {"SITES": list(sites), "REDIS_URL": "redis://127.0.0.1:1/0", "QUERY_PARAMETERS": ["page"]}
     settings.INVALIDATION = {"TIERS": tiers, **known}
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ids = {str(message.id) for message in run_checks(tags=["invalidation"], include_deployment_checks=True)}
     return ids - {"invalidation.W002", "invalidation.W003", "invalidation.W007"}
 
@@ -108,3 +115,52 @@ def test_a_database_without_an_outbox_beside_one_with_it_is_named(
     settings.INVALIDATION = {**settings.INVALIDATION, "DATABASES": outboxes}
     messages = [message for message in run_checks(tags=["invalidation"]) if message.id == "invalidation.W007"]
     assert [("'other'" in message.msg) for message in messages] == [True] * warned
+
+
+def test_an_https_site_whose_scheme_nobody_tells_is_warned(settings: Settings) -> None:
+    settings.INVALIDATION = {"TIERS": {"varnish": tier(VARNISH)}, "SITES": ["https://example.com"]}
+    messages = run_checks(tags=["invalidation"], include_deployment_checks=True)
+    [hint] = [str(message.hint) for message in messages if message.id == "invalidation.W011"]
+    assert "SECURE_PROXY_SSL_HEADER" in hint
+
+
+def test_the_settings_of_tests_are_refused_in_a_deployment(settings: Settings) -> None:
+    settings.INVALIDATION = {"OFFLINE": True, "TIERS": {}}
+    messages = run_checks(tags=["invalidation"], include_deployment_checks=True)
+    assert "invalidation.E008" in {message.id for message in messages}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "warned"),
+    [
+        ("site.sqlite3", {}, True),
+        ("site.sqlite3", {"transaction_mode": "DEFERRED"}, True),
+        ("site.sqlite3", {"transaction_mode": "IMMEDIATE"}, False),
+        (":memory:", {}, False),
+    ],
+)
+def test_sqlite_whose_transactions_can_not_wait_is_warned_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, str], warned: bool
+) -> None:
+    declared = {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
+    handler = ConnectionHandler({"default": declared})
+    monkeypatch.setattr(checks_database, "connections", handler)
+    hints = [str(message.hint) for message in checks_database.check_databases()]
+    assert ["'transaction_mode': 'IMMEDIATE'" in hint for hint in hints] == [True] * warned
+
+
+def test_models_of_packages_are_named_once_with_the_way_to_silence(settings: Settings) -> None:
+    for model in (Group, Permission):
+        invalidation.register(model)
+    try:
+        found = [message for message in run_checks(tags=["models"]) if message.id == "invalidation.W010"]
+        [message] = found
+        assert "auth.Group, auth.Permission" in message.msg
+        assert "SILENCED_SYSTEM_CHECKS = ['invalidation.W010']" in str(message.hint)
+        settings.SILENCED_SYSTEM_CHECKS = ["invalidation.W010"]
+        assert message.is_silenced()
+        named = {one.obj for one in run_checks(tags=["models"]) if one.id == "invalidation.W002"}
+        assert not {Group, Permission} & named
+    finally:
+        for model in (Group, Permission):
+            registry.unregister(model)
