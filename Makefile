@@ -1,8 +1,8 @@
 # Every target does its own set-up first; the second time that takes a fraction of a second.
 PYTHON := .venv/bin/python
-# Each process of tests starts servers of its own; ARGS="-n 0" runs them in one. They wait for servers some of the
-# time, hence one more than there are processors; in the order of tests/fixtures/order.py.
-PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Each process of tests starts servers of its own; ARGS="-n 0" runs them in one. They wait for servers a third of the
+# time, hence two more than there are processors; in the order of tests/fixtures/order.py.
+PARALLEL := --numprocesses $(shell expr $$(nproc) + 2) --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 # Files with tests that run on PostgreSQL too: the others need not even be read.
 DATABASES = $(shell grep -rlE 'mark\.databases' tests --include='*.py')
 # What tests start compiles nothing twice, whatever the environment says.

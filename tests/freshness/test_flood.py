@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import redis
 from django.core.handlers.wsgi import WSGIHandler
 
 import invalidation
-from deploy.local import Nginx
+from deploy.local import Nginx, wait_for
 from invalidation.freshness import index, scripts
 from invalidation.models import Delivery
 from invalidation.pipeline import drain, rebound
@@ -25,6 +26,7 @@ from tests.stand_ins.visitor import is_hit, visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FLOOD = 1000
+PATIENCE_SECONDS = 10
 
 
 @pytest.fixture
@@ -52,9 +54,14 @@ def put_in_force(declare: Declare, server: Nginx, site: str, parameters: list[st
 
 
 def purges(server: Nginx) -> int:
-    """Requests so far, by its own log; one of another kind empties it."""
-    log = (server.folder / "access.log").read_text()
-    return log.count('"PURGE ') + log.count('"PUT ')
+    """Requests so far, by its own log; one of another kind empties it.
+
+    Nginx logs a request once it has answered; its one process has logged all before the one that it logs now.
+    """
+    log, mark = server.folder / "access.log", f"/{uuid.uuid4().hex}"
+    visit(server, f"http://log.example{mark}")
+    wait_for(lambda: mark in log.read_text(), PATIENCE_SECONDS, "Nginx to log")
+    return log.read_text().count('"PURGE ') + log.read_text().count('"PUT ')
 
 
 def purged_by_an_edit(queue: Queue, server: Nginx) -> int:
