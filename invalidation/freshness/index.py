@@ -34,6 +34,7 @@ PAGES_PER_SCRIPT = 100
 TAGS_PER_CALL = 100
 _REGISTER = kept.Script(scripts.REGISTER)
 _LOOK = kept.Script(scripts.LOOK)
+_COUNT = kept.Script(scripts.COUNT)
 
 
 def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: int) -> None:
@@ -191,17 +192,13 @@ def sample(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str],
 
 def counts(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str]) -> tuple[list[int], int]:
     """How many URLs carry each tag, how many lie in the folder of each absolute prefix, and how many are known."""
-    pipeline = client.pipeline(transaction=False)
-    pipeline.hlen(PAGES_KEY)
-    for tag in sorted(tags):
-        pipeline.scard(TAG_KEY + tag)
-    for prefix in sorted(prefixes):
-        if prefix:
-            pipeline.scard(BELOW_KEY + digits(folder(prefix)))
-        else:
-            pipeline.hlen(PAGES_KEY)
-    known, *found = pipeline.execute()
-    return found, known
+    places = [TAG_KEY + tag for tag in sorted(tags)]
+    places += [BELOW_KEY + digits(folder(prefix)) for prefix in sorted(prefixes) if prefix]
+    known, found = 0, list[int]()
+    for chunk in list(_chunks(places, PAGE)) or [()]:
+        known, *counted = kept.run(client, _COUNT, chunk, ())
+        found += counted
+    return found + [known for prefix in prefixes if not prefix], known
 
 
 def size(client: redis.Redis) -> tuple[int, int]:

@@ -173,6 +173,13 @@ return {{overflowing, addresses}}
 """
 )
 
+#: KEYS: sets of pages. Returns how many pages are known, and how many each set has.
+COUNT = f"""
+local counts = {{redis.call('HLEN', '{PAGES_KEY}')}}
+for place, key in ipairs(KEYS) do counts[place + 1] = redis.call('SCARD', key) end
+return counts
+"""
+
 #: ARGV: a moment in µs, a second, digits of pages. A page that was not rendered since that moment, and always with the
 #: tags that it has now, expires in that second, unless it is rendered again before.
 RETIRE = (

@@ -144,13 +144,19 @@ def _take(database: str, events: Sequence[Pending], batch: Batch) -> None:
     connection = connections[database]
     quote, now = connection.ops.quote_name, connection.ops.adapt_datetimefield_value(timezone.now())
     written = "status = %s, claimed_at = %s, batch_id = %s"
-    marks = ", ".join(["%s"] * len(events))
-    statement = f"UPDATE {quote(Event._meta.db_table)} SET {written} WHERE status = %s AND id IN ({marks})"  # noqa: S608
-    values = [EventStatus.CLAIMED.value, now, batch.pk, EventStatus.PENDING.value, *(event.pk for event in events)]
+    keys = [event.pk for event in events]
+    # One array where there are arrays: to find the marks of hundreds of parameters takes longer than the statement.
+    marks, named = ("= ANY(%s)", [keys]) if connection.vendor == "postgresql" else (_in(len(keys)), keys)
+    statement = f"UPDATE {quote(Event._meta.db_table)} SET {written} WHERE status = %s AND id {marks}"  # noqa: S608
+    values = [EventStatus.CLAIMED.value, now, batch.pk, EventStatus.PENDING.value, *named]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         if cursor.rowcount != len(events):
             raise Contended
+
+
+def _in(number: int) -> str:
+    return f"IN ({', '.join(['%s'] * number)})"
 
 
 def deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delivery]:

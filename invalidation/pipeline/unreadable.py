@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -18,6 +19,8 @@ logger = late.Logger(__name__)
 
 #: Stands where a dead letter of a cache names its tier: what failed is the reading of the outbox.
 OUTBOX = "outbox"
+#: The same pages are saved again and again: what the newest of their events say is not read twice. A few megabytes.
+REMEMBERED, REMEMBERED_CHARACTERS = 4096, 512
 
 
 def buried(database: str, events: Sequence[Pending]) -> list[tuple[Pending, Targets]]:
@@ -25,7 +28,7 @@ def buried(database: str, events: Sequence[Pending]) -> list[tuple[Pending, Targ
 
     What many events say alike is read once, and is one object.
     """
-    texts = {text: _read(text) for text in dict.fromkeys(event.targets for event in events)}
+    texts = {text: _remembered(text) for text in dict.fromkeys(event.targets for event in events)}
     read = []
     for event in events:
         if isinstance(said := texts[event.targets], Targets):
@@ -35,12 +38,19 @@ def buried(database: str, events: Sequence[Pending]) -> list[tuple[Pending, Targ
     return read
 
 
+def _remembered(text: str) -> Targets | str:
+    return _read_once(text) if len(text) <= REMEMBERED_CHARACTERS else _read(text)
+
+
 def _read(text: str) -> Targets | str:
     """What an event says, or why it can't be read."""
     try:
         return Targets.from_document(json.loads(text))
     except (InvalidTarget, ValueError) as error:
         return str(error)
+
+
+_read_once = lru_cache(maxsize=REMEMBERED)(_read)
 
 
 def _bury(database: str, event: Pending, reason: str) -> None:

@@ -29,21 +29,16 @@ def figures() -> Iterator[Figure]:
 
 
 def rate(pages: int, events: int = EVENTS) -> float:
-    """Events a second of one process."""
+    """Events a second of one process that drains as a worker does."""
     from invalidation.models import Event
     from invalidation.pipeline import drain
     from invalidation.providers.memory import Memory
     from tests.benchmarks.rows import pending
-    from tests.pipeline.chain import Queue
 
     pending(events, pages)
-    queue = Queue()
-    queue.connect()
     started = time.perf_counter()
-    while drain.drain(limit_batches=1).events:
-        queue.run()
+    while drain.drain(carried=TIERS).events:
         Memory.caches.clear()
     taken = time.perf_counter() - started
-    queue.disconnect()
     assert not Event.objects.exclude(status="done").exists()
     return events / taken
