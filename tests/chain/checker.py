@@ -69,7 +69,7 @@ def load(stack: CheckedStack, folder: Path, asked: argparse.Namespace) -> dict[s
     seconds = round(time.monotonic() - begun_at, 1)
     writers.settle()
     verdict = judge(notes.all(), writers.purges(committed))
-    for example in verdict.examples:
+    for example in [*verdict.examples, *verdict.old_examples]:
         example["deliveries"] = writers.passed(example["purged_sequence"])
     return report(stack, seconds, len(committed)) | said(notes) | verdict.document()
 

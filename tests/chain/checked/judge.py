@@ -91,6 +91,13 @@ class Verdict:
     """The same, from the end of the purge."""
 
     examples: list[dict[str, Any]] = field(default_factory=list)
+    old_examples: list[dict[str, Any]] = field(default_factory=list)
+    """Of copies whose content is current and whose sequence is old, the first read of each."""
+
+    def tells_of(self, read: Read) -> bool:
+        """Is the copy among those examples?"""
+        seen = {(example["tier"], example["path"], example["sequence"]) for example in self.old_examples}
+        return (read.tier, read.path, read.sequence) in seen
 
     def document(self) -> dict[str, Any]:
         """For the report."""
@@ -117,7 +124,10 @@ def judge(reads: Iterable[Read], writes: Sequence[Write], limit: int = 20) -> Ve
         verdict.reads += 1
         purged = stages.done.get(read.post, NOTHING).at(read.asked_at)
         again, _ = stages.rebounded.get(read.post, NOTHING).at(read.asked_at)
-        verdict.old_sequence_after_done += 0 < read.sequence < purged[1]
+        old = 0 < read.sequence < purged[1]
+        verdict.old_sequence_after_done += old
+        if old and len(verdict.old_examples) < limit and not verdict.tells_of(read):
+            verdict.old_examples.append(read._asdict() | {"purged_sequence": purged[1]})
         verdict.stale_after_rebound += read.version < again
         if read.version < purged[0]:
             _stale_after_done(verdict, read, stages, purged, limit)
