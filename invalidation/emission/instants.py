@@ -165,6 +165,12 @@ def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[t
             yield row, union(reading.timed_targets(rules, instance) for rules in registry.timed(model))
 
 
+def concerns(tags: Iterable[str]) -> bool:
+    """Does any of these tags name a row of a model whose rules have `changes_at`?"""
+    models = registry.timed_models()
+    return bool(models) and any(tag.partition(":")[0] in models for tag in tags)
+
+
 def next_instant(tags: Iterable[str], after: datetime, until: datetime) -> datetime | None:
     """The first instant between two at which a row that these tags name changes by itself; None for none.
 

@@ -71,6 +71,8 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
 
 def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, tags: frozenset[str]) -> None:
     """No copy outlives the next instant at which something in it changes by itself; nor is one of before it kept."""
+    if not instants.concerns(tags):
+        return
     now = timezone.now()
     begun_at, lives = request.__dict__.get(BEGUN_AT, now), timedelta(seconds=cacheable.longest_seconds(response))
     try:
@@ -95,10 +97,11 @@ def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: i
 
 def _unindexable(url: str) -> Reason | None:
     """Is it an address that a purge could not find?"""
-    if not _is_ours(url):
-        logger.warning("origin_not_in_sites", origin=sites.origin(url), remedy="add it to INVALIDATION['SITES']")
+    settings, origin = conf.settings(), sites.origin(url)
+    if settings.sites and origin not in settings.sites:  # where none is configured, nothing is known about it
+        logger.warning("origin_not_in_sites", origin=origin, remedy="add it to INVALIDATION['SITES']")
         return Reason.ORIGIN
-    declared = conf.settings().query_parameters.know(url[len(sites.origin(url)) :])
+    declared = settings.query_parameters.know(url[len(origin) :])
     return None if declared and index.is_indexable(url) else Reason.ADDRESS
 
 
@@ -124,12 +127,6 @@ def _needs_index() -> bool:
     """Does any tier find copies through the tag index alone?"""
     products = [provider_class(tier.provider) for tier in conf.settings().tiers.values()]
     return any(product.holds_responses and not product.supports_tags for product in products)
-
-
-def _is_ours(url: str) -> bool:
-    """Is it on a site that purges are sent for? Where none is configured, nothing is known about it."""
-    known = conf.settings().sites
-    return not known or sites.origin(url) in known
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from invalidation.exceptions import InvalidTarget
 from invalidation.values import parts_of
 
+#: Addresses whose origin is remembered: each page is asked about at every rendering and every purge.
+KNOWN = 4096
 
+
+@lru_cache(maxsize=KNOWN)
 def origin(url: str) -> str:
     """Scheme and host of an absolute URL, the host in lower case; "" for what is none, such as a broken index names."""
     parts = parts_of(url)

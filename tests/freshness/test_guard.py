@@ -362,12 +362,13 @@ def test_one_that_is_still_current_when_it_was_sent_late_does_not(
 def test_the_stamps_are_read_after_everything_else_that_takes_time(
     freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is invalidated while the database is asked for the next instant is seen."""
+    """What is invalidated while the next instant is looked for is seen."""
 
-    def asked(*_: Any) -> None:
+    def looked(*_: Any) -> bool:
         sequence.advance(freshness_redis, ["page:1"])
+        return False
 
-    monkeypatch.setattr(instants, "next_instant", asked)
+    monkeypatch.setattr(instants, "concerns", looked)
     assert get()["Cache-Control"] == "no-store"
 
 
