@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 _request: ContextVar[HttpRequest | None] = ContextVar("invalidation_request", default=None)
+_correlation_id: ContextVar[str] = ContextVar("invalidation_correlation_id", default="")
 
 
 @contextmanager
@@ -24,6 +25,21 @@ def serving(request: HttpRequest) -> Iterator[None]:
         _request.reset(token)
 
 
+@contextmanager
+def following(correlation_id: str) -> Iterator[None]:
+    """What is done inside belongs to this id; said to structlog too, where it is loaded. "" changes nothing."""
+    if not correlation_id:
+        yield
+        return
+    token = _correlation_id.set(correlation_id)
+    bound = sys.modules.get("structlog.contextvars")
+    try:
+        with bound.bound_contextvars(correlation_id=correlation_id) if bound else nullcontext():
+            yield
+    finally:
+        _correlation_id.reset(token)
+
+
 def correlation_id() -> str:
     """The id that follows a change from the web request to the last provider call; "" where none is bound.
 
@@ -31,7 +47,7 @@ def correlation_id() -> str:
     """
     bound = sys.modules.get("structlog.contextvars")
     known = bound.get_contextvars() if bound else {}
-    return str(known.get("correlation_id") or known.get("request_id") or "")[:64]
+    return str(known.get("correlation_id") or _correlation_id.get() or known.get("request_id") or "")[:64]
 
 
 def actor() -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
+from invalidation import context
+
 
 class Logger:
     """Writes where the site's own lines go: through structlog where the site has configured that, else `logging`.
@@ -41,8 +43,10 @@ class _Plain:
         self.exception = partial(self.log, logging.ERROR, exc_info=True)
 
     def log(self, level: int, event: str, *, exc_info: Any = None, **facts: Any) -> None:
-        """`event name='value' …`, under the name of whoever logs."""
+        """`event name='value' …`, under the name of whoever logs, with the id of the change that it is about."""
         if self._logger.isEnabledFor(level):
+            if (followed := context.correlation_id()) and "correlation_id" not in facts:
+                facts["correlation_id"] = followed
             line = " ".join([event, *(f"{name}={value!r}" for name, value in facts.items())])
             self._logger.log(level, "%s", line, exc_info=exc_info, extra={"facts": facts}, stacklevel=2)
 

@@ -19,15 +19,12 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import setting_changed
-from django_redis.cache import RedisCache
-from django_redis.client import DefaultClient
-from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisClusterException
 
 from invalidation import conf, late
+from invalidation.backends import away, is_django_redis, plain_client
 from invalidation.caching import admission
 from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
-from invalidation.freshness.state import UNAVAILABLE, client
+from invalidation.freshness.state import client
 from invalidation.providers.redis import TAG_VERSION_KEY, Redis
 from invalidation.providers.registry import provider_class
 
@@ -37,7 +34,6 @@ logger = late.Logger(__name__)
 IDENTITY = ("host", "port", "path", "username", "password")
 #: Caches that a test may use offline.
 WITHOUT_NETWORK = (DatabaseCache, DummyCache, FileBasedCache, LocMemCache)
-AWAY = (*UNAVAILABLE, ConnectionInterrupted, RedisClusterException)
 
 
 def replace(*, targets: Sequence[Mapping[str, Any]], **_: Any) -> None:
@@ -68,10 +64,10 @@ def _remove(alias: str, keys: list[str]) -> None:
     """As bounded as the cache's own timeouts are."""
     if not keys or time.monotonic() < _left_alone_until[alias]:
         return
-    found = caches[alias]
+    found: Any = caches[alias]
     try:
-        (found.client if isinstance(found, RedisCache) else found).delete_many(keys, version=1)
-    except AWAY as error:
+        (found.client if is_django_redis(found) else found).delete_many(keys, version=1)
+    except away() as error:
         _left_alone_until[alias] = time.monotonic() + conf.settings().redis_pause_seconds
         logger.warning("replacing_failed", cache=alias, error=repr(error))
 
@@ -98,10 +94,10 @@ def _may_be_told(alias: str) -> bool:
 
 def _address(alias: str) -> Mapping[str, Any]:
     """Where the writes of a cache go; empty for what is no single Redis."""
-    found = caches[alias]
-    if not isinstance(found, RedisCache) or type(found.client) is not DefaultClient:
+    client = plain_client(caches[alias])
+    if client is None:
         return {}
-    server: redis.Redis = found.client.get_client(write=True)
+    server: redis.Redis = client.get_client(write=True)
     return {"db": 0, **server.get_connection_kwargs()}
 
 

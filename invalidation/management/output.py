@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any, cast
+from types import ModuleType
+from typing import Any
 
 from django.core.management.base import CommandParser, OutputWrapper
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 #: Exit codes of every command here; 0 is success.
 FAILED, USAGE, UNFINISHED = 1, 2, 3
-#: Width of a table where no terminal tells its own, so that a pipe never wraps a URL.
-PIPE_COLUMNS = 200
-
-COLOURS = {
-    "purged": "green",
-    "done": "green",
-    "dead": "red",
-    "rejected": "red",
-    "failed": "yellow",
-    "deferred": "yellow",
-    "healthy": "green",
-    "unhealthy": "red",
-}
 
 
 def add_format(parser: CommandParser) -> None:
@@ -40,27 +25,24 @@ def print_json(stream: OutputWrapper, document: Mapping[str, Any] | Sequence[Any
 
 def print_table(stream: OutputWrapper, title: str, headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table; coloured by status on a terminal, plain in a pipe."""
-    table = Table(*headers, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*map(_cell, row))
-    _console(stream).print(table)
+    paper().table(stream, title, headers, [[*map(_shown, row)] for row in rows])
 
 
 def print_fields(stream: OutputWrapper, fields: Mapping[str, Any]) -> None:
     """Name and value, one a line; empty values left out."""
-    grid = Table.grid(padding=(0, 2))
-    for name, value in fields.items():
-        if value not in (None, "", {}, []):
-            grid.add_row(Text(name, style="bold"), _cell(value))
-    _console(stream).print(grid)
+    paper().fields(stream, {name: _shown(value) for name, value in fields.items() if value not in (None, "", {}, [])})
 
 
-def _console(stream: OutputWrapper) -> Console:
-    terminal = stream.isatty()
-    return Console(file=cast("IO[str]", stream), force_terminal=terminal, width=None if terminal else PIPE_COLUMNS)
+def paper() -> ModuleType:
+    """What draws: `rich`, the extra, where it is installed."""
+    try:
+        from invalidation.management import coloured as found
+    except ImportError:
+        from invalidation.management import plain
+
+        return plain
+    return found
 
 
-def _cell(value: Any) -> Text:
-    """Text, never markup: targets and replies may hold brackets."""
-    shown = "" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
-    return Text(shown, style=COLOURS.get(shown, ""))
+def _shown(value: Any) -> str:
+    return "" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)

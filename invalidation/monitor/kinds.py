@@ -18,11 +18,10 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import BaseMemcachedCache
-from django.core.cache.backends.redis import RedisCache as DjangoRedisCache
+from django.core.cache.backends.redis import RedisCache
 from django.db import connections, router
-from django_redis.cache import RedisCache
-from django_redis.client import DefaultClient
 
+from invalidation.backends import is_django_redis, plain_client
 from invalidation.monitor import redis
 from invalidation.monitor.report import Counters, Server
 
@@ -48,15 +47,17 @@ class Kind:
 
 def of(cache: BaseCache) -> Kind:
     """The kind of this backend; `other` for one that nobody here knows, of which the probe alone is known."""
+    if is_django_redis(cache):
+        return Kind("redis", _django_redis)
     found = (kind for backend, kind in KINDS.items() if isinstance(cache, backend))
     return next(found, Kind("other", lambda _cache: Reading()))
 
 
-def _django_redis(cache: RedisCache) -> Reading:
+def _django_redis(cache: Any) -> Reading:
     """`_server`, the locations, and `connect`, of django-redis' client; other clients show their primary alone."""
-    client = cache.client
-    if not isinstance(client, DefaultClient):
-        return Reading(*redis.read([client.get_client(write=True)]))
+    client = plain_client(cache)
+    if client is None:
+        return Reading(*redis.read([cache.client.get_client(write=True)]))
     return Reading(*redis.read([client.connect(index) for index in range(len(client._server))]))
 
 
@@ -112,8 +113,7 @@ def _sizes(paths: Iterable[Path]) -> Iterable[int]:
 
 
 KINDS: dict[type[BaseCache], Kind] = {
-    RedisCache: Kind("redis", _django_redis),
-    DjangoRedisCache: Kind("redis", _redis),
+    RedisCache: Kind("redis", _redis),
     BaseMemcachedCache: Kind("memcached", _memcached),
     LocMemCache: Kind("local", _local),
     DatabaseCache: Kind("database", _database),

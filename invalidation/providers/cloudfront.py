@@ -14,7 +14,7 @@ from invalidation.providers.base import Rate, Reply
 from invalidation.providers.cloudfront_client import Invalidations
 from invalidation.providers.edge import Edged
 from invalidation.providers.http import Location
-from invalidation.providers.options import read_options
+from invalidation.providers.options import needs, read_options
 
 #: RFC 1738's unsafe characters. They must be encoded, and nothing else may be ("Specify the objects to invalidate").
 UNSAFE_PATTERN = re.compile(r'["<>#{}|\\^~\[\]`]')
@@ -59,6 +59,7 @@ class CloudFront(Edged):
 
     def __init__(self, tier: str, node: str, options: Mapping[str, Any]) -> None:
         super().__init__(tier, node, options)
+        needs(tier, "boto3", "cloudfront")
         optional: dict[str, Any] = {
             "DISTRIBUTION_TENANT_ID": "",
             "TAG_HEADER": "Cache-Tag",

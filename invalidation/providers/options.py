@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -44,3 +45,13 @@ def header_secret(tier: str, secret: object, name: str = "SECRET") -> bytes:
             "characters, and spaces at its ends; it is sent in a header."
         )
     return secret.encode()
+
+
+def needs(tier: str, module: str, extra: str) -> None:
+    """Say at the start of the site, and not at the first purge, that an extra is missing.
+
+    Raises:
+        ImproperlyConfigured: it isn't installed.
+    """
+    if find_spec(module) is None:
+        raise ImproperlyConfigured(f"Tier {tier!r} needs {module}: pip install 'django-invalidation[{extra}]'.")

@@ -13,10 +13,8 @@ from django.core.cache import BaseCache, InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
-from django_redis.cache import RedisCache
-from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisClusterException, RedisError
 
+from invalidation.backends import away, is_django_redis
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.providers.base import Provider, Reply
 from invalidation.values import CacheKey
@@ -89,7 +87,7 @@ def _translated(alias: str, verb: str) -> Iterator[None]:
     """Errors of a server that is away, as ours. django-redis can be told to ignore them; its client never does."""
     try:
         yield
-    except (ConnectionInterrupted, RedisClusterException, RedisError, OSError) as error:
+    except away() as error:
         cause = error.__cause__ or error
         raise TransientError(f"Cache {alias!r} did not {verb}: {type(cause).__name__}", reply=str(cause)) from error
 
@@ -104,7 +102,7 @@ def _deleted(alias: str, keys: list[str], version: int | None) -> int | None:
     """Delete keys, and count them where the cache does."""
     cache = _cache(alias)
     with _translated(alias, "delete"):
-        if isinstance(cache, RedisCache):
+        if is_django_redis(cache):
             return int(cache.client.delete_many(keys, version=version) or 0)
         cache.delete_many(keys, version=version)
         return None
@@ -114,7 +112,7 @@ def _emptied(alias: str) -> int | None:
     """Remove every version of every key under the alias' prefix, by SCAN and UNLINK: KEYS stops the server."""
     cache = _cache(alias)
     with _translated(alias, "empty"):
-        if not isinstance(cache, RedisCache):
+        if not is_django_redis(cache):
             cache.clear()
             return None
         return _unlinked(cache, f"{glob.escape(str(cache.key_prefix))}:*")
@@ -127,7 +125,7 @@ def _matched(alias: str, patterns: list[str], version: int | None) -> int:
         RejectedError: the cache can't list its keys.
     """
     cache = _cache(alias)
-    if not isinstance(cache, RedisCache):
+    if not is_django_redis(cache):
         raise RejectedError(f"Cache {alias!r} can't find keys by pattern: only caches of django-redis can.")
     with _translated(alias, "remove keys by pattern"):
         return sum(_unlinked(cache, cache.client.make_pattern(pattern, version=version)) for pattern in patterns)

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
 from invalidation.providers.http import check_address, failure, meant
+from invalidation.providers.options import needs
 from invalidation.providers.pauses import pause_seconds
 from invalidation.providers.wire.answer import Answer
 from invalidation.providers.wire.faults import Fault
@@ -33,6 +34,7 @@ class Service:
 
     def __init__(self, tier: str, url: str, timeout_seconds: float) -> None:
         check_address(tier, url)
+        needs(tier, "requests", "http")
         self._url, self._timeout_seconds = url.rstrip("/"), timeout_seconds
 
     @cached_property

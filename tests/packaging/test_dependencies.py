@@ -38,6 +38,26 @@ def imported(folder: str) -> set[str]:
     return names(known.get(module, [module])[0] for module in modules - OWN - sys.stdlib_module_names)
 
 
+#: What a project gets that asks for no extra. More is a reason not to adopt the app.
+MOST_HARD_DEPENDENCIES = 5
+#: Those that the customer has chosen for this repository; they stay in use, though most of them are extras.
+CHOSEN = {"boto3", "celery", "django", "kombu", "pytest-celery", "redis", "requests", "structlog", "tenacity"}
+
+
+def test_five_hard_dependencies_are_the_most() -> None:
+    assert len(LIBRARY) <= MOST_HARD_DEPENDENCIES, LIBRARY
+
+
+def test_every_range_has_a_lower_bound_and_lets_several_releases_in() -> None:
+    assert [line for line in [*LIBRARY, *EXTRAS] if ">=" not in line or "==" in line] == []
+
+
+def test_what_was_chosen_for_the_repository_is_used_and_pinned() -> None:
+    used = imported("invalidation") | imported("workers") | imported("project") | imported("tests")
+    assert used >= CHOSEN
+    assert set(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==", requirements(), re.MULTILINE)) >= CHOSEN
+
+
 @pytest.mark.parametrize("folder", ["invalidation", "workers"])
 def test_the_library_declares_what_it_imports(folder: str) -> None:
     assert imported(folder) <= names([*LIBRARY, *EXTRAS])

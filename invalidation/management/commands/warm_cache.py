@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
-from rich.progress import Progress
 
 from invalidation import deployment
 from invalidation.deployment import urls
 from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import InvalidTarget
-from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json, print_table
+from invalidation.management.output import FAILED, USAGE, add_format, paper, print_fields, print_json, print_table
 
 COLUMNS = ("url", "tier", "node", "error")
 
@@ -40,14 +37,9 @@ class Command(BaseCommand):
             wanted, problems = self._wanted(options)
         except InvalidTarget as error:
             raise CommandError(str(error), returncode=USAGE) from error
-        # The bar is for people: on a terminal's standard error alone, where no program reads.
-        with Progress(console=Console(file=sys.stderr), disable=not sys.stderr.isatty()) as bar:
-            task = bar.add_task("Warming", total=sum(len(served(node, wanted)) for node in nodes()))
+        with paper().progress("Warming", sum(len(served(node, wanted)) for node in nodes())) as advance:
             warmed = deployment.warm(
-                wanted,
-                concurrency=options["concurrency"],
-                per_second=options["rate"],
-                progress=lambda: bar.advance(task),
+                wanted, concurrency=options["concurrency"], per_second=options["rate"], progress=advance
             )
         self._show(warmed, problems, options["format"])
         if warmed.failures or problems:
