@@ -8,7 +8,18 @@ from deploy.local.stack import Stack
 from tests.documentation.commands import managed
 
 #: Tested by themselves: they need a CDN, an event, a fresh machine, or take their time.
-ELSEWHERE = {"cache_deploy", "cloudflare_rules", "invalidation_doctor", "migrate", "collectstatic", "check"}
+ELSEWHERE = {
+    *(
+        "cache_deploy",
+        "cloudflare_rules",
+        "invalidation_doctor",
+        "invalidation_proxy",
+        "migrate",
+        "collectstatic",
+        "check",
+    ),
+    *("makemigrations", "runserver", "shell", "startapp"),
+}
 LONG = {"ID", "--continuous", "--rate"}
 HARMLESS = [words for words in managed() if words[0] not in ELSEWHERE and not LONG & set(words)]
 
