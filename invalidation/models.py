@@ -70,6 +70,8 @@ class Batch(models.Model):
     """Tiers asked for, comma-separated; empty means all."""
     targets = models.JSONField(default=dict)
     event_count = models.PositiveIntegerField(default=0)
+    recorded_at = models.DateTimeField(null=True, blank=True)
+    """When the oldest of its events was stored, by the clock of who wrote it; null for a rebound, which has none."""
     backlog = models.PositiveIntegerField(default=0)
     """Events of its lane that waited when it was claimed, counted no further than the policy needs."""
     widening = models.CharField(max_length=16, blank=True, choices=Widening.choices, default=Widening.NONE)

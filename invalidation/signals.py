@@ -1,7 +1,8 @@
 """Signals by which the pipeline tells the world; the app itself knows neither Celery nor metrics.
 
 committed         after commit, before anything else of it: `targets` (documents of the transaction's events)
-event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`
+event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`; `kinds`, lane and
+                  source of each, where they are told for the first time
 deliveries_ready  deliveries may run: `database`, `deliveries`, `wait_seconds`
 delivery_settled  an attempt ended: `database`, `delivery`
 verified          nodes were asked for what a batch purged: `database`, `verifications`

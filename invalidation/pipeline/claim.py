@@ -13,7 +13,7 @@ from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
 from invalidation.pipeline import backlog, graph, rebound_due, unreadable
 from invalidation.pipeline.birth import Birth
 from invalidation.pipeline.coalesce import coalesce
-from invalidation.pipeline.pending import Pending, oldest
+from invalidation.pipeline.pending import Pending, instant, oldest
 from invalidation.pipeline.plan import concerns
 from invalidation.pipeline.variants import Variants, spread
 from invalidation.providers.registry import provider_class
@@ -62,7 +62,7 @@ def claim(
                 return None
             if read := unreadable.buried(database, _alike(events, waiting)):
                 break
-        batch, mine = _merged(read, waiting)
+        batch, mine = _merged(database, read, waiting)
         rows = deliveries(batch)
         batch.rebound_at = rebound_due.of_running(batch.created_at, (row.tier for row in rows))
         birth = Birth(database, batch, rows)  # before others write to them
@@ -102,7 +102,9 @@ def _alike(found: Sequence[Pending], waiting: backlog.Backlog) -> Sequence[Pendi
     return alike[: waiting.claim_limit]
 
 
-def _merged(read: Sequence[tuple[Pending, Targets]], waiting: backlog.Backlog) -> tuple[Batch, Sequence[Pending]]:
+def _merged(
+    database: str, read: Sequence[tuple[Pending, Targets]], waiting: backlog.Backlog
+) -> tuple[Batch, Sequence[Pending]]:
     """A batch, and the events that it is made of."""
     fitting = _fitting([targets for _, targets in read])
     events = [event for event, _ in read[: len(fitting)]]
@@ -112,6 +114,7 @@ def _merged(read: Sequence[tuple[Pending, Targets]], waiting: backlog.Backlog) -
         tiers=events[0].tiers,
         targets=merged.document(),
         event_count=len(events),
+        recorded_at=instant(database, events[0].created_at),
         backlog=waiting.depth,
         widening=waiting.widening,
         correlation_id=events[0].correlation_id,

@@ -93,7 +93,8 @@ def _insert(connection: BaseDatabaseWrapper, waiting: Sequence[Announcement | Fa
 def _tell_stored(connection: BaseDatabaseWrapper, facts: Sequence[Fact]) -> None:
     uids = [str(fact.uid) for fact in facts]
     lane = most_urgent(fact.lane for fact in facts)
-    tell(event_recorded, "announcement_failed", database=connection.alias, uids=uids, lane=lane)
+    kinds = [(fact.lane, fact.source) for fact in facts]
+    tell(event_recorded, "announcement_failed", database=connection.alias, uids=uids, lane=lane, kinds=kinds)
 
 
 def _standing(connection: BaseDatabaseWrapper, key: Key) -> Announcement | None:

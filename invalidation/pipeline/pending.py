@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.models import Subquery
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware, make_aware
 
 from invalidation.models import Batch, Event, EventStatus
 from invalidation.values import Lane
@@ -23,8 +25,17 @@ class Pending(NamedTuple):
     """JSON; equal events have equal text."""
 
     correlation_id: str
+    created_at: Any
+    """As the database gives it: see `instant`."""
+
     remembered: int | None
     """The newest sequence of earlier batches; another statement would be one for each batch."""
+
+
+def instant(database: str, stored: Any) -> Any:
+    """What a database gives for an instant; those without time zones give it in the connection's, SQLite as text."""
+    given: Any = parse_datetime(stored) if isinstance(stored, str) else stored
+    return given if is_aware(given) else make_aware(given, connections[database].timezone)
 
 
 def oldest(database: str, lanes: Sequence[str], limit: int) -> list[Pending]:

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_structlog",
     "invalidation",
+    "invalidation.contrib.prometheus",
     "workers",
     "project.blog",
 ]

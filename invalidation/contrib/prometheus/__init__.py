@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: put `invalidation.contrib.prometheus` into `INSTALLED_APPS`; needs the extra `prometheus`."""

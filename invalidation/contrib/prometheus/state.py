@@ -1,0 +1,104 @@
+"""What all processes share: asked of the database and of Redis by whoever is scraped, not kept by each worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import QuerySet
+from django.utils import timezone
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from invalidation import conf, late
+from invalidation.freshness import degraded, index
+from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
+from invalidation.pipeline import transitions
+from invalidation.pipeline.breaker import breakers
+from invalidation.pipeline.status import count
+from invalidation.values import Lane
+
+logger = late.Logger(__name__)
+UP = ("invalidation_up", "1 where this part of the state could be asked.")
+
+
+class State(Collector):
+    """Gauges of backlog, dead letters, breakers and index; one statement for each figure, each bounded."""
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is asked when the collector is registered: the database may not be there yet."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask; a part that can't be asked is left out, and `invalidation_up` says which."""
+        up = GaugeMetricFamily(*UP, labels=("part",))
+        for part, ask, errors in (("database", _database, (DatabaseError,)), ("redis", _redis, UNAVAILABLE)):
+            try:
+                found = list(ask())
+            except errors as error:
+                logger.warning("metrics_unavailable", part=part, error=repr(error))
+                found = []
+            up.add_metric((part,), float(bool(found)))
+            yield from found
+        yield up
+
+
+def _database() -> Iterator[Metric]:
+    pending = GaugeMetricFamily("invalidation_pending_events", "Events that nobody has claimed.", labels=("lane",))
+    oldest = GaugeMetricFamily(
+        "invalidation_oldest_pending_seconds", "Age of the oldest work that is not finished.", labels=("lane",)
+    )
+    databases = conf.settings().databases
+    for lane in Lane.values:
+        events = [_pending(database, lane) for database in databases]
+        pending.add_metric((lane,), count(events))
+        oldest.add_metric((lane,), max(map(_age_seconds, [*events, *(_running(one, lane) for one in databases)])))
+    yield pending
+    yield oldest
+    letters = GaugeMetricFamily("invalidation_dead_letters", "Deliveries that ended without a purge.", labels=("tier",))
+    for tier in conf.settings().tiers:
+        rows = [Delivery.objects.using(database).filter(tier=tier) for database in databases]
+        letters.add_metric((tier,), count(own.filter(status=one) for own in rows for one in transitions.DEAD_LETTERS))
+    yield letters
+
+
+def _pending(database: str, lane: str) -> QuerySet[Event]:
+    return Event.objects.using(database).filter(status=EventStatus.PENDING, lane=lane)
+
+
+def _running(database: str, lane: str) -> QuerySet[Batch]:
+    return Batch.objects.using(database).filter(status=BatchStatus.RUNNING, lane=lane)
+
+
+def _age_seconds(rows: QuerySet[Any]) -> float:
+    """Of the first; 0 where there is none."""
+    name = "recorded_at" if rows.model is Batch else "created_at"
+    found = rows.filter(**{f"{name}__isnull": False}).order_by("id").values_list(name, flat=True)[:1]
+    return max(((timezone.now() - instant).total_seconds() for instant in found), default=0.0)
+
+
+def _redis() -> Iterator[Metric]:
+    server = patient_client()
+    if server is None:
+        return
+    pages, size = index.size(server)
+    yield GaugeMetricFamily("invalidation_index_pages", "Pages that the tag index knows.", value=pages)
+    yield GaugeMetricFamily("invalidation_index_bytes", "What they are reckoned with.", value=size)
+    shortened = CounterMetricFamily(
+        "invalidation_degraded", "Pages that got a short life, and why.", labels=("reason",)
+    )
+    for reason, number in degraded.counted(server).items():
+        shortened.add_metric((reason,), number)
+    yield shortened
+    yield _open_breakers()
+
+
+def _open_breakers() -> Metric:
+    states = GaugeMetricFamily("invalidation_breaker_open", "1 where a node is left alone.", labels=("tier", "node"))
+    known = breakers()
+    for tier in conf.settings().tiers.values():
+        for node in tier.nodes:
+            states.add_metric((tier.name, node), float(known.get(f"{tier.name} {node}".strip(), "closed") != "closed"))
+    return states
