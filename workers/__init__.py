@@ -1,1 +1,7 @@
-"""Celery around the app: queues, tasks, schedule, settings. It calls `invalidation`, never the reverse."""
+"""What runs beside the reference site: its Celery application, the workers' metrics, a probe, Flower's sign-in."""
+
+from __future__ import annotations
+
+from workers.app import app
+
+__all__ = ["app"]

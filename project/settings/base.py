@@ -29,7 +29,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "invalidation",
     "invalidation.contrib.prometheus",
-    "workers",
+    "invalidation.contrib.celery",
     "project.blog",
 ]
 

@@ -37,7 +37,7 @@ def configure(kind: str, database_url: str, redis_url: str) -> None:
         USE_TZ=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         DATABASES={"default": database(database_url)},
-        INSTALLED_APPS=[*APPS, *(["invalidation", "workers"] if with_app else [])],
+        INSTALLED_APPS=[*APPS, *(["invalidation", "invalidation.contrib.celery"] if with_app else [])],
         INVALIDATION={"SITES": ["https://press.example"], "TIERS": {}, "REDIS_URL": f"{redis_url}/1"},
     )
     django.setup()
@@ -49,8 +49,8 @@ def connect(kind: str, redis_url: str) -> None:
     """Celery as a web process has it; without the announcement where it isn't measured."""
     from celery import Celery
 
+    from invalidation.contrib.celery import configure as configure_celery
     from invalidation.signals import event_recorded
-    from workers.setup import configure as configure_celery
 
     application = Celery("press", broker=f"{redis_url}/0")
     configure_celery(application)

@@ -17,7 +17,7 @@ APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.se
 APPS += ["django.contrib.staticfiles"]
 #: It imports the admin of every app, ours among them.
 ADMIN = ["django.contrib.admin"]
-OURS = ["invalidation", "workers"]
+OURS = ["invalidation", "invalidation.contrib.celery"]
 SCRIPT = """
 import sys, time
 from django.conf import settings

@@ -22,6 +22,7 @@ from pytest_django import Settings
 import invalidation
 from deploy.local import Nginx, Redis, Varnish
 from invalidation import conf, doctor
+from invalidation.contrib.celery.host import application
 from invalidation.exceptions import DeliveryError
 from invalidation.models import Delivery
 from invalidation.pipeline import deliver, drain
@@ -30,7 +31,6 @@ from invalidation.providers.registry import provider
 from tests.cdn.pipeline import SITE, hours_later
 from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET
-from workers.host import application
 
 VENDORS = ("cloudflare", "cloudfront", "fastly")
 #: Failures in which a vendor has the chance to repeat what we sent, and one that is a defect of ours.

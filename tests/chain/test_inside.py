@@ -61,7 +61,7 @@ def test_flower_does_not_start_open(given: dict[str, str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FLOWER_")}
     environment |= {"DJANGO_SETTINGS_MODULE": "project.settings.production", "SECRET_KEY": "a" * 60, **given}
     ended = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "project", "flower", f"--port={free_port()}"],
+        [sys.executable, "-m", "celery", "-A", "workers", "flower", f"--port={free_port()}"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -22,7 +22,7 @@ from tests.chaos.site import SITE
 from tests.hostile.flood import Flood
 
 ROOT = Path(__file__).resolve().parents[2]
-CELERY = ["-m", "celery", "-A", "project"]
+CELERY = ["-m", "celery", "-A", "workers"]
 WORKER = [*CELERY, "worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
 #: As systemd's RestartSec.
 RESTART_SECONDS = 0.5

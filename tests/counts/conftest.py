@@ -15,10 +15,9 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from deploy.local import Redis, free_port
+from invalidation.contrib.celery import announce, configure, host
 from invalidation.pipeline import backlog, crew, drain
 from tests.stand_ins.server import Request, Response, Server
-from workers import announce, host
-from workers.setup import configure
 
 BROKER, FRESHNESS, CACHE = 0, 1, 2
 SITE = "http://testserver"

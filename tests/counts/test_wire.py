@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
 from invalidation.caching import fresh_start, tagged
+from invalidation.contrib.celery import announce
 from invalidation.http import add_cache_tags
 from invalidation.http.etags import View
 from invalidation.http.pages import cache_public_page
@@ -25,7 +26,6 @@ from invalidation.models import Delivery, Event
 from invalidation.pipeline import deliver, drain
 from tests.counts.conftest import BROKER, CACHE, FRESHNESS, PATIENCE_SECONDS, Cache, Wire
 from tests.library.models import Genre
-from workers import announce
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

@@ -6,12 +6,12 @@ import sys
 
 import django
 
-from project.celery import app
+from workers import app
 
 django.setup()
 app.set_current()
 
-from workers.tasks import canary  # noqa: E402 (after the set-up)
+from invalidation.contrib.celery.tasks import canary  # noqa: E402 (after the set-up)
 
 for _ in sys.stdin:
     print(f"told: {canary()}", flush=True)  # noqa: T201 (a program for a pipe)

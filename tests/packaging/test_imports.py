@@ -13,7 +13,9 @@ SETUP = """
 import sys
 from django.conf import settings
 settings.configure(
-    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "invalidation", "workers"],
+    INSTALLED_APPS=[
+        "django.contrib.contenttypes", "django.contrib.auth", "invalidation", "invalidation.contrib.celery"
+    ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     INVALIDATION={"SITES": ["https://example.com"]},
@@ -34,7 +36,8 @@ invalidation.emission.relations invalidation.emission.rules invalidation.emissio
 invalidation.emission.uploads invalidation.exceptions
 invalidation.freshness invalidation.freshness.beginning
 invalidation.late invalidation.models invalidation.pipeline invalidation.pipeline.hooks invalidation.signals
-invalidation.values workers workers.announce workers.announcer workers.apps workers.logs
+invalidation.values invalidation.contrib invalidation.contrib.celery invalidation.contrib.celery.announce
+invalidation.contrib.celery.announcer invalidation.contrib.celery.apps invalidation.contrib.celery.logs
 """
 
 
@@ -57,6 +60,6 @@ def test_setup_does_not_import(package: str, imported: set[str]) -> None:
     assert package not in imported
 
 
-def test_setup_imports_31_modules_of_the_app(imported: set[str]) -> None:
-    ours = {name for name in imported if name.partition(".")[0] in ("invalidation", "workers")}
+def test_setup_imports_32_modules_of_the_app(imported: set[str]) -> None:
+    ours = {name for name in imported if name.partition(".")[0] == "invalidation"}
     assert ours == set(OURS.split())

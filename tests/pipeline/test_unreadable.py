@@ -12,6 +12,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 import invalidation
+from invalidation.contrib.celery.summary import summary
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline import drain, rebound, replay, status, sweep, verify
@@ -20,7 +21,6 @@ from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import EDGE, Chain, Queue
 from tests.pipeline.conftest import Dirty
 from tests.pipeline.test_deliver import on, sweep_later
-from workers.summary import summary
 
 pytestmark = [pytest.mark.databases, pytest.mark.django_db]
 

@@ -91,7 +91,7 @@ class LocalWorker(LocalNode, CeleryWorkerContainer):  # type: ignore[misc]
     """A worker of the reference site."""
 
     def __init__(self, state_folder: Path, environment: Mapping[str, str]) -> None:
-        worker = [sys.executable, "-m", "celery", "-A", "project", "worker", "--pool", "threads", "-c", "4"]
+        worker = [sys.executable, "-m", "celery", "-A", "workers", "worker", "--pool", "threads", "-c", "4"]
         name = f"{self.worker_name()}@%h"
         service = LoggingService(
             f"worker-{os.urandom(3).hex()}",

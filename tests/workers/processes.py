@@ -11,7 +11,7 @@ from tests.workers.site import ROOT, Site
 
 def celery(site: Site, folder: Path, *arguments: str, says: str) -> Service:
     """A process of Celery that is ready once it says so."""
-    command = [sys.executable, "-m", "celery", "-A", "project", *arguments]
+    command = [sys.executable, "-m", "celery", "-A", "workers", *arguments]
     service = Service(
         f"{arguments[0]}-{len(list(folder.glob('*.log')))}",
         folder,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers import tasks
+from invalidation.contrib.celery import tasks
 
 HOSTILE: list[dict[str, Any]] = [
     {"delivery": 1},

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
+from invalidation.contrib.celery import envelopes
 from tests.workers.nodes import LocalRedis, LocalWorker
-from workers import envelopes
 
 QUEUES = ("invalidation.events", "invalidation.deliver.cache")
 

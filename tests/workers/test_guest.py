@@ -14,10 +14,10 @@ from celery import Celery
 from celery.app.defaults import DEFAULTS
 
 from deploy.local.processes import Service, wait_for
+from invalidation.contrib.celery import queues
+from invalidation.contrib.celery.setup import TASK_OPTIONS, configure
 from tests.workers.nodes import LocalRedis
 from tests.workers.site import ROOT
-from workers import queues
-from workers.setup import TASK_OPTIONS, configure
 
 NAMES = [name for name in DEFAULTS if name.islower()]
 OWN = {
@@ -68,7 +68,7 @@ def test_a_worker_without_q_consumes_the_hosts_queue_and_ours() -> None:
 
 
 def test_our_tasks_carry_their_own_options() -> None:
-    from workers import tasks
+    from invalidation.contrib.celery import tasks
 
     for name in ("drain", "deliver", "sweep", "rebound", "verify", "prune", "canary"):
         task = getattr(tasks, name)
@@ -81,7 +81,7 @@ from celery import Celery
 from celery.signals import worker_ready
 import django
 django.setup()
-from workers.setup import configure
+from invalidation.contrib.celery import configure
 
 app = Celery("shop", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
 app.conf.beat_schedule = {"tick": {"task": "shop.tick", "schedule": 0.2}}

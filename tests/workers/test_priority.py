@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kombu import Connection
 
+from invalidation.contrib.celery.queues import EVENTS, EXCHANGE
 from tests.workers.nodes import LocalRedis
 from tests.workers.site import Site
-from workers.queues import EVENTS, EXCHANGE
 
 
 def test_a_takedown_overtakes_what_already_waits_in_the_broker(site: Site, default_redis_broker: LocalRedis) -> None:

@@ -12,9 +12,9 @@ import pytest
 from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
+from invalidation.contrib.celery.slots import Slots
 from tests.workers.nodes import LocalRedis
 from tests.workers.site import Site
-from workers.slots import Slots
 
 
 def test_one_node_has_half_of_the_slots_at_most_and_takedowns_find_some_free() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.db.models import QuerySet
 from django.utils import timezone
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -32,7 +34,23 @@ class State(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Ask; a part that can't be asked is left out, and `invalidation_up` says which."""
+        """Ask; a part that can't be asked is left out, and `invalidation_up` says which.
+
+        Where an event loop runs, as in Flower, Django lets nobody ask in its thread.
+        """
+        if asyncio._get_running_loop() is None:
+            yield from self._asked()
+            return
+        with ThreadPoolExecutor(1) as pool:
+            yield from pool.submit(self._asked_apart).result()
+
+    def _asked_apart(self) -> list[Metric]:
+        try:
+            return list(self._asked())
+        finally:
+            connections.close_all()
+
+    def _asked(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(*UP, labels=("part",))
         for part, ask, errors in (("database", _database, (DatabaseError,)), ("redis", _redis, UNAVAILABLE)):
             try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from django.conf import settings
-
-from project.settings import environment
 
 COMMAND = "flower"
 #: Flower's own options that bring a sign-in.
@@ -29,9 +28,9 @@ def shut(arguments: Sequence[str]) -> None:
 
 def has_sign_in(arguments: Sequence[str]) -> bool:
     """Is there an account, by the environment or by an option?"""
-    name, _, password = environment.text("FLOWER_BASIC_AUTH").partition(":")
+    name, _, password = os.environ.get("FLOWER_BASIC_AUTH", "").partition(":")
     named = any(argument.partition("=")[0] in OPTIONS for argument in arguments)
-    return bool(name and password) or bool(environment.text("FLOWER_AUTH")) or named
+    return bool(name and password) or bool(os.environ.get("FLOWER_AUTH")) or named
 
 
 def ask_everywhere() -> None:

@@ -1,4 +1,4 @@
-"""Going onward: a task runs what its own delivery made ready, instead of sending its own worker a message about it.
+"""Inline: a task runs what its own delivery made ready, instead of sending its own worker a message about it.
 
 A message costs worker and broker several times what a cache takes to purge: from tier to tier, most of the time
 between a commit and fresh pages would be spent on messages.
@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from celery import current_app
 
 from invalidation import conf
+from invalidation.contrib.celery.queues import tier_queue
 from invalidation.models import Delivery, DeliveryStatus
-from workers.queues import tier_queue
 
 #: A task that has run for longer sends messages: what waits in the queues may be more urgent by now.
-ONWARD_SECONDS = 0.25
+INLINE_SECONDS = 0.25
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Journey:
         if self.kept:
             kept, self.kept = self.kept, None
             return [kept, *deliveries]
-        if time.monotonic() - self.started < ONWARD_SECONDS:
+        if time.monotonic() - self.started < INLINE_SECONDS:
             self.kept = next(filter(_own, deliveries), None)
         return [delivery for delivery in deliveries if delivery is not self.kept]
 

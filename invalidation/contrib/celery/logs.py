@@ -16,8 +16,8 @@ DETAILS = logging.getLogger("invalidation")
 
 def connect() -> None:
     """Listen to the pipeline."""
-    delivery_settled.connect(log_delivery, dispatch_uid="workers.log_delivery")
-    batch_settled.connect(log_batch, dispatch_uid="workers.log_batch")
+    delivery_settled.connect(log_delivery, dispatch_uid="invalidation.log_delivery")
+    batch_settled.connect(log_batch, dispatch_uid="invalidation.log_batch")
 
 
 def log_delivery(*, delivery: Delivery, **_: Any) -> None:

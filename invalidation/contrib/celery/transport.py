@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from kombu import Connection
 
-from workers import envelopes
-from workers.queues import queues
+from invalidation.contrib.celery import envelopes
+from invalidation.contrib.celery.queues import queues
 
 logger = structlog.get_logger(__name__)
 

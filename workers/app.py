@@ -1,4 +1,4 @@
-"""The site's Celery application; `celery -A project` finds it."""
+"""The Celery application of the workers beside the site; `celery -A workers` finds it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
-from project import flower
-from workers.setup import configure
+from invalidation.contrib.celery import configure
+from workers import flower, metrics
 
 # manage.py and the tests have chosen by now; a worker started by itself is a deployment.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings.production")
 
 flower.shut(sys.argv)
-app = Celery("project")
+app = Celery("workers")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 configure(app)
+metrics.connect()
 
 
 @setup_logging.connect

@@ -9,8 +9,8 @@ from celery.signals import after_task_publish, task_prerun, worker_process_shutd
 from kombu.utils.imports import symbol_by_name
 
 from invalidation import conf
-from workers import host, queues, transport
-from workers.schedule import schedule
+from invalidation.contrib.celery import host, queues, transport
+from invalidation.contrib.celery.schedule import schedule
 
 #: The task that nobody but beat sends.
 BEATS_TASK = "invalidation.sweep"
@@ -36,13 +36,13 @@ def configure(app: Celery) -> None:
     """Let `app` consume our queues and send what beat must; before or after it reads its own configuration."""
     host.remember(app)
     _listen()
-    app.autodiscover_tasks(["workers"])
+    app.autodiscover_tasks(["invalidation.contrib.celery"])
     app.amqp_cls = _with_queues(symbol_by_name(app.amqp_cls or ""))
     app.__dict__.pop("amqp", None)  # made of the class it had
     if app.configured:  # type: ignore[attr-defined]  # the stubs lack it
         _add_schedule(app)
     # Also where it is configured already: it may be once more.
-    app.on_after_configure.connect(_add_schedule, weak=False, dispatch_uid="workers.schedule")
+    app.on_after_configure.connect(_add_schedule, weak=False, dispatch_uid="invalidation.contrib.celery.schedule")
 
 
 def _listen() -> None:
@@ -50,20 +50,20 @@ def _listen() -> None:
 
     And each task, the host's own too, is a unit of work: it may store cached values of what it read itself.
     """
-    worker_ready.connect(_examine, dispatch_uid="workers.examine")
-    after_task_publish.connect(_note_beat, sender=BEATS_TASK, dispatch_uid="workers.note_beat")
-    task_prerun.connect(_begin, dispatch_uid="workers.begin")
-    worker_process_shutdown.connect(_flush, dispatch_uid="workers.flush")
+    worker_ready.connect(_examine, dispatch_uid="invalidation.examine")
+    after_task_publish.connect(_note_beat, sender=BEATS_TASK, dispatch_uid="invalidation.note_beat")
+    task_prerun.connect(_begin, dispatch_uid="invalidation.begin")
+    worker_process_shutdown.connect(_flush, dispatch_uid="invalidation.flush")
 
 
 def _examine(**_: Any) -> None:
-    from workers import announce
+    from invalidation.contrib.celery import announce
 
     announce.enqueue_examination()
 
 
 def _note_beat(**_: Any) -> None:
-    from workers import health
+    from invalidation.contrib.celery import health
 
     health.note_beat()
 
@@ -78,7 +78,7 @@ def _begin(task: Task[Any, Any], **_: Any) -> None:
 
 def _flush(**_: Any) -> None:
     """A process of the prefork pool ends without `atexit`."""
-    from workers import announce
+    from invalidation.contrib.celery import announce
 
     announce.process.flush()
 

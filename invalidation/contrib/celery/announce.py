@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from invalidation import context
+from invalidation.contrib.celery.announcer import MAX_NAMED, Process, Word
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
-from workers.announcer import MAX_NAMED, Process, Word
 
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout, which is the host's, is delivered again and again (kombu #337).
@@ -16,13 +16,13 @@ MAX_COUNTDOWN_SECONDS = 60.0
 
 def connect() -> None:
     """Listen to the app."""
-    event_recorded.connect(announce_events, dispatch_uid="workers.announce_events")
-    deliveries_ready.connect(enqueue_deliveries, dispatch_uid="workers.enqueue_deliveries")
-    examination_due.connect(enqueue_examination, dispatch_uid="workers.enqueue_examination")
+    event_recorded.connect(announce_events, dispatch_uid="invalidation.announce_events")
+    deliveries_ready.connect(enqueue_deliveries, dispatch_uid="invalidation.enqueue_deliveries")
+    examination_due.connect(enqueue_examination, dispatch_uid="invalidation.enqueue_examination")
 
 
 def _send(word: Word) -> None:
-    from workers import messages
+    from invalidation.contrib.celery import messages
 
     messages.send_word(word)
 
@@ -37,15 +37,15 @@ def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> N
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:
     """A message for each that the running task doesn't go on with; the sweep sees to long waits."""
-    from workers import messages, onward
+    from invalidation.contrib.celery import inline, messages
 
-    deliveries = onward.left(database, deliveries, wait_seconds)
+    deliveries = inline.left(database, deliveries, wait_seconds)
     if deliveries and wait_seconds <= MAX_COUNTDOWN_SECONDS:
         messages.send_deliveries(database, deliveries, wait_seconds)
 
 
 def enqueue_examination(**_: Any) -> None:
     """Let a worker be the doctor: when a worker starts, and when somebody asks."""
-    from workers import messages
+    from invalidation.contrib.celery import messages
 
     messages.send_examination()

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from invalidation.doctor import Finding
 
 
-class WorkersConfig(AppConfig):
-    """Celery workers of django-invalidation."""
+class CeleryConfig(AppConfig):
+    """Queues and tasks of django-invalidation."""
 
-    name = "workers"
-    label = "workers"
+    name = "invalidation.contrib.celery"
+    label = "invalidation_celery"
 
     def ready(self) -> None:
         """Listen to the app."""
         from invalidation import doctor
-        from workers import announce, logs
+        from invalidation.contrib.celery import announce, logs
 
         announce.connect()
         logs.connect()
@@ -29,6 +29,6 @@ class WorkersConfig(AppConfig):
 
 def _findings() -> Iterator[Finding]:
     """Celery is imported by who asks."""
-    from workers import health
+    from invalidation.contrib.celery import health
 
     return health.findings()

@@ -10,6 +10,11 @@ import celery
 from structlog.contextvars import bound_contextvars
 
 from invalidation import doctor
+from invalidation.contrib.celery import inline
+from invalidation.contrib.celery.arguments import guarded
+from invalidation.contrib.celery.setup import TASK_OPTIONS
+from invalidation.contrib.celery.slots import slots
+from invalidation.contrib.celery.summary import summary
 from invalidation.emission import instants
 from invalidation.models import Delivery
 from invalidation.pipeline import advance
@@ -20,11 +25,6 @@ from invalidation.pipeline import rebound as rebounding
 from invalidation.pipeline import sweep as sweeping
 from invalidation.pipeline import verify as verifying
 from invalidation.signals import deliveries_ready, tell
-from workers import onward
-from workers.arguments import guarded
-from workers.setup import TASK_OPTIONS
-from workers.slots import slots
-from workers.summary import summary
 
 shared_task = partial(celery.shared_task, **TASK_OPTIONS)
 
@@ -38,7 +38,7 @@ POSTPONED_TIMES = 5
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = "") -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-        drained = draining.drain(database, carried=onward.own_tiers(), lane=lane)
+        drained = draining.drain(database, carried=inline.own_tiers(), lane=lane)
         return "; ".join([str(drained), *map(summary, drained.purged)])
 
 
@@ -50,10 +50,10 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
     with slots.asked(place, str(described.get("lane"))) as free:
         if not free:
             return _later(database, delivery)
-        with onward.journey(database) as journey:
+        with inline.journey(database) as journey:
             with bound_contextvars(correlation_id=correlation_id):
                 ended = delivering.deliver(database, delivery)
-            told = "; ".join([result(ended), *_onward(journey)])
+            told = "; ".join([result(ended), *_inline(journey)])
     draining.resume(database)
     return told
 
@@ -68,7 +68,7 @@ def _later(database: str, delivery: int) -> str:
     return "later: its node has as many slots of this worker as one may have"
 
 
-def _onward(journey: onward.Journey) -> Iterator[str]:
+def _inline(journey: inline.Journey) -> Iterator[str]:
     """Run what the task has taken on, and what that takes on; what finds no slot gets its message after all."""
     while delivery := journey.go():
         with slots.asked((delivery.tier, delivery.node), delivery.batch.lane) as free:
@@ -109,7 +109,7 @@ def fire(database: str = "default") -> int:
 @guarded
 def rebound(database: str = "default") -> str:
     """Purge again what was purged a longest render ago."""
-    return str(rebounding.rebound(database, carried=onward.own_tiers()))
+    return str(rebounding.rebound(database, carried=inline.own_tiers()))
 
 
 @shared_task(name="invalidation.verify")

@@ -52,6 +52,6 @@ class Slots:
 slots = Slots()
 
 
-@worker_init.connect(dispatch_uid="workers.slots")
+@worker_init.connect(dispatch_uid="invalidation.contrib.celery.slots")
 def _learn(*, sender: Any = None, **_: Any) -> None:
     slots.size = int(getattr(sender, "concurrency", 0) or 0)

@@ -15,12 +15,12 @@ from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
 from invalidation import conf, late
+from invalidation.contrib.celery.announcer import Word
+from invalidation.contrib.celery.host import application
+from invalidation.contrib.celery.queues import EVENTS, PRIORITIES, tier_queue
+from invalidation.contrib.celery.summary import summary
 from invalidation.models import Delivery
 from invalidation.values import Lane
-from workers.announcer import Word
-from workers.host import application
-from workers.queues import EVENTS, PRIORITIES, tier_queue
-from workers.summary import summary
 
 if TYPE_CHECKING:
     from celery import Celery

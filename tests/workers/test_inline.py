@@ -6,10 +6,10 @@ import pytest
 from celery import current_app
 from kombu import Queue as MessageQueue
 
+from invalidation.contrib.celery import inline, queues, tasks
+from invalidation.contrib.celery.slots import slots
 from invalidation.models import Batch, Delivery, DeliveryStatus
 from tests.pipeline.chain import Queue
-from workers import onward, queues, tasks
-from workers.slots import slots
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Delivery]:
 
 
 def test_a_task_goes_on_with_one_delivery_and_leaves_the_others_to_messages(rows: list[Delivery]) -> None:
-    with onward.journey("default") as journey:
-        assert onward.left("default", rows, 0.0) == rows[1:]
+    with inline.journey("default") as journey:
+        assert inline.left("default", rows, 0.0) == rows[1:]
         assert [journey.go(), journey.go()] == [rows[0], None]
 
 
@@ -34,40 +34,40 @@ def test_what_a_task_took_on_and_finds_no_slot_for_gets_a_message_after_all(
     queue = Queue()
     queue.connect()
     monkeypatch.setattr(slots, "size", 2)
-    with onward.journey("default") as journey, slots.asked(("near", "left"), "editorial"):
-        onward.left("default", rows, 0.0)
-        assert list(tasks._onward(journey)) == []
+    with inline.journey("default") as journey, slots.asked(("near", "left"), "editorial"):
+        inline.left("default", rows, 0.0)
+        assert list(tasks._inline(journey)) == []
     queue.disconnect()
     assert (len(queue.deliveries), queue.waits) == (1, [tasks.POSTPONED_SECONDS])
 
 
 def test_a_task_that_comes_back_with_more_keeps_nothing_waiting(rows: list[Delivery]) -> None:
-    with onward.journey("default") as journey:
-        onward.left("default", rows[:1], 0.0)
-        assert onward.left("default", rows[1:], 0.0) == rows
+    with inline.journey("default") as journey:
+        inline.left("default", rows[:1], 0.0)
+        assert inline.left("default", rows[1:], 0.0) == rows
         assert journey.go() is None
 
 
 def test_a_task_that_has_run_for_long_sends_messages(rows: list[Delivery]) -> None:
-    with onward.journey("default") as journey:
-        journey.started -= onward.ONWARD_SECONDS
-        assert onward.left("default", rows, 0.0) == rows
+    with inline.journey("default") as journey:
+        journey.started -= inline.INLINE_SECONDS
+        assert inline.left("default", rows, 0.0) == rows
 
 
 def test_a_delivery_for_the_queue_of_other_workers_gets_its_message(rows: list[Delivery]) -> None:
     rows[0].tier = "far"
-    with onward.journey("default"):
-        assert onward.left("default", rows[:1], 0.0) == rows[:1]
+    with inline.journey("default"):
+        assert inline.left("default", rows[:1], 0.0) == rows[:1]
 
 
 def test_a_retry_gets_its_message(rows: list[Delivery]) -> None:
-    with onward.journey("default"):
-        assert onward.left("default", rows, 1.0) == rows
+    with inline.journey("default"):
+        assert inline.left("default", rows, 1.0) == rows
         rows[0].status = DeliveryStatus.FAILED
-        assert onward.left("default", rows[:1], 0.0) == rows[:1]
+        assert inline.left("default", rows[:1], 0.0) == rows[:1]
 
 
 def test_outside_of_a_task_and_for_another_database_everything_gets_its_message(rows: list[Delivery]) -> None:
-    assert onward.left("default", rows, 0.0) == rows
-    with onward.journey("default"):
-        assert onward.left("other", rows, 0.0) == rows
+    assert inline.left("default", rows, 0.0) == rows
+    with inline.journey("default"):
+        assert inline.left("other", rows, 0.0) == rows
