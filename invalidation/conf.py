@@ -62,10 +62,10 @@ class Settings:
     """Redis for the sequence, tag stamps and tag index; not evicting. Empty: those features are off."""
 
     redis_timeout_seconds: float = 0.25
-    """Bound on one call to that Redis from a web request."""
+    """Bound on one call to the Redis of `REDIS_URL` from a web request."""
 
     redis_pause_seconds: float = 2.0
-    """After it failed twice, for how long a thread in the background asks alone; pages then have a short life."""
+    """After that Redis failed twice, how long only a thread in the background asks it; pages have a short life then."""
 
     announce_timeout_seconds: float = 0.5
     """Bound on connecting to, and on each answer of, the broker when a commit is announced."""
@@ -104,7 +104,7 @@ class Settings:
     """A purge by hand of more than this share of the known URLs is asked to be confirmed; 1 for never."""
 
     wide_urls: int = 1_000
-    """The same applies only above so many URLs."""
+    """A purge by hand of no more URLs than this is never asked to be confirmed."""
 
     language_prefixes: tuple[str, ...] = ()
     """First folders such as `de`: a path stands for the page in each of these languages, and for the one without."""
@@ -143,7 +143,7 @@ class Settings:
     """A pending event or an idle delivery this old has lost its announcement."""
 
     sweep_interval_seconds: float = 5.0
-    """How often beat looks for them."""
+    """How often beat looks for events and deliveries without an announcement."""
 
     schedule_interval_seconds: float = 0.5
     """How often beat looks for instants that have come (`Rules.changes_at`, `invalidate(at=…)`)."""
@@ -152,7 +152,8 @@ class Settings:
     """Finished events, batches and deliveries are pruned after this long."""
 
     longest_render_seconds: float = 10.0
-    """No response takes longer than this from its first query to its last byte; with the next, the rebound's delay."""
+    """No response takes longer than this from its first query to its last byte. With `REPLICA_LAG_SECONDS` it is how
+    long after a purge caches are purged once more."""
 
     transfer_seconds: float = 0.1
     """An answer is no longer on its way than this from the application to a cache, or from one to the next; each is
@@ -174,7 +175,7 @@ class Settings:
     """Most URLs in the whole tag index; above this a tier that depends on it keeps new pages for a short time only."""
 
     index_max_bytes: int = 268_435_456
-    """Most bytes that it may take in Redis; above this the same."""
+    """Most bytes that the tag index may take in Redis; above this the same as above `INDEX_MAX_URLS`."""
 
     rebound_interval_seconds: float = 1.0
     """How often beat looks for rebounds that are due; those found together become one."""
@@ -224,13 +225,13 @@ class Settings:
     """Tags that `cache_deploy` purges: those of pages that a new release renders differently."""
 
     deploy_urls: tuple[str, ...] = ()
-    """Paths or URLs that it purges."""
+    """Paths or URLs that `cache_deploy` purges."""
 
     deploy_prefixes: tuple[str, ...] = ()
-    """Paths or URLs below which it purges everything, `/` for whole sites."""
+    """Paths or URLs below which `cache_deploy` purges everything, `/` for whole sites."""
 
     deploy_patterns: tuple[str, ...] = ()
-    """Keys of the default cache that it removes, with `*`, `?` and `[…]`."""
+    """Keys of the default cache that `cache_deploy` removes, with `*`, `?` and `[…]`."""
 
     def rebound_delay_seconds(self, names: Iterable[str]) -> float:
         """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all.
