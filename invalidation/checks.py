@@ -106,14 +106,14 @@ def _blind_tables(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
 
 
 def _blind_managers() -> Iterator[CheckMessage]:
-    """W002 for each model of the project; W010 once for those of packages, which nobody can give another manager."""
+    """W002 for each model of the project; W010 once for those of packages, whose classes nobody can change."""
     blind = [model for model in registry.registered() if not model._meta.auto_created and _is_blind(model)]
     foreign = [model for model in blind if is_installed(apps.get_app_config(model._meta.app_label))]
     for model in blind:
         if model not in foreign:
             yield checks.Warning(
                 "update(), bulk_create() and bulk_update() of this model's default manager invalidate nothing.",
-                hint="Use invalidation.managers.InvalidatingManager, or call invalidate() after bulk writes.",
+                hint="Use invalidation.managers.InvalidatingManager, or name the manager in Rules.managers.",
                 obj=model,
                 id="invalidation.W002",
             )
@@ -129,8 +129,8 @@ def _foreign(names: str) -> CheckMessage:
     return checks.Warning(
         f"update(), bulk_create() and bulk_update() of these models of packages invalidate nothing: {names}.",
         hint=(
-            "Call invalidation.invalidate() after bulk writes to them. Once you have looked, silence this by "
-            "SILENCED_SYSTEM_CHECKS = ['invalidation.W010']."
+            "Name their managers in Rules.managers, or call invalidation.invalidate() after bulk writes. Once you have "
+            "looked, silence this by SILENCED_SYSTEM_CHECKS = ['invalidation.W010']."
         ),
         id="invalidation.W010",
     )

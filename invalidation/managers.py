@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
+from operator import or_
 from typing import Any, Generic, TypeVar
 
 from django.db import models
+from django.db.models import Q
 
 from invalidation.emission import instants, reading, registry, state, uploads
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.reading import Olds
+from invalidation.emission.relations import ThroughRules
 from invalidation.emission.rules import model_tag
-from invalidation.values import Targets
+from invalidation.values import Targets, union
 
 ModelType = TypeVar("ModelType", bound=models.Model)
 
@@ -141,12 +144,24 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             _keep(olds, reading.comparable(stored, self.model, self.db))
         return olds
 
+    def _emit_keyless(self, rows: Sequence[models.Model]) -> None:
+        """Emit for rows whose key the database kept to itself (ignored conflicts): found by what is unique in them."""
+        joining = [rules for rules in registry.rules_for(self.model) if isinstance(rules, ThroughRules)]
+        self._emit(union(reading.targets_of(rules, row) for rules in joining for row in rows))
+        options = self.model._meta
+        unique = [field.attname for field in options.concrete_fields if field.unique and not field.primary_key]
+        for part in _parts(rows):
+            keys = [Q(**{f"{name}__in": [getattr(row, name) for row in part]}) for name in unique]
+            if keys:
+                self._emit_after(list(self._stored().filter(reduce(or_, keys))), {})
+
     def _emit_created(self, rows: Sequence[models.Model], olds: Olds, *, stored_otherwise: bool) -> None:
-        """Rows whose key the database kept to itself (ignored conflicts) are in the lists at least."""
+        """All of them are in the lists."""
         if rows:
             tags = [model_tag(rules.model) for rules in registry.rules_for(self.model)]
             self._emit(Targets.of(tags=tags))
         keyed = [row for row in rows if row.pk is not None]
+        self._emit_keyless([row for row in rows if row.pk is None])
         if stored_otherwise or any(map(state.has_expressions, keyed)):
             self._emit_rows([row.pk for row in keyed], olds)
         else:
@@ -166,18 +181,6 @@ def _parts(items: Iterable[Any]) -> Iterator[list[Any]]:
     remaining = iter(items)
     while part := list(islice(remaining, ROWS_PER_READ)):
         yield part
-
-
-def adopt(model: type[models.Model]) -> None:
-    """See what Django itself updates: `author.books.add()`, `SET_NULL`, `SET_DEFAULT`. Harmless to repeat.
-
-    They go through the base manager, which is a plain one where the model names none. One of its own stays.
-    """
-    options: Any = model._meta
-    if type(options.base_manager) is models.Manager and not model._meta.auto_created:
-        manager: Any = InvalidatingManager()
-        manager.name, manager.model, manager.auto_created = "_base_manager", model, True
-        options.base_manager = manager
 
 
 class InvalidatingManager(models.Manager.from_queryset(InvalidatingQuerySet), Generic[ModelType]):  # type: ignore[misc]

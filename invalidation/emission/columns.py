@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import django
 from django.db.models import FileField, Model
 from django.db.models.fields import BinaryField, Field
 from django.db.models.fields.files import FieldFile
@@ -47,6 +48,13 @@ def attribute_names(model: type[Model], names: Iterable[str]) -> frozenset[str]:
 def files(model: type[Model]) -> frozenset[str]:
     """File columns, whose values know the instance that they belong to."""
     return frozenset(field.attname for field in model._meta.concrete_fields if isinstance(field, FileField))
+
+
+@cache
+def computed(model: type[Model]) -> frozenset[str]:
+    """Columns that the database computes, and Django (before 6.0) reads no more once the row is updated."""
+    generated = (field.attname for field in model._meta.concrete_fields if getattr(field, "generated", False))
+    return frozenset(generated if django.VERSION < (6, 0) else ())
 
 
 @cache

@@ -9,20 +9,19 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from invalidation import late
-from invalidation.emission import before, loading, reading, registry, relations, state, uploads
+from invalidation.emission import before, leaving, loading, reading, registry, relations, state, uploads
 from invalidation.emission.columns import attribute_names
 from invalidation.emission.emit import collecting, emit
+from invalidation.emission.leaving import DOOMED
 from invalidation.emission.rules import Rules
 from invalidation.values import Targets, union
 
-#: Attribute of the object that a deletion began with (an instance or a QuerySet): what it and its cascade make stale.
-DOOMED = "_invalidation_doomed"
-#: The same for keys of rows whose instants are to be withdrawn, by rules.
+#: Attribute of what a deletion began with (an instance or a QuerySet): keys of rows whose instants go, by rules.
 PASSING = "_invalidation_passing"
 
 
 #: A layer above this one.
-_adopt = late.call("invalidation.managers.adopt")
+_adopt = late.call("invalidation.adoption.adopt")
 #: Imported by the first row whose instants are followed.
 _store_instants = late.call("invalidation.emission.instants.follow")
 _withdraw = late.call("invalidation.emission.instants.withdraw")
@@ -52,7 +51,12 @@ def connect(model: type[Model]) -> None:
 def _connect_relation(through: type[Model]) -> None:
     uid = f"invalidation.{through._meta.label}"
     m2m_changed.connect(relations.on_relation_changed, sender=through, dispatch_uid=uid)
-    if not through._meta.auto_created and through not in registry.registered():
+    if through._meta.auto_created:
+        leaving.watch(through)
+        for end in leaving.ends(through):  # one that nobody has registered sends no word else
+            for relative in registry.relatives(end.related_model):
+                post_delete.connect(on_delete, sender=relative, dispatch_uid=f"invalidation.{relative._meta.label}")
+    elif through not in registry.registered():
         registry.register(through, rules=relations.ThroughRules)
 
 
@@ -143,16 +147,18 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
             start.__dict__.setdefault(PASSING, {}).setdefault(rules, []).append(seen.pk)
     doomed: list[tuple[Targets, str]] = start.__dict__.setdefault(DOOMED, [])
     doomed += [(uploads.written_targets([row], sender, None), reading.lane_of(every))]
-    doomed += [(_doomed(rules, instance, row, cascading=begun_with is not sender), rules.lane) for rules in every]
+    for rules in every:
+        if begun_with is not sender and isinstance(rules, relations.ThroughRules):
+            leaving.leave(start, rules.ends(), row)
+        else:
+            doomed.append((_doomed(rules, instance, row), rules.lane))
 
 
-def _doomed(rules: Rules, instance: Model, row: Model, *, cascading: bool) -> Targets:
-    """A parent row's children and a cascade's other ends take part for themselves, without a query per row."""
+def _doomed(rules: Rules, instance: Model, row: Model) -> Targets:
+    """A parent row's children take part for themselves, without a query per row."""
     seen = reading.seen_as(rules.model, row)
     if seen is None:
         return Targets()
-    if cascading and isinstance(rules, relations.ThroughRules):
-        return rules.default_targets(seen)
     compared = reading.compared(rules, seen, None) if rules.compares else Targets()
     return reading.past_targets(rules, instance, seen) | compared
 
@@ -162,8 +168,8 @@ def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None
     start = instance if origin is None else origin
     for rules, keys in start.__dict__.pop(PASSING, {}).items():
         _withdraw(rules, keys, using)
-    doomed = start.__dict__.pop(DOOMED, ())
+    doomed = start.__dict__.pop(DOOMED, [])
     if doomed:
         with collecting(using):
-            for targets, lane in doomed:
+            for targets, lane in doomed + leaving.left_targets(start, using):
                 emit(targets, using=using, lane=lane)

@@ -27,7 +27,8 @@ def throughs(model: type[Model]) -> list[type[Model]]:
 class ThroughRules(Rules):
     """A row of an explicit join model makes stale what the registered models at its ends make stale."""
 
-    def _ends(self) -> list[ForeignKey[Any, Any]]:
+    def ends(self) -> list[ForeignKey[Any, Any]]:
+        """Its foreign keys to registered models."""
         fields = self.model._meta.concrete_fields
         return [end for end in fields if isinstance(end, ForeignKey) and registry.rules_for(end.related_model)]
 
@@ -35,7 +36,7 @@ class ThroughRules(Rules):
         """The default tags of both ends, without looking at them."""
         return union(
             rules.key_targets(key)
-            for end in self._ends()
+            for end in self.ends()
             if (key := getattr(instance, end.attname)) is not None
             for rules in registry.rules_for(end.related_model)
             if issubclass(end.related_model, rules.model._meta.concrete_model or rules.model)
@@ -43,7 +44,7 @@ class ThroughRules(Rules):
 
     def targets(self, instance: Any) -> Targets:
         """The targets of both ends."""
-        related = [getattr(instance, end.name) for end in self._ends()]
+        related = [getattr(instance, end.name) for end in self.ends()]
         using = instance._state.db
         return union(reading.row_targets([end], type(end), using) for end in related if end is not None)
 

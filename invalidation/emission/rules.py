@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
+from django.db.models.manager import BaseManager
 
+from invalidation.emission import state
 from invalidation.values import TAG_PATTERN, CacheKey, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
@@ -55,10 +57,14 @@ class Rules:
     moves: ClassVar[Sequence[str]] = ()
     """Methods of the model that change its row without a signal (`["move"]` of django-treebeard): asked around each."""
 
+    managers: ClassVar[Sequence[str]] = ()
+    """Managers of a package's model (`["objects"]`) whose bulk writes are to be seen though nobody can change them."""
+
     def __init__(self, model: type[Model]) -> None:
         checked_tag(model_tag(model))  # at registration: a change could no longer do without it
         self.model = model
         self._refuse("before", set(self.before) - {method for method, _, _ in self.methods()})
+        self._refuse("managers", {n for n in self.managers if not isinstance(getattr(model, n, None), BaseManager)})
         self._refuse("moves", {name for name in self.moves if not callable(getattr(model, name, None))})
 
     def _refuse(self, what: str, unknown: set[str]) -> None:
@@ -126,9 +132,14 @@ class Rules:
 
     def _own_urls(self, instance: Any) -> set[str]:
         """A row may have two pages: as what it is, and as the parent or the concrete model that was registered."""
-        models = {self.model, type(instance)}
-        found = {m.get_absolute_url(instance) for m in models if hasattr(m, "get_absolute_url")}
+        found = {self._own_url(instance)}
+        if type(instance) is not self.model:  # a method that asks for its class is to find the one that it is of
+            found.add(self._own_url(state.seen_as(self.model, instance)))
         return {url for url in found if url}
+
+    @staticmethod
+    def _own_url(instance: Any) -> Any:
+        return instance.get_absolute_url() if hasattr(instance, "get_absolute_url") else None
 
     def methods(self) -> list[tuple[str, str, Callable[[Any], Iterable[Any]]]]:
         """What a rule is asked for: name of the method, kind of target, the method."""

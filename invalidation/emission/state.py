@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.models import Field, ForeignKey, Model
 
 from invalidation.emission import loading
-from invalidation.emission.columns import PLAIN, attribute_names, columns, detached, files, is_expression
+from invalidation.emission.columns import PLAIN, attribute_names, columns, computed, detached, files, is_expression
 from invalidation.emission.loading import STATES
 from invalidation.pipeline.hooks import on_commit
 
@@ -132,7 +132,9 @@ def present(instance: Model, using: str, written: Collection[str] | None, public
     """
     values, names, known = instance.__dict__, columns(type(instance)), newest(instance)
     unknown = {name for name in names if name not in values or is_expression(values[name])}
-    kept = {} if written is None else {name: known[name] for name in known.keys() - set(written)}
+    unread: frozenset[str] = computed(type(instance)) if known and written != () else frozenset()
+    unknown |= unread & values.keys()
+    kept = {} if written is None else {name: known[name] for name in known.keys() - set(written) - unread}
     if not unknown and all(_same(values.get(name), value) for name, value in kept.items()):
         return instance
     asked = {name for name in unknown & set(public) if name in values and name not in kept}

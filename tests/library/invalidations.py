@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 import invalidation
+from tests.library import kinds
 from tests.library.models import (
     Author,
     Book,
@@ -28,6 +29,25 @@ from tests.library.models import (
 invalidation.register(
     Author, Genre, Shelf, Document, Report, Memoir, Patron, Review, Ticket, Loan, Draft, Magazine, Page
 )
+invalidation.register(
+    kinds.Plain,
+    kinds.Parent,
+    kinds.Child,
+    kinds.Token,
+    kinds.Pair,
+    kinds.Computed,
+    kinds.Veiled,
+    kinds.Foreign,
+    kinds.Owner,
+    kinds.Owned,
+    kinds.Node,
+    kinds.Group,
+    kinds.Member,
+    kinds.Right,
+    kinds.Left,
+    kinds.Remark,
+    kinds.Remarked,
+)
 
 
 @invalidation.register(Book)
@@ -46,6 +66,13 @@ class BookRules(invalidation.Rules):
 
     def keys(self, book: Book) -> list[str]:
         return [f"book:{book.slug}"]
+
+
+@invalidation.register(kinds.Adopted)
+class AdoptedRules(invalidation.Rules):
+    """Of a model whose manager nobody can change."""
+
+    managers = ["objects"]
 
 
 @invalidation.register(Notice)

@@ -200,3 +200,6 @@ class Notice(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"/notices/{self.slug}/"
+
+
+from tests.library import kinds  # noqa: E402, F401 (its models belong to this app)

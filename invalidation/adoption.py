@@ -1,0 +1,88 @@
+"""Makes managers see that nobody here can change: Django's own base manager, and those that `Rules.managers` names."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+from django.db import models
+from django.db.models.manager import BaseManager
+
+from invalidation.emission import registry
+from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
+
+
+def adopt(model: type[models.Model]) -> None:
+    """See what is written past the signals by the managers of this model. Harmless to repeat."""
+    _adopt_base(model)
+    wanted = {name for rules in registry.rules_for(model) for name in rules.managers}
+    for manager in model._meta.managers:  # the model's own copies: those of other models stay as they are
+        if manager.name in wanted and not isinstance(manager.get_queryset(), InvalidatingQuerySet):
+            original: Any = type(manager)
+            manager.__class__ = _seeing_manager(original)
+
+
+def _adopt_base(model: type[models.Model]) -> None:
+    """`author.books.add()`, `SET_NULL` and `SET_DEFAULT` use the base manager, a plain one where none is named."""
+    options: Any = model._meta
+    if type(options.base_manager) is models.Manager and not model._meta.auto_created:
+        manager: Any = InvalidatingManager()
+        manager.name, manager.model, manager.auto_created = "_base_manager", model, True
+        options.base_manager = manager
+
+
+@cache
+def _seeing_manager(original: Any) -> type[Any]:
+    """The same manager, whose QuerySets are those of the original with our writes before theirs."""
+
+    class Seeing(original):  # type: ignore[misc]
+        def get_queryset(self) -> models.QuerySet[Any]:
+            rows: models.QuerySet[Any] = super().get_queryset()
+            if not isinstance(rows, InvalidatingQuerySet):
+                rows.__class__ = _seeing_queryset(type(rows))
+            return rows
+
+        def deconstruct(self) -> Any:
+            """As migrations know it."""
+            return _original(self, original).deconstruct()
+
+        def __eq__(self, other: object) -> bool:
+            return bool(_original(self, original) == other)
+
+        __hash__ = original.__hash__
+
+    return _named(Seeing, original)
+
+
+def _original(manager: BaseManager[Any], original: type[Any]) -> Any:
+    twin: Any = copy.copy(manager)
+    twin.__class__ = original
+    return twin
+
+
+@cache
+def _seeing_queryset(original: Any) -> type[Any]:
+    if issubclass(InvalidatingQuerySet, original):
+        return InvalidatingQuerySet
+
+    class Seeing(InvalidatingQuerySet[Any], original):  # type: ignore[misc]
+        def __reduce__(self) -> Any:
+            """Pickled under the name of the original: nobody can import this one."""
+            return _unpickled, (original,), self.__getstate__()
+
+    return _named(Seeing, original)
+
+
+def _unpickled(original: type[models.QuerySet[Any]]) -> Any:
+    seeing: Any = _seeing_queryset(original)
+    return seeing.__new__(seeing)
+
+
+def _named(seeing: type[Any], original: type[Any]) -> type[Any]:
+    seeing.__name__, seeing.__qualname__, seeing.__module__ = (
+        original.__name__,
+        original.__qualname__,
+        original.__module__,
+    )
+    return seeing
