@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -30,6 +33,21 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the st
         return status.count([cast("QuerySet[Any]", self.object_list)])
 
 
+class AnswerableList(ChangeList):
+    """A list that was asked for the impossible says so: Django finds out about the year 0 when it asks the database."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Raises what the admin answers by its plain list."""
+        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        try:
+            rows.query.get_compiler(rows.db).as_sql()
+        except (EmptyResultSet, FullResultSet):
+            pass
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
+        return rows
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """Rows that the pipeline alone writes; people look at them."""
 
@@ -39,6 +57,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
     paginator = CappedPaginator
     show_facets = admin.ShowFacets.NEVER  # each facet is one more COUNT(*)
     show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """The one above."""
+        return AnswerableList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Rows of the first database that holds an outbox."""

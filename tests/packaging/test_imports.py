@@ -30,7 +30,7 @@ print(*sys.modules)
 OURS = """
 invalidation invalidation.apps invalidation.context invalidation.doctor invalidation.doctor.probes
 invalidation.emission invalidation.emission.before invalidation.emission.columns invalidation.emission.emit
-invalidation.emission.loading
+invalidation.emission.leaving invalidation.emission.loading
 invalidation.emission.reading invalidation.emission.receivers invalidation.emission.registry
 invalidation.emission.relations invalidation.emission.rules invalidation.emission.state
 invalidation.emission.uploads invalidation.exceptions
@@ -60,6 +60,6 @@ def test_setup_does_not_import(package: str, imported: set[str]) -> None:
     assert package not in imported
 
 
-def test_setup_imports_32_modules_of_the_app(imported: set[str]) -> None:
+def test_setup_imports_33_modules_of_the_app(imported: set[str]) -> None:
     ours = {name for name in imported if name.partition(".")[0] == "invalidation"}
     assert ours == set(OURS.split())
