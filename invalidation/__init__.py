@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from invalidation import late
+from invalidation import lazy
 
 if TYPE_CHECKING:
     from invalidation.emission.api import ainvalidate as ainvalidate
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from invalidation.emission.rules import object_tag as object_tag
     from invalidation.emission.suspension import suspend as suspend
     from invalidation.emission.suspension import widen as widen
-    from invalidation.values import CacheKey as CacheKey
-    from invalidation.values import Lane as Lane
-    from invalidation.values import Targets as Targets
+    from invalidation.targets.values import CacheKey as CacheKey
+    from invalidation.targets.values import Lane as Lane
+    from invalidation.targets.values import Targets as Targets
 
 #: Loaded on first use, because Django imports this package before its app registry is ready.
 _HOMES = {
-    "CacheKey": "values",
-    "Lane": "values",
-    "Targets": "values",
+    "CacheKey": "targets.values",
+    "Lane": "targets.values",
+    "Targets": "targets.values",
     "Rules": "emission.rules",
     "object_tag": "emission.rules",
     "register": "emission.registry",
@@ -45,4 +45,4 @@ __all__ = [
 ]
 
 
-__getattr__ = late.attributes(__name__, _HOMES)
+__getattr__ = lazy.attributes(__name__, _HOMES)

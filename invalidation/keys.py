@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.core.cache.utils import make_template_fragment_key
 
 from invalidation import conf
-from invalidation.pipeline import sites
-from invalidation.values import CacheKey
+from invalidation.targets import sites
+from invalidation.targets.values import CacheKey
 
 
 def pattern(text: str, *, alias: str = "default", version: int = -1) -> CacheKey:

@@ -11,13 +11,14 @@ from typing import Any, Generic, TypeVar
 from django.db import models
 from django.db.models import Q
 
-from invalidation.emission import instants, reading, registry, state, uploads
-from invalidation.emission.columns import attribute_names
+from invalidation.emission import evaluation, instants, registry, uploads
 from invalidation.emission.emit import collecting, emit
-from invalidation.emission.reading import Olds
+from invalidation.emission.evaluation import Olds
 from invalidation.emission.relations import ThroughRules
+from invalidation.emission.rows import history
+from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import model_tag
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 
 ModelType = TypeVar("ModelType", bound=models.Model)
 
@@ -79,7 +80,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             count = super().bulk_update(given, names, *args, **kwargs)
         if registry.rules_for(self.model):
             for row in given:
-                state.refreshed(row, names)
+                history.refreshed(row, names)
         return count
 
     bulk_update.alters_data = True  # type: ignore[attr-defined]
@@ -101,12 +102,12 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         )
 
     def _emit(self, targets: Targets) -> None:
-        emit(targets, using=self.db, lane=reading.lane_of(registry.rules_for(self.model)))
+        emit(targets, using=self.db, lane=evaluation.lane_of(registry.rules_for(self.model)))
 
     def _emit_targets(self, rows: Sequence[models.Model], fields: Collection[str] | None) -> None:
         """`fields` are those that the statement writes; None means all."""
         files = uploads.written_targets(rows, self.model, fields)
-        self._emit(reading.row_targets(rows, self.model, self.db) | files)
+        self._emit(evaluation.row_targets(rows, self.model, self.db) | files)
 
     def _stored(self) -> models.QuerySet[ModelType]:
         """All rows of the model, whatever the default manager hides; Django's own QuerySet."""
@@ -115,7 +116,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
     def _emit_after(self, rows: Sequence[models.Model], olds: Olds, fields: Collection[str] | None = None) -> None:
         self._emit_targets(rows, fields)
         instants.follow(rows, self.model, self.db)
-        if compared := reading.compared_rows(olds, rows, self.model, self.db):
+        if compared := evaluation.compared_rows(olds, rows, self.model, self.db):
             self._emit(compared)
 
     def _emit_before(self, fields: Collection[str]) -> tuple[list[Any], Olds]:
@@ -127,7 +128,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         for part in _parts(first if len(first) <= ROWS_PER_READ else rows.iterator(chunk_size=ROWS_PER_READ)):
             keys += [row.pk for row in part]
             self._emit_targets(part, fields)
-            _keep(olds, reading.comparable(part, self.model, self.db))
+            _keep(olds, evaluation.comparable(part, self.model, self.db))
         return keys, olds
 
     def _emit_rows(self, keys: Collection[Any], olds: Olds, fields: Collection[str] | None = None) -> None:
@@ -141,13 +142,13 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             conditions = {f"{name}__in": [getattr(row, name) for row in part] for name in unique_fields}
             stored = list(self._stored().filter(**conditions))
             self._emit_targets(stored, None)
-            _keep(olds, reading.comparable(stored, self.model, self.db))
+            _keep(olds, evaluation.comparable(stored, self.model, self.db))
         return olds
 
     def _emit_keyless(self, rows: Sequence[models.Model]) -> None:
         """Emit for rows whose key the database kept to itself (ignored conflicts): found by what is unique in them."""
         joining = [rules for rules in registry.rules_for(self.model) if isinstance(rules, ThroughRules)]
-        self._emit(union(reading.targets_of(rules, row) for rules in joining for row in rows))
+        self._emit(union(evaluation.targets_of(rules, row) for rules in joining for row in rows))
         options = self.model._meta
         unique = [field.attname for field in options.concrete_fields if field.unique and not field.primary_key]
         for part in _parts(rows):
@@ -162,13 +163,13 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
             self._emit(Targets.of(tags=tags))
         keyed = [row for row in rows if row.pk is not None]
         self._emit_keyless([row for row in rows if row.pk is None])
-        if stored_otherwise or any(map(state.has_expressions, keyed)):
+        if stored_otherwise or any(map(history.has_expressions, keyed)):
             self._emit_rows([row.pk for row in keyed], olds)
         else:
             for part in _parts(keyed):
                 self._emit_after(part, olds)
         for row in keyed:
-            state.remember(row)
+            history.remember(row)
 
 
 def _keep(olds: Olds, more: Olds) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from invalidation.exceptions import InvalidTarget
-from invalidation.values import Lane, Targets
+from invalidation.targets.values import Lane, Targets
 
 
 class EventStatus(models.TextChoices):

@@ -18,9 +18,9 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from invalidation import late
+from invalidation import lazy
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 committed = Signal()
 event_recorded = Signal()

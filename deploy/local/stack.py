@@ -21,8 +21,8 @@ from deploy.local.nginx import Nginx
 from deploy.local.processes import Service, ServiceFailed, free_port, wait_for
 from deploy.local.redis import Redis
 from deploy.local.varnish import Varnish
-from invalidation.parameters import Parameters
 from invalidation.proxies.templates import TAG_HEADERS, Value
+from invalidation.targets.parameters import Parameters
 from project.settings.policy import QUERY_PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[2]

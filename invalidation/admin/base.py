@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from invalidation import conf
-from invalidation.pipeline import status
+from invalidation.status import documents
 
 #: Text is looked for in the newest rows alone: no index finds words, and reading a million rows takes a second.
 SEARCHED_ROWS = 50_000
@@ -30,7 +30,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the st
     @cached_property
     def count(self) -> int:
         """Rows, or COUNT_LIMIT where there are more."""
-        return status.count([cast("QuerySet[Any]", self.object_list)])
+        return documents.count([cast("QuerySet[Any]", self.object_list)])
 
 
 class AnswerableList(ChangeList):

@@ -21,7 +21,8 @@ from invalidation.admin.doctor import DoctorView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Delivery, Event
-from invalidation.pipeline import status, transitions
+from invalidation.pipeline import transitions
+from invalidation.status import documents
 
 #: A page that is looked at reloads this often while its event is young; later only now and then, so that a
 #: forgotten window costs nothing.
@@ -72,7 +73,7 @@ class EventAdmin(ReadOnlyAdmin):
         """Backlog, lag and tiers at a glance."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context = {"title": "Overview", "opts": self.opts, "overview": status.overview()}
+        context = {"title": "Overview", "opts": self.opts, "overview": documents.overview()}
         context |= self.admin_site.each_context(request) | _refresh(request, OVERVIEW_REFRESH_SECONDS)
         return TemplateResponse(request, "admin/invalidation/event/overview.html", context)
 
@@ -160,12 +161,12 @@ def _uuid(text: str) -> UUID | None:
 
 def status_context(event: Event) -> dict[str, Any]:
     """What the status page shows of an event."""
-    deliveries = list(status.deliveries_of(event))
+    deliveries = list(documents.deliveries_of(event))
     return {
         "title": f"Event {event.uid}",
         "event": event,
         "deliveries": deliveries,
-        "verifications": list(status.verifications_of(event)),
+        "verifications": list(documents.verifications_of(event)),
         "took": duration(event.created_at, event.completed_at),
         "final": is_final(event, deliveries),
     }
@@ -175,7 +176,7 @@ def is_final(event: Event, deliveries: list[Delivery]) -> bool:
     """Can nothing on the page change any more, later passes and verification included?"""
     verified = event.batch is None or event.batch.verified_at is not None
     ended = transitions.FINAL.issuperset(delivery.status for delivery in deliveries)
-    return event.status in status.FINAL and ended and verified
+    return event.status in documents.FINAL and ended and verified
 
 
 def _refresh(request: HttpRequest, seconds: int | None) -> dict[str, Any]:

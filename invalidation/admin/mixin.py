@@ -15,10 +15,10 @@ from django.utils.html import format_html
 
 from invalidation.admin.base import link
 from invalidation.admin.purge import confirms, enqueue, permits
-from invalidation.emission import reading
+from invalidation.emission import evaluation
 from invalidation.emission.registry import rules_for
-from invalidation.pipeline.gate import Wide, judge
-from invalidation.values import Targets, union
+from invalidation.status.gate import Wide, judge
+from invalidation.targets.values import Targets, union
 
 ACTION = "purge_cached_copies"
 
@@ -78,5 +78,5 @@ class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs a
 def targets_of(instance: Model) -> Targets:
     """What the rules name, and the object's own tag even where it is not public."""
     model, using = type(instance), instance._state.db or DEFAULT_DB_ALIAS
-    default = reading.default_targets(rules_for(model), instance, using)
-    return default | reading.row_targets([instance], model, using)
+    default = evaluation.default_targets(rules_for(model), instance, using)
+    return default | evaluation.row_targets([instance], model, using)

@@ -17,8 +17,8 @@ from invalidation.admin.summary import targets_summary
 from invalidation.emission.api import stored
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
-from invalidation.pipeline.gate import Wide, judge
-from invalidation.pipeline.preview import preview
+from invalidation.status.gate import Wide, judge
+from invalidation.status.previews import preview
 
 if TYPE_CHECKING:
     from invalidation.admin.events import EventAdmin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from invalidation import late
+from invalidation import lazy
 
 if TYPE_CHECKING:
     from invalidation.caching import tagged as tagged
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from invalidation.caching.queries import cache_queryset as cache_queryset
     from invalidation.caching.store import ABSENT as ABSENT
     from invalidation.caching.store import TaggedCache as TaggedCache
-    from invalidation.freshness.beginning import fresh_start as fresh_start
+    from invalidation.freshness.unit_of_work import fresh_start as fresh_start
 
 #: The app imports parts of this package at its start, and not the Redis client that others of them need.
 _HOMES = {
@@ -24,9 +24,9 @@ _HOMES = {
     "cache_queryset": "caching.queries",
     "ABSENT": "caching.store",
     "TaggedCache": "caching.store",
-    "fresh_start": "freshness.beginning",
+    "fresh_start": "freshness.unit_of_work",
 }
-__getattr__ = late.attributes("invalidation", _HOMES)
+__getattr__ = lazy.attributes("invalidation", _HOMES)
 __all__ = [
     "ABSENT",
     "CachedManager",

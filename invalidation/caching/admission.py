@@ -12,11 +12,11 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from invalidation.caching.entry import Stamps, made_at
 from invalidation.caching.reads import Reads
-from invalidation.freshness import beginning, sequence, untouched
-from invalidation.freshness.absence import absence
-from invalidation.freshness.beginning import Beginning
+from invalidation.freshness import sequence, unit_of_work, untouched
+from invalidation.freshness.clients import UNAVAILABLE
+from invalidation.freshness.redis_pause import absence
 from invalidation.freshness.sequence import Doomed
-from invalidation.freshness.state import UNAVAILABLE
+from invalidation.freshness.unit_of_work import Beginning
 
 #: Clocks of machines that keep time differ by less.
 SKEW_SECONDS = 2.0
@@ -46,14 +46,14 @@ def is_admitted(cache: BaseCache, stamps: Stamps) -> bool:
     older than what it remembers, every version must have been made before the unit began, by the clocks of whoever made
     them: so a value isn't stored by the first that meets a tag, but by the next.
     """
-    begun = beginning.current()
+    begun = unit_of_work.current()
     known = untouched.is_untouched(stamps, begun)
     return _are_older(cache, stamps, begun) if known is None else known
 
 
 def is_hopeless(cache: BaseCache, stamps: Stamps) -> bool:
     """Can it be said without asking anybody that the present unit of work may store nothing with these stamps?"""
-    begun = beginning.current()
+    begun = unit_of_work.current()
     return not untouched.may_be_known(begun) and not _are_older(cache, stamps, begun)
 
 

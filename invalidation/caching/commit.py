@@ -20,15 +20,15 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import setting_changed
 
-from invalidation import conf, late
-from invalidation.backends import away, is_django_redis, plain_client
+from invalidation import conf, lazy
 from invalidation.caching import admission
+from invalidation.conf.backends import away, is_django_redis, plain_client
+from invalidation.freshness.clients import client
 from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
-from invalidation.freshness.state import client
 from invalidation.providers.redis import TAG_VERSION_KEY, Redis
 from invalidation.providers.registry import provider_class
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 #: What identifies a server and who one is to it; databases of one server are reached by one connection.
 IDENTITY = ("host", "port", "path", "username", "password")

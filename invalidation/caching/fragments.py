@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache.utils import make_template_fragment_key
 
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 
 #: The alias that Django's `{% cache %}` prefers where it exists.
 FRAGMENTS_ALIAS = "template_fragments"

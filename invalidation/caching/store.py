@@ -24,7 +24,7 @@ from invalidation.caching.asynchronous import AsyncForms, Tags
 from invalidation.caching.entry import SPARE_SECONDS, Entry, Stamps, expiry, new_version
 from invalidation.caching.reads import Reads
 from invalidation.providers.redis import TAG_VERSION_KEY
-from invalidation.values import checked_tag
+from invalidation.targets.values import checked_tag
 
 #: Version of the alias under which values and tag versions are stored, whatever its own default: one call reads both.
 VERSION: Final = 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from invalidation import conf, keys
-from invalidation.pipeline.gate import Wide, is_whole_site, judge
-from invalidation.values import Targets
+from invalidation.status.gate import Wide, is_whole_site, judge
+from invalidation.targets.values import Targets
 
 
 def targets() -> Targets:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from invalidation import conf
-from invalidation.pipeline import graph, sites
+from invalidation.conf import graph
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
+from invalidation.targets import sites
 
 
 def nodes() -> list[Provider]:

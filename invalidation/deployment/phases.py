@@ -16,10 +16,10 @@ from invalidation.deployment.warm import warm
 from invalidation.emission.api import stored
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import generation
-from invalidation.freshness.state import patient_client
+from invalidation.freshness.clients import patient_client
 from invalidation.models import Event, EventStatus
-from invalidation.pipeline import status
 from invalidation.providers.base import Probe, Provider
+from invalidation.status import documents
 
 #: In the freshness Redis: what the newest deployment has done, for the phase that verifies it.
 KEY = "invalidation:deployment"
@@ -85,7 +85,7 @@ def _purge(outcome: Outcome, wait_seconds: float) -> Event | None:
         return None
     reason = f"deployment of {outcome.release}" if outcome.release else "deployment"
     event = stored(invalidation.invalidate(**targets.arguments(), reason=reason, source="deployment", using=database))
-    end = status.wait(event.uid, database, wait_seconds)
+    end = documents.wait(event.uid, database, wait_seconds)
     outcome.facts["purge"] = {"id": str(event.uid), "status": end.value}
     if end != EventStatus.DONE:
         outcome.problems.append(f"purge {event.uid} is {end.value} after {wait_seconds:g} s, not done")
@@ -115,7 +115,7 @@ def _post(outcome: Outcome, wait_seconds: float) -> None:
     pages = _proved_everywhere(sequence)
     if purge and any(_is_old(page, sequence) for page in pages):
         database = conf.settings().databases[0]
-        outcome.facts["rebounded"] = status.wait_for_rebound(purge, database, wait_seconds)
+        outcome.facts["rebounded"] = documents.wait_for_rebound(purge, database, wait_seconds)
         pages = _proved_everywhere(sequence)
     outcome.facts["pages"] = pages
     for page in pages:

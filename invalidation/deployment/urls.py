@@ -9,9 +9,9 @@ from invalidation import conf
 from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import DeliveryError, InvalidationError
 from invalidation.freshness import index
-from invalidation.freshness.state import UNAVAILABLE, patient_client
-from invalidation.pipeline import sites
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.providers.http import Location, ask
+from invalidation.targets import sites
 
 #: Of an element that holds an address, in any version of the format; a sitemap index holds further sitemaps.
 LOCATION = "{*}loc"

@@ -8,10 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from invalidation import conf
-from invalidation.doctor import node, order, probes, surroundings
+from invalidation.conf import graph
+from invalidation.doctor import environment, node, order, probes
 from invalidation.doctor.faults import Fault, Finding, Report
-from invalidation.doctor.reading import Patient, forgetting
-from invalidation.pipeline import graph
+from invalidation.doctor.observation import Patient, forgetting
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
 
@@ -19,10 +19,10 @@ from invalidation.providers.registry import provider
 def examine() -> Report:
     """Look at everything once. Takes a second or two; purges its canaries and nothing else."""
     examined_at = timezone.now()
-    findings = list(surroundings.settings())
+    findings = list(environment.settings())
     if not _readable():
         return Report(examined_at, tuple(findings), ("settings",))
-    findings += surroundings.freshness()
+    findings += environment.freshness()
     findings += _tiers()
     for probe in probes.registered().values():
         findings += probe()

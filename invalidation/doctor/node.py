@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 from django.http import HttpResponse
 
 from invalidation.doctor.faults import Fault, Finding
-from invalidation.doctor.reading import ODD, Patient, Reading, read
+from invalidation.doctor.observation import ODD, Patient, Reading, read
 from invalidation.doctor.refusal import diagnosed, found, stranger
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
 from invalidation.freshness import index
-from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.http.canary import Canary
 from invalidation.http.headers import set_tag_headers
-from invalidation.pipeline import sites
 from invalidation.providers.base import Provider
+from invalidation.targets import sites
 
 #: Visitors with different tastes; Django's LocaleMiddleware makes every page vary by this.
 VARY = "Accept-Language"

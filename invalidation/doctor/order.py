@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from invalidation import conf
+from invalidation.conf import graph
 from invalidation.doctor.faults import Fault, Finding
-from invalidation.doctor.reading import Patient, forgetting, read
+from invalidation.doctor.observation import Patient, forgetting, read
 from invalidation.exceptions import DeliveryError
-from invalidation.pipeline import graph
 from invalidation.providers.base import Provider
 
 Behind = Mapping[Provider, Sequence[Provider]]

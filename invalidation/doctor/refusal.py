@@ -6,7 +6,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from invalidation.doctor.faults import Fault, Finding
-from invalidation.doctor.reading import Patient, Reading, read
+from invalidation.doctor.observation import Patient, Reading, read
 from invalidation.exceptions import DeliveryError, TransientError, Unproven
 from invalidation.http.canary import REACHED
 

@@ -16,8 +16,9 @@ from django.utils import timezone
 from invalidation import conf, context
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event, ScheduledEvent
-from invalidation.pipeline import outbox, sites
-from invalidation.values import CacheKey, Lane, Targets, legible
+from invalidation.pipeline import outbox
+from invalidation.targets import sites
+from invalidation.targets.values import CacheKey, Lane, Targets, legible
 
 
 def invalidate(

@@ -10,13 +10,14 @@ from typing import Any
 from django.db import router
 from django.db.models import Model
 
-from invalidation import late
-from invalidation.emission import reading, registry, state
+from invalidation import lazy
+from invalidation.emission import evaluation, registry
 from invalidation.emission.emit import collecting, emit
-from invalidation.emission.reading import FORETOLD
-from invalidation.values import union
+from invalidation.emission.evaluation import FORETOLD
+from invalidation.emission.rows import history
+from invalidation.targets.values import union
 
-_follow = late.call("invalidation.emission.instants.follow")
+_follow = lazy.call("invalidation.emission.instants.follow")
 Method = Callable[..., Any]
 #: Attribute of an instance that one of its `Rules.moves` is at work on.
 MOVING = "_invalidation_moving"
@@ -63,11 +64,11 @@ def _foretelling(instance: Model, using: str) -> Iterator[None]:
         yield
         return
     asked = [rules for rules in registry.rules_for(type(instance)) if rules.before]
-    state.before_write(instance, using, registry.public_columns(type(instance)))
-    known = state.newest(instance)
-    old = state.as_it_was(instance, known)
+    history.before_write(instance, using, registry.public_columns(type(instance)))
+    known = history.newest(instance)
+    old = history.as_it_was(instance, known)
     instance.__dict__[FORETOLD] = {
-        rules: union(reading.foretold_targets(rules, row) for row in reading.as_instances(rules, [old], using))
+        rules: union(evaluation.foretold_targets(rules, row) for row in evaluation.as_instances(rules, [old], using))
         for rules in (asked if known else ())
     }
     try:
@@ -97,16 +98,18 @@ def _around(move: Method) -> Method:
 def _moved(instance: Model, using: str, move: Method) -> Any:
     model = type(instance)
     rows = model._base_manager.using(using).filter(pk=instance.pk)
-    lane = reading.lane_of(registry.rules_for(model))
+    lane = evaluation.lane_of(registry.rules_for(model))
     old = list(rows.all())
-    emit(reading.row_targets(old, model, using), using=using, lane=lane)
-    olds = reading.comparable(old, model, using)
+    emit(evaluation.row_targets(old, model, using), using=using, lane=lane)
+    olds = evaluation.comparable(old, model, using)
     result = move()
     new = list(rows.all())
     emit(
-        reading.row_targets(new, model, using) | reading.compared_rows(olds, new, model, using), using=using, lane=lane
+        evaluation.row_targets(new, model, using) | evaluation.compared_rows(olds, new, model, using),
+        using=using,
+        lane=lane,
     )
     _follow(new, model, using)
     for row in new:
-        state.advance(instance, using, row)
+        history.advance(instance, using, row)
     return result

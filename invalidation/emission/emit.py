@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from invalidation import late
-from invalidation.values import Lane, Targets, most_urgent, union
+from invalidation import lazy
+from invalidation.targets.values import Lane, Targets, most_urgent, union
 
 #: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
 #: whatever the size of the statement.
 TARGETS_PER_EVENT = 5000
 #: Imported by the first write: most processes start to read.
-_note = late.call("invalidation.pipeline.outbox.note")
+_note = lazy.call("invalidation.pipeline.outbox.note")
 
 
 @dataclass(slots=True)

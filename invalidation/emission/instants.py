@@ -16,11 +16,11 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from invalidation import conf, context
-from invalidation.emission import reading, registry
+from invalidation.emission import evaluation, registry
 from invalidation.emission.rules import Rules, model_tag, object_tag
 from invalidation.models import ScheduledEvent
 from invalidation.pipeline import outbox
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 
 SOURCE = "time"
 #: Fired in one transaction.
@@ -36,7 +36,7 @@ _known: dict[frozenset[str], tuple[float, datetime | None]] = {}
 
 def instants(rules: Rules, row: Model) -> tuple[datetime, ...]:
     """What `changes_at` names, in order; naive ones are in the current time zone, a date is its first moment."""
-    named = reading.asked(rules, row, "changes_at", rules.changes_at)
+    named = evaluation.asked(rules, row, "changes_at", rules.changes_at)
     found = {_aware(instant) for instant in named if isinstance(instant, date)}
     return tuple(sorted(found))
 
@@ -52,7 +52,7 @@ def follow(rows: Sequence[Model], model: type[Model], using: str, *, old: Model 
     With the `old` state of a single row nothing is asked of the database where its instants stay as they were.
     """
     for rules in registry.timed(model):
-        seen = reading.as_instances(rules, rows, using)
+        seen = evaluation.as_instances(rules, rows, using)
         if old is not None:
             seen = [row for row in seen if instants(rules, row) != instants(rules, _as_it_was(rules, row, old))]
         if seen:
@@ -61,7 +61,7 @@ def follow(rows: Sequence[Model], model: type[Model], using: str, *, old: Model 
 
 def _as_it_was(rules: Rules, row: Model, old: Model) -> Model:
     """A child's parent columns alone are known as they were; its own are as they are."""
-    return reading.seen_as(rules.model, old) or reading.with_values_of(row, old)
+    return evaluation.seen_as(rules.model, old) or evaluation.with_values_of(row, old)
 
 
 def withdraw(rules: Rules, keys: Iterable[Any], using: str) -> None:
@@ -162,7 +162,7 @@ def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[t
     stored = {str(row.pk): row for row in model._base_manager.using(using).filter(pk__in=keys)}
     for row in rows:
         if instance := stored.get(row.key):
-            yield row, union(reading.timed_targets(rules, instance) for rules in registry.timed(model))
+            yield row, union(evaluation.timed_targets(rules, instance) for rules in registry.timed(model))
 
 
 def concerns(tags: Iterable[str]) -> bool:

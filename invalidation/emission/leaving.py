@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db.models import CASCADE, ForeignKey, Model, QuerySet
 
-from invalidation.emission import reading, registry
-from invalidation.values import Targets
+from invalidation.emission import evaluation, registry
+from invalidation.targets.values import Targets
 
 #: Attribute of the object that a deletion began with (an instance or a QuerySet): what it and its cascade make stale.
 DOOMED = "_invalidation_doomed"
@@ -48,10 +48,10 @@ def _stale(end: ForeignKey[Any, Any], rows: QuerySet[Any], using: str) -> tuple[
     model: Any = end.related_model
     every = registry.rules_for(model)
     if not every:
-        return Targets(), reading.lane_of(every)
+        return Targets(), evaluation.lane_of(every)
     keys = rows.order_by().values(end.attname)
     others = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-    return reading.row_targets(others, model, using), reading.lane_of(every)
+    return evaluation.row_targets(others, model, using), evaluation.lane_of(every)
 
 
 def leave(start: Any, through: Iterable[ForeignKey[Any, Any]], row: Model) -> None:
@@ -68,5 +68,5 @@ def left_targets(start: Any, using: str) -> list[tuple[Targets, str]]:
     for end, keys in start.__dict__.pop(LEFT, {}).items():
         model: Any = end.related_model
         rows = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-        found.append((reading.row_targets(rows, model, using), reading.lane_of(registry.rules_for(model))))
+        found.append((evaluation.row_targets(rows, model, using), evaluation.lane_of(registry.rules_for(model))))
     return found

@@ -8,23 +8,24 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from invalidation import late
-from invalidation.emission import before, leaving, loading, reading, registry, relations, state, uploads
-from invalidation.emission.columns import attribute_names
+from invalidation import lazy
+from invalidation.emission import before, evaluation, leaving, registry, relations, uploads
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.leaving import DOOMED
+from invalidation.emission.rows import history, loading
+from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 
 #: Attribute of what a deletion began with (an instance or a QuerySet): keys of rows whose instants go, by rules.
 PASSING = "_invalidation_passing"
 
 
 #: A layer above this one.
-_adopt = late.call("invalidation.adoption.adopt")
+_adopt = lazy.call("invalidation.adoption.adopt")
 #: Imported by the first row whose instants are followed.
-_store_instants = late.call("invalidation.emission.instants.follow")
-_withdraw = late.call("invalidation.emission.instants.withdraw")
+_store_instants = lazy.call("invalidation.emission.instants.follow")
+_withdraw = lazy.call("invalidation.emission.instants.withdraw")
 
 
 def _follow(rows: list[Model], sender: type[Model], using: str, *, old: Model | None = None) -> None:
@@ -41,7 +42,7 @@ def connect(model: type[Model]) -> None:
         post_save.connect(on_save, sender=relative, dispatch_uid=uid)
         pre_delete.connect(before_delete, sender=relative, dispatch_uid=uid)
         post_delete.connect(on_delete, sender=relative, dispatch_uid=uid)
-        loading.watch(relative, state.refreshed)
+        loading.watch(relative, history.refreshed)
         before.watch(relative)
         _adopt(relative)
         for through in relations.throughs(relative):
@@ -77,7 +78,7 @@ def before_save(instance: Model, *, raw: bool, using: str, update_fields: frozen
         uploads.note(instance)
         public = registry.public_columns(type(instance))
         written = _written(instance, update_fields)
-        state.before_write(instance, using, public if written is None else public & written)
+        history.before_write(instance, using, public if written is None else public & written)
 
 
 def on_save(
@@ -93,33 +94,33 @@ def on_save(
     """A row was inserted or updated. Fixtures (`raw`) emit the default tags: their relations may not exist yet."""
     every = registry.rules_for(sender)
     if raw:
-        emit(reading.default_targets(every, instance, using), using=using, lane=reading.lane_of(every))
+        emit(evaluation.default_targets(every, instance, using), using=using, lane=evaluation.lane_of(every))
         _follow([instance], sender, using)
-        state.remember(instance)
+        history.remember(instance)
         return
     written = _written(instance, update_fields)
-    now = state.present(instance, using, written, registry.public_columns(sender))
+    now = history.present(instance, using, written, registry.public_columns(sender))
     if created:
-        targets = reading.row_targets([now], sender, using) | reading.compared_rows({}, [now], sender, using)
+        targets = evaluation.row_targets([now], sender, using) | evaluation.compared_rows({}, [now], sender, using)
         targets |= uploads.saved_targets(instance, now, created=True)
-        emit(targets, using=using, lane=reading.lane_of(every))
+        emit(targets, using=using, lane=evaluation.lane_of(every))
         _follow([now], sender, using)
-        state.remember(instance, now)
+        history.remember(instance, now)
         return
     targets = _changed_targets(every, instance, now, written, using)
     targets |= uploads.saved_targets(instance, now, created=False)
-    emit(targets, using=using, lane=reading.lane_of(every))
+    emit(targets, using=using, lane=evaluation.lane_of(every))
     if registry.timed(sender):
-        _follow([now], sender, using, old=state.as_it_was(now, state.newest(instance)))
-    state.advance(instance, using, now)
+        _follow([now], sender, using, old=history.as_it_was(now, history.newest(instance)))
+    history.advance(instance, using, now)
 
 
 def _changed_targets(
     every: Iterable[Rules], instance: Model, now: Model, written: frozenset[str] | None, using: str
 ) -> Targets:
-    changed = state.changed(instance, now)
+    changed = history.changed(instance, now)
     return union(
-        reading.change_targets(rules, instance, now, changed, using)
+        evaluation.change_targets(rules, instance, now, changed, using)
         for rules in every
         if not _only_ignored(attribute_names(type(instance), rules.ignore), written, changed)
     )
@@ -139,14 +140,14 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
     """Collect while the row and its relations still stand; Django announces the whole cascade before it deletes."""
     start = instance if origin is None else origin
     begun_with = start.model if isinstance(start, QuerySet) else type(start)
-    state.before_write(instance, using, registry.public_columns(sender))
-    row = state.present(instance, using, (), registry.public_columns(sender))
+    history.before_write(instance, using, registry.public_columns(sender))
+    row = history.present(instance, using, (), registry.public_columns(sender))
     every = registry.rules_for(sender)
     for rules in registry.timed(sender):
-        if (seen := reading.seen_as(rules.model, row)) is not None:
+        if (seen := evaluation.seen_as(rules.model, row)) is not None:
             start.__dict__.setdefault(PASSING, {}).setdefault(rules, []).append(seen.pk)
     doomed: list[tuple[Targets, str]] = start.__dict__.setdefault(DOOMED, [])
-    doomed += [(uploads.written_targets([row], sender, None), reading.lane_of(every))]
+    doomed += [(uploads.written_targets([row], sender, None), evaluation.lane_of(every))]
     for rules in every:
         if begun_with is not sender and isinstance(rules, relations.ThroughRules):
             leaving.leave(start, rules.ends(), row)
@@ -156,11 +157,11 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
 
 def _doomed(rules: Rules, instance: Model, row: Model) -> Targets:
     """A parent row's children take part for themselves, without a query per row."""
-    seen = reading.seen_as(rules.model, row)
+    seen = evaluation.seen_as(rules.model, row)
     if seen is None:
         return Targets()
-    compared = reading.compared(rules, seen, None) if rules.compares else Targets()
-    return reading.past_targets(rules, instance, seen) | compared
+    compared = evaluation.compared(rules, seen, None) if rules.compares else Targets()
+    return evaluation.past_targets(rules, instance, seen) | compared
 
 
 def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None:

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 
-from invalidation.emission.columns import attribute_names
+from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules, model_tag
 
 RulesClass = TypeVar("RulesClass", bound=type[Rules])

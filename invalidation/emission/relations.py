@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db.models import ForeignKey, ManyToManyField, ManyToManyRel, Model
 
-from invalidation.emission import reading, registry
+from invalidation.emission import evaluation, registry
 from invalidation.emission.emit import emit
 from invalidation.emission.rules import Rules
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 
 #: Attribute of an instance that carries what a removal makes stale from before it to after it.
 LEAVING = "_invalidation_leaving"
@@ -46,7 +46,7 @@ class ThroughRules(Rules):
         """The targets of both ends."""
         related = [getattr(instance, end.name) for end in self.ends()]
         using = instance._state.db
-        return union(reading.row_targets([end], type(end), using) for end in related if end is not None)
+        return union(evaluation.row_targets([end], type(end), using) for end in related if end is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def on_relation_changed(
     if leaving:
         targets = before | _both_ends(instance, model, side, leaving, using)
         every = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
-        emit(targets, using=using, lane=reading.lane_of(every))
+        emit(targets, using=using, lane=evaluation.lane_of(every))
 
 
 def _joined(instance: Model, through: type[Model], side: Side, using: str, keys: Iterable[Any] | None) -> list[Any]:
@@ -112,8 +112,8 @@ def _both_ends(instance: Model, model: type[Model], side: Side, keys: Iterable[A
     """Targets of the instance and of the rows at the other end; one query, none where that model isn't registered."""
     if not keys:
         return Targets()
-    own = reading.row_targets([instance], type(instance), using, ignoring=side.field.name)
+    own = evaluation.row_targets([instance], type(instance), using, ignoring=side.field.name)
     if not registry.rules_for(model):
         return own
     others = model._base_manager.using(using).filter(**{f"{side.other_attribute}__in": list(keys)})
-    return own | reading.row_targets(list(others), model, using, ignoring=side.field.name)
+    return own | evaluation.row_targets(list(others), model, using, ignoring=side.field.name)

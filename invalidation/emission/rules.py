@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.db.models.manager import BaseManager
 
-from invalidation.emission import state
-from invalidation.values import TAG_PATTERN, CacheKey, Targets, checked_tag
+from invalidation.emission.rows import history
+from invalidation.targets.values import TAG_PATTERN, CacheKey, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
 
@@ -134,7 +134,7 @@ class Rules:
         """A row may have two pages: as what it is, and as the parent or the concrete model that was registered."""
         found = {self._own_url(instance)}
         if type(instance) is not self.model:  # a method that asks for its class is to find the one that it is of
-            found.add(self._own_url(state.seen_as(self.model, instance)))
+            found.add(self._own_url(history.seen_as(self.model, instance)))
         return {url for url in found if url}
 
     @staticmethod

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from invalidation import late
+from invalidation import lazy
 from invalidation.emission.emit import Suspension, suspension
-from invalidation.values import checked_tag
+from invalidation.targets.values import checked_tag
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 
 @contextmanager

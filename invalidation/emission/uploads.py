@@ -9,10 +9,11 @@ from typing import Any
 from django.core.files import File
 from django.db.models import Model
 
-from invalidation.emission import reading, registry, state
-from invalidation.emission.columns import attribute_names, files
+from invalidation.emission import evaluation, registry
+from invalidation.emission.rows import history
+from invalidation.emission.rows.columns import attribute_names, files
 from invalidation.emission.rules import Rules
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 
 #: Attribute of an instance: file columns whose new content is stored by the save under way, by whatever name.
 UPLOADING = "_invalidation_uploading"
@@ -26,7 +27,7 @@ def public_files(model: type[Model]) -> frozenset[str]:
 def note(instance: Model) -> None:
     """Remember which files the save is about to store: a storage may overwrite, and the column stay as it is."""
     if names := public_files(type(instance)):
-        known = state.newest(instance)
+        known = history.newest(instance)
         instance.__dict__[UPLOADING] = {name for name in names if _is_new(instance.__dict__.get(name), known.get(name))}
 
 
@@ -45,8 +46,8 @@ def saved_targets(instance: Model, now: Model, *, created: bool) -> Targets:
     uploaded = instance.__dict__.pop(UPLOADING, set())
     if created:
         return file_targets([now], names)
-    touched = names & (uploaded | state.changed(instance, now))
-    return file_targets([now, state.as_it_was(now, state.newest(instance))], touched) if touched else Targets()
+    touched = names & (uploaded | history.changed(instance, now))
+    return file_targets([now, history.as_it_was(now, history.newest(instance))], touched) if touched else Targets()
 
 
 def written_targets(rows: Iterable[Model], model: type[Model], fields: Collection[str] | None) -> Targets:
@@ -65,11 +66,11 @@ def file_targets(rows: Iterable[Model], names: Collection[str]) -> Targets:
 def _of(row: Model, file: Any) -> Iterator[Targets]:
     if not file:
         return
-    yield reading.addresses(_own(file))
+    yield evaluation.addresses(_own(file))
     for rules in registry.rules_for(type(row)):
         derived = partial(_derived, rules, file)
-        for url in reading.asked(rules, row, "derived_urls", derived):
-            yield reading.address(rules, row, "derived_urls", url)
+        for url in evaluation.asked(rules, row, "derived_urls", derived):
+            yield evaluation.address(rules, row, "derived_urls", url)
 
 
 def _derived(rules: Rules, file: Any, _row: Model) -> Iterable[str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
-from invalidation.freshness.absence import absence
-from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.freshness.redis_pause import absence
 
 if TYPE_CHECKING:
     import redis

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import redis
 from django.core.signals import setting_changed
 
-from invalidation.freshness.absence import absence
-from invalidation.freshness.state import UNAVAILABLE, client
+from invalidation.freshness.clients import UNAVAILABLE, client
+from invalidation.freshness.redis_pause import absence
 
 KEY = "invalidation:generation"
 #: How old a process' knowledge may get, and how long after its announcement a generation takes effect.

@@ -17,7 +17,7 @@ import redis
 from redis.client import Pipeline
 
 from invalidation import conf
-from invalidation.freshness import kept, scripts
+from invalidation.freshness import raw_commands, scripts
 from invalidation.freshness.scripts import BELOW_KEY, BYTES_KEY, DIGITS, FOLDERS, OVERFLOW_KEY, PAGES_KEY, TAG_KEY
 
 #: The first part of the name that the index gets when it is first asked, and which nodes were emptied under which name.
@@ -32,9 +32,9 @@ PLAIN_ENCODED_PATTERN = re.compile("%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|
 PAGE = 1000
 PAGES_PER_SCRIPT = 100
 TAGS_PER_CALL = 100
-_REGISTER = kept.Script(scripts.REGISTER)
-_LOOK = kept.Script(scripts.LOOK)
-_COUNT = kept.Script(scripts.COUNT)
+_REGISTER = raw_commands.Script(scripts.REGISTER)
+_LOOK = raw_commands.Script(scripts.LOOK)
+_COUNT = raw_commands.Script(scripts.COUNT)
 
 
 def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: int) -> None:
@@ -49,7 +49,7 @@ def registered(
     client: redis.Redis, url: str, tags: Iterable[str], shared_seconds: int, watched: Sequence[str]
 ) -> tuple[bool, list[str | None]]:
     """Record a response and then read the keys `watched`, in one round trip: was there room, and their values."""
-    known, *values = kept.run(client, _REGISTER, watched, _registration(url, tags, shared_seconds))
+    known, *values = raw_commands.run(client, _REGISTER, watched, _registration(url, tags, shared_seconds))
     return bool(known), values
 
 
@@ -107,7 +107,7 @@ def urls_of(client: redis.Redis, tags: Iterable[str]) -> tuple[set[str], list[st
     One round trip where they are few: a purge waits for this.
     """
     wanted = sorted(tags)
-    if len(wanted) <= TAGS_PER_CALL and (looked := kept.run(client, _LOOK, (), (PAGES_PER_SCRIPT, *wanted))):
+    if len(wanted) <= TAGS_PER_CALL and (looked := raw_commands.run(client, _LOOK, (), (PAGES_PER_SCRIPT, *wanted))):
         overflowing, addresses = looked
         return set(addresses), overflowing
     return _many_of(client, wanted)
@@ -196,7 +196,7 @@ def counts(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str])
     places += [BELOW_KEY + digits(folder(prefix)) for prefix in sorted(prefixes) if prefix]
     known, found = 0, list[int]()
     for chunk in list(_chunks(places, PAGE)) or [()]:
-        known, *counted = kept.run(client, _COUNT, chunk, ())
+        known, *counted = raw_commands.run(client, _COUNT, chunk, ())
         found += counted
     return found + [known for prefix in prefixes if not prefix], known
 

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from invalidation import conf
-from invalidation.freshness import kept
+from invalidation.freshness import raw_commands
 from invalidation.freshness.index import NAME_KEY
 
 SEQUENCE_KEY = "invalidation:sequence"
@@ -53,7 +53,7 @@ while place < #ARGV do
 end
 return sequence
 """
-_ADVANCE = kept.Script(ADVANCE)
+_ADVANCE = raw_commands.Script(ADVANCE)
 
 
 class Verdict(Enum):
@@ -89,7 +89,7 @@ def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed, mark: in
     removals: list[Any] = [word for database, names in doomed.items() for word in (database, len(names), *names)]
     places = (SEQUENCE_KEY, STAMP_KEY + EVERYTHING, *keys)
     arguments = (stamp_seconds(), own, "" if mark is None else mark, *removals)
-    return int(kept.run(client, _ADVANCE, places, arguments))
+    return int(raw_commands.run(client, _ADVANCE, places, arguments))
 
 
 def stamp_seconds() -> int:
@@ -100,7 +100,7 @@ def stamp_seconds() -> int:
 
 def current(client: redis.Redis) -> int:
     """The newest number; what is read from the database after this call is at least as new. One round trip."""
-    return int(kept.ask(client, "GET", SEQUENCE_KEY) or 0) or advance(client, ())
+    return int(raw_commands.ask(client, "GET", SEQUENCE_KEY) or 0) or advance(client, ())
 
 
 def watched_keys(tags: Iterable[str], *urls: str) -> list[str]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import redis
 
 from invalidation.freshness import sequence
-from invalidation.freshness.absence import absence
-from invalidation.freshness.beginning import Beginning
+from invalidation.freshness.clients import UNAVAILABLE, client
+from invalidation.freshness.redis_pause import absence
 from invalidation.freshness.sequence import Verdict
-from invalidation.freshness.state import UNAVAILABLE, client
+from invalidation.freshness.unit_of_work import Beginning
 
 
 def newest() -> int | None:

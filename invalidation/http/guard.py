@@ -10,22 +10,22 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
-from invalidation import conf, late
+from invalidation import conf, lazy
 from invalidation.emission import instants
-from invalidation.freshness import beginning, index, sequence
-from invalidation.freshness.absence import absence
+from invalidation.freshness import index, sequence, unit_of_work
+from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.degraded import Reason, pending
+from invalidation.freshness.redis_pause import absence
 from invalidation.freshness.sequence import Verdict
-from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.http import cacheable, recheck
 from invalidation.http.address import exact_url
 from invalidation.http.headers import own_tags, set_tag_headers
 from invalidation.http.tags import tags_of, unusable_of
-from invalidation.pipeline import sites
 from invalidation.providers.http import SEQUENCE_HEADER
 from invalidation.providers.registry import provider_class
+from invalidation.targets import sites
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 #: Attribute of a request: when it came.
 BEGUN_AT = "_invalidation_begun_at"
 TAG_REMEDY = "add tags of 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-'; `object_tag` makes one of any key"
@@ -40,7 +40,7 @@ def begin(request: HttpRequest) -> int | None:
         since = absence.ask(sequence.current)
     except UNAVAILABLE:
         return None
-    beginning.begin(since)
+    unit_of_work.begin(since)
     return since
 
 

@@ -14,7 +14,7 @@ from django.http import HttpResponseBase
 from invalidation import conf
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
-from invalidation.values import is_tag
+from invalidation.targets.values import is_tag
 
 #: RFC 9875: a structured list of strings. What every implementation keeps: 32 groups of 32 characters.
 GROUPS = "cache-groups"

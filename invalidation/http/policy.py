@@ -9,12 +9,12 @@ from django.conf import settings as django_settings
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.functional import LazyObject, empty
 
-from invalidation import conf, late
+from invalidation import conf, lazy
+from invalidation.conf.lifetimes import PolicyRule
 from invalidation.http import cacheable
 from invalidation.http.wrapped import plain
-from invalidation.lifetimes import PolicyRule
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 #: What a rule may make storable (RFC 9110, 15.1, without the errors and without redirects that depend on the visitor).
 RULED_STATUSES = {200, 203, 206, 300, 301, 304, 308}

@@ -10,14 +10,14 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.http import HttpResponseBase, StreamingHttpResponse
 
-from invalidation import conf, late
+from invalidation import conf, lazy
 from invalidation.freshness import sequence
+from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.sequence import Verdict
-from invalidation.freshness.state import UNAVAILABLE, client
 from invalidation.pipeline import outbox
-from invalidation.values import Targets
+from invalidation.targets.values import Targets
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

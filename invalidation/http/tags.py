@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from django.http import HttpRequest
 
 from invalidation.http.wrapped import asked, plain
-from invalidation.values import checked_tag, is_tag
+from invalidation.targets.values import checked_tag, is_tag
 
 #: Attribute of a request that holds its tags.
 TAGS = "cache_tags"

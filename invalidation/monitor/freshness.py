@@ -6,7 +6,7 @@ import redis
 
 from invalidation import conf
 from invalidation.freshness import degraded, index, sequence
-from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.monitor.report import Freshness
 
 

@@ -21,7 +21,7 @@ from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.core.cache.backends.redis import RedisCache
 from django.db import connections, router
 
-from invalidation.backends import is_django_redis, plain_client
+from invalidation.conf.backends import is_django_redis, plain_client
 from invalidation.monitor import redis
 from invalidation.monitor.report import Counters, Server
 

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from invalidation import conf
+from invalidation.conf import graph
 from invalidation.models import Batch, Delivery, DeliveryStatus, Pass
-from invalidation.pipeline import ending, graph
+from invalidation.pipeline import completion
 from invalidation.pipeline.transitions import DEAD_LETTERS
 
 
@@ -17,8 +18,8 @@ def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:
     Also for itself, if the purge was `resumed`: its first calls may have come too early.
     """
     outer = graph.outer(conf.settings().tiers, delivery.tier)
-    again = resumed and delivery.delivery_pass != Pass.REPEAT and ending.holds_responses(delivery.tier)
-    if again and conf.settings().transfer_seconds and not ending.is_metered(delivery.tier, delivery.node):
+    again = resumed and delivery.delivery_pass != Pass.REPEAT and completion.holds_responses(delivery.tier)
+    if again and conf.settings().transfer_seconds and not completion.is_metered(delivery.tier, delivery.node):
         outer |= {delivery.tier}
     if not outer:
         return []

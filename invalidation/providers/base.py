@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from invalidation.exceptions import UnsupportedOperation
-from invalidation.providers.boundary import guard
-from invalidation.providers.secrets import Secrets
-from invalidation.values import CacheKey
+from invalidation.providers.answers.boundary import guard
+from invalidation.providers.answers.secrets import Secrets
+from invalidation.targets.values import CacheKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from invalidation.exceptions import Unproven
 from invalidation.providers.base import Rate, Reply
-from invalidation.providers.edge import Edged
+from invalidation.providers.cdn.edge import Edged
+from invalidation.providers.cdn.vendor import Api, json_object
 from invalidation.providers.http import Location
 from invalidation.providers.options import header_secret, read_options
-from invalidation.providers.vendor import Api, json_object
 from invalidation.providers.wire.answer import Answer
 
 API_URL = "https://api.fastly.com"

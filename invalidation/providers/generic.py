@@ -11,9 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
 from invalidation.providers.base import Provider, Reply
+from invalidation.providers.cdn.vendor import Api
 from invalidation.providers.http import Location
 from invalidation.providers.options import header_secret, read_options
-from invalidation.providers.vendor import Api
 from invalidation.providers.wire.answer import Answer
 
 VERBS = ("URLS", "TAGS", "PREFIXES", "EVERYTHING")

@@ -13,10 +13,9 @@ from urllib.parse import quote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
-from invalidation.digits import whole_number
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
+from invalidation.providers.answers.pauses import retry_after_seconds
 from invalidation.providers.base import Probe
-from invalidation.providers.pauses import retry_after_seconds
 from invalidation.providers.wire.answer import Answer
 from invalidation.providers.wire.connection import Place
 from invalidation.providers.wire.deadline import Deadline
@@ -24,6 +23,7 @@ from invalidation.providers.wire.exchange import Exchange
 from invalidation.providers.wire.faults import Fault, Malformed, TooLate, Unsendable
 from invalidation.providers.wire.pool import Pool
 from invalidation.providers.wire.request import Request
+from invalidation.targets.digits import whole_number
 
 #: By which the application says at which sequence it rendered a page.
 SEQUENCE_HEADER = "X-Cache-Sequence"

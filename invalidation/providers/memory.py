@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from invalidation.exceptions import DeliveryError, RejectedError, TransientError
 from invalidation.providers.base import Provider, Reply
 from invalidation.providers.options import header_secret, read_options
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 
 
 @dataclass

@@ -14,10 +14,10 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 
-from invalidation.backends import away, is_django_redis
+from invalidation.conf.backends import away, is_django_redis
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.providers.base import Provider, Reply
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 
 #: Keys looked at per SCAN, and removed per UNLINK.
 SCAN_COUNT = 1000

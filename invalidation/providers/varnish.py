@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from invalidation.digits import whole_number
 from invalidation.providers.base import Probe, Provider, Reply
 from invalidation.providers.http import Location, Node, failure, fetched
 from invalidation.providers.options import header_secret, read_options
 from invalidation.providers.wire.answer import Answer
 from invalidation.providers.wire.request import Request
+from invalidation.targets.digits import whole_number
 
 STATUS_HEADER = "X-Cache"
 MARKER_HEADER = "X-Purged-By"

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation import conf
-from invalidation.pipeline import graph
+from invalidation.conf import graph
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.registry import provider_class
 from invalidation.providers.varnish import Varnish

@@ -15,10 +15,10 @@ from django.test.testcases import DatabaseOperationForbidden  # type: ignore[att
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event, ScheduledEvent
+from invalidation.targets.values import CacheKey, Targets
 from invalidation.testing import hooks
 from invalidation.testing.offline import offline
 from invalidation.testing.recording import Recording, described
-from invalidation.values import CacheKey, Targets
 
 Judge = Callable[[Recording], None]
 

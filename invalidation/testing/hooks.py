@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.pipeline.hooks import in_testcase, own_transaction
+from invalidation.commit_hooks import in_testcase, own_transaction
 
 logger = logging.getLogger("invalidation.testing")
 

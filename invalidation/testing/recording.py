@@ -8,9 +8,9 @@ from typing import Any
 
 from invalidation import conf
 from invalidation.models import Event, ScheduledEvent
-from invalidation.pipeline.sites import expand_known
+from invalidation.targets.sites import expand_known
+from invalidation.targets.values import CacheKey, Targets, union
 from invalidation.testing.pages import page_tags, page_url
-from invalidation.values import CacheKey, Targets, union
 
 
 @dataclass

@@ -68,7 +68,7 @@ def store(events: int) -> None:
 def run(events: int) -> Measured:
     """Store, drain and deliver everything with one worker."""
     from invalidation.models import Batch, Event
-    from invalidation.pipeline import drain
+    from invalidation.pipeline.intake import drain
     from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue
 
     Chain.nodes.update({name: Node() for name in (APPLICATION, LEFT, RIGHT, EDGE)})

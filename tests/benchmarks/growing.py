@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
 from invalidation import middleware
-from invalidation.freshness import index, state
+from invalidation.freshness import clients, index
 from invalidation.http.tags import add_cache_tags
 from invalidation.models import Event
-from invalidation.pipeline import drain
+from invalidation.pipeline.intake import drain
 from invalidation.providers.memory import Memory
-from invalidation.values import Targets
+from invalidation.targets.values import Targets
 from tests.benchmarks.rows import pending
 from tests.pipeline.chain import Queue
 
@@ -95,7 +95,7 @@ def of_targets(number: int) -> float:
 
 def of_addresses(number: int) -> float:
     """One tag that so many addresses carry, at a tier that knows no tags."""
-    client = state.client()
+    client = clients.client()
     assert client
     tag = f"carried:{number}"
     for start in range(0, number, 1000):

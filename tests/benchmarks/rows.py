@@ -55,7 +55,7 @@ def history(rows: int) -> None:
 
 def main(events: int, lane: str) -> None:
     """Store and announce them."""
-    from invalidation.pipeline.drain import announce_rest
+    from invalidation.pipeline.intake.drain import announce_rest
 
     pending(events, events, lane=lane, source="bulk")
     announce_rest("default")

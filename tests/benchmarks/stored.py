@@ -41,7 +41,7 @@ def milliseconds(do: Callable[[], object], times: int = TIMES) -> float:
 
 def claim_milliseconds() -> float:
     """Of claiming one pending event."""
-    from invalidation.pipeline.claim import claim
+    from invalidation.pipeline.intake.claim import claim
     from tests.benchmarks.rows import pending
 
     taken = []

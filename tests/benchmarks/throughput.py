@@ -31,7 +31,7 @@ def figures() -> Iterator[Figure]:
 def rate(pages: int, events: int = EVENTS) -> float:
     """Events a second of one process that drains as a worker does."""
     from invalidation.models import Event
-    from invalidation.pipeline import drain
+    from invalidation.pipeline.intake import drain
     from invalidation.providers.memory import Memory
     from tests.benchmarks.rows import pending
 

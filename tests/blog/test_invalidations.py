@@ -17,8 +17,8 @@ from invalidation.caching import tagged
 from invalidation.emission import instants
 from invalidation.http import cacheable
 from invalidation.models import Event, ScheduledEvent
+from invalidation.targets.values import Targets
 from invalidation.testing import assert_invalidates, assert_not_invalidates, page_tags
-from invalidation.values import Targets
 from project.blog.models import Post
 from project.blog.queries import summary_key
 from tests.blog.conftest import Blog

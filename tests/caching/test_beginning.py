@@ -23,7 +23,7 @@ from django.urls import path
 from pytest_django import Settings
 
 from invalidation.caching import ABSENT, TaggedCache, cache_queryset, fresh_start, tagged
-from invalidation.freshness import beginning
+from invalidation.freshness import unit_of_work
 from invalidation.http.pages import cache_public_page
 from project.blog.models import Author, Category, Post, Tag
 from tests.fixtures.stores import EachApart
@@ -122,9 +122,9 @@ def test_a_query_of_a_relation_shows_its_own_object_which_was_read_before(shared
 @pytest.mark.django_db
 def test_a_web_request_is_a_unit_of_work(shared_cache: None) -> None:
     def request() -> None:
-        before = beginning.current()
+        before = unit_of_work.current()
         request_started.send(None)
-        assert beginning.current().at > before.at
+        assert unit_of_work.current().at > before.at
 
     contextvars.copy_context().run(request)
 
@@ -133,32 +133,32 @@ def test_a_task_is_a_unit_of_work_unless_it_runs_within_another(shared_cache: No
     app = Celery(set_as_current=False)
 
     @app.task
-    def begun() -> beginning.Beginning:
-        return beginning.current()
+    def begun() -> unit_of_work.Beginning:
+        return unit_of_work.current()
 
     def run() -> None:
-        before = beginning.current()
+        before = unit_of_work.current()
         assert begun.apply().get() is before
         task_prerun.send(sender=begun, task=begun)
-        assert beginning.current().at > before.at
+        assert unit_of_work.current().at > before.at
 
     contextvars.copy_context().run(run)
 
 
 def test_a_thread_begins_with_its_process(shared_cache: None) -> None:
-    found: list[beginning.Beginning] = []
-    thread = threading.Thread(target=lambda: found.append(beginning.current()))
+    found: list[unit_of_work.Beginning] = []
+    thread = threading.Thread(target=lambda: found.append(unit_of_work.current()))
     thread.start()
     thread.join()
-    assert found == [beginning._process]
+    assert found == [unit_of_work._process]
 
 
-found_under_asgi: list[beginning.Beginning] = []
+found_under_asgi: list[unit_of_work.Beginning] = []
 
 
 @non_atomic_requests
 async def view(request: HttpRequest) -> HttpResponse:
-    found_under_asgi.append(beginning.current())
+    found_under_asgi.append(unit_of_work.current())
     return HttpResponse()
 
 
@@ -181,7 +181,7 @@ def test_a_request_under_asgi_is_a_unit_of_work_without_any_middleware(settings:
     for _ in range(2):
         async_to_sync(visit)()
     first, second = found_under_asgi
-    assert beginning._process.at < first.at < second.at
+    assert unit_of_work._process.at < first.at < second.at
 
 
 @pytest.fixture(params=["same cache", "another cache"])
@@ -257,6 +257,6 @@ def test_without_a_freshness_redis_a_value_is_stored_by_who_began_after_its_tags
 
     with fresh_start():
         assert [read(), read()] == [0, 1]
-    later = beginning.Beginning(clock=beginning.Beginning().clock + 3)
-    beginning._begun.set(later)
+    later = unit_of_work.Beginning(clock=unit_of_work.Beginning().clock + 3)
+    unit_of_work._begun.set(later)
     assert [read(), read()] == [2, 2]

@@ -19,7 +19,7 @@ from invalidation.caching.cluster import _cluster
 from invalidation.doctor import Fault, probes
 from invalidation.exceptions import TransientError
 from invalidation.providers.redis import Redis as Provider
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 from tests.fixtures.stores import EachApart
 
 SLOTS = 16_384

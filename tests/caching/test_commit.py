@@ -21,9 +21,9 @@ import invalidation
 from deploy.local import Redis
 from invalidation.caching import ABSENT, fresh_start, tagged
 from invalidation.freshness import sequence
-from invalidation.freshness.absence import absence
-from invalidation.freshness.state import client
-from invalidation.pipeline import drain
+from invalidation.freshness.clients import client
+from invalidation.freshness.redis_pause import absence
+from invalidation.pipeline.intake import drain
 from project.blog.models import Tag
 from tests.fixtures.stores import EachApart
 from tests.pipeline.chain import Queue

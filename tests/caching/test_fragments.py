@@ -16,7 +16,7 @@ from pytest_django import Settings
 from invalidation.caching import fragment_key, fresh_start, tagged
 from invalidation.http import tags_of
 from invalidation.providers.redis import Redis as CacheTier
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 
 TOP_TAGS = '{% load invalidation %}{% taggedcache 300 "top_tags" tags="blog.tag" %}{{ value }}{% endtaggedcache %}'
 

@@ -13,7 +13,7 @@ from invalidation import doctor
 from invalidation.exceptions import RejectedError
 from invalidation.providers.base import Reply
 from invalidation.providers.redis import Redis as CacheTier
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 
 BACKENDS = "django.core.cache.backends"
 ALONE = [f"{BACKENDS}.locmem.LocMemCache", f"{BACKENDS}.dummy.DummyCache"]

@@ -152,7 +152,8 @@ def _commit(rows: Sequence[Any], name: str, server: Redis, *, away: bool) -> Non
 def work() -> None:
     """What a worker does with what is pending."""
     from invalidation.models import Delivery
-    from invalidation.pipeline import deliver, drain
+    from invalidation.pipeline.delivery import deliver
+    from invalidation.pipeline.intake import drain
 
     drain.drain()
     for pk in Delivery.objects.filter(status="pending").values_list("pk", flat=True):

@@ -10,14 +10,14 @@ from typing import Any
 from django.utils import timezone
 
 from invalidation.freshness import index
-from invalidation.freshness.state import patient_client
+from invalidation.freshness.clients import patient_client
 from invalidation.models import Delivery
-from invalidation.pipeline import deliver
-from invalidation.pipeline.plan import Step
-from invalidation.pipeline.preview import preview
+from invalidation.pipeline.delivery import deliver
+from invalidation.pipeline.planning.plan import Step
 from invalidation.pipeline.transitions import FINAL
 from invalidation.providers.base import Provider
-from invalidation.values import Targets
+from invalidation.status.previews import preview
+from invalidation.targets.values import Targets
 from tests.cdn.floods import Measured
 from tests.cdn.pipeline import SITE, purge
 from tests.cdn.products import PRODUCTS, Product

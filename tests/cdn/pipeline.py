@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 import invalidation
 from invalidation.models import Delivery
-from invalidation.pipeline import deliver, drain
+from invalidation.pipeline.delivery import deliver
+from invalidation.pipeline.intake import drain
 from invalidation.pipeline.transitions import FINAL
 from tests.cdn.products import Product
 

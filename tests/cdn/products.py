@@ -10,8 +10,8 @@ from typing import Any
 from deploy.local.processes import wait_for
 from invalidation.providers.base import Provider, Reply
 from invalidation.providers.bunny import Bunny
-from invalidation.providers.cloudflare import Cloudflare
-from invalidation.providers.cloudfront import CloudFront
+from invalidation.providers.cloudflare.purging import Cloudflare
+from invalidation.providers.cloudfront.purging import CloudFront
 from invalidation.providers.fastly import Fastly
 from invalidation.providers.generic import GenericHTTP
 from tests.stand_ins import bunny, cloudflare, cloudfront, fastly

@@ -9,7 +9,8 @@ from pytest_django import Settings
 
 from invalidation.exceptions import RejectedError
 from invalidation.models import Delivery
-from invalidation.pipeline import deliver, lease, replay
+from invalidation.pipeline.aftercare import replay
+from invalidation.pipeline.delivery import deliver, lease
 from tests.cdn.pipeline import SITE, declare, hours_later, purge, run_to_its_end
 from tests.cdn.products import PRODUCTS, Product
 from tests.stand_ins import cloudfront as vendor_module

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from deploy.local import Redis
 from invalidation.models import Event
-from invalidation.pipeline import deliver
+from invalidation.pipeline.delivery import deliver
 from tests.cdn import faults
 from tests.cdn.faults import PRODUCTS, TROUBLES, Trouble
 from tests.cdn.pipeline import SITE, declare, purge, run_to_its_end

@@ -25,7 +25,8 @@ from invalidation import conf, doctor
 from invalidation.contrib.celery.host import application
 from invalidation.exceptions import DeliveryError
 from invalidation.models import Delivery
-from invalidation.pipeline import deliver, drain
+from invalidation.pipeline.delivery import deliver
+from invalidation.pipeline.intake import drain
 from invalidation.pipeline.transitions import FINAL
 from invalidation.providers.registry import provider
 from tests.cdn.pipeline import SITE, hours_later

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from deploy.local import Redis
 from invalidation.exceptions import TransientError, UnsupportedOperation
 from invalidation.models import Batch, Event, Verification
-from invalidation.pipeline import verify
+from invalidation.pipeline.aftercare import verify
 from tests.cdn.pipeline import declare, purge, run_to_its_end
 from tests.cdn.products import PRODUCTS, Product
 from tests.stand_ins.cloudflare import Cloudflare

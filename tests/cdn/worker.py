@@ -12,7 +12,7 @@ from django.test import override_settings  # noqa: E402 (Django must be set up f
 
 import invalidation  # noqa: E402
 from invalidation.models import Delivery  # noqa: E402
-from invalidation.pipeline import drain  # noqa: E402
+from invalidation.pipeline.intake import drain  # noqa: E402
 from tests.cdn.pipeline import SITE, hours_later, run_to_its_end  # noqa: E402
 from tests.stand_ins.cloudfront import ACCESS_KEY_ID, DISTRIBUTION_ID, SECRET_ACCESS_KEY  # noqa: E402
 

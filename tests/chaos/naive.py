@@ -8,11 +8,11 @@ from celery import current_app, shared_task
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
 from invalidation import conf
-from invalidation.pipeline import graph
-from invalidation.pipeline.plan import concerns
-from invalidation.pipeline.resolve import plan_targets
+from invalidation.conf import graph
+from invalidation.pipeline.planning.plan import concerns
+from invalidation.pipeline.planning.resolve import plan_targets
 from invalidation.providers.registry import provider, provider_class
-from invalidation.values import Targets
+from invalidation.targets.values import Targets
 from tests.chaos.models import Thing
 from tests.chaos.rules import ThingRules
 

@@ -11,7 +11,7 @@ from django.db import close_old_connections
 import invalidation
 from invalidation.emission.api import stored
 from invalidation.models import Delivery, Event, Pass
-from invalidation.values import Lane
+from invalidation.targets.values import Lane
 from tests.chaos.faults import MOODS, STAND_INS, Act
 from tests.chaos.recorder import mood_of
 from tests.chaos.site import SECRET

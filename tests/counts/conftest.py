@@ -16,7 +16,8 @@ from pytest_django import Settings
 
 from deploy.local import Redis, free_port
 from invalidation.contrib.celery import announce, configure, host
-from invalidation.pipeline import backlog, crew, drain
+from invalidation.pipeline.delivery import fan_out
+from invalidation.pipeline.intake import backpressure, drain
 from tests.stand_ins.server import Request, Response, Server
 
 BROKER, FRESHNESS, CACHE = 0, 1, 2
@@ -108,8 +109,8 @@ def _counted_site(wire: Wire, proxies: dict[str, Cache], settings: Settings) -> 
         "REDIS_URL": wire.url(FRESHNESS),
         "LINGER_MILLISECONDS": 0,
     }
-    backlog.gauge.counted.clear()
-    crew.slowness.until.clear()
+    backpressure.backlogs.counted.clear()
+    fan_out.slowness.until.clear()
     drain.pace.batches = 0
     caches["default"].clear()
     yield

@@ -23,7 +23,8 @@ from invalidation.http.etags import View
 from invalidation.http.pages import cache_public_page
 from invalidation.middleware import CachePolicyMiddleware, CacheTagMiddleware
 from invalidation.models import Delivery, Event
-from invalidation.pipeline import deliver, drain
+from invalidation.pipeline.delivery import deliver
+from invalidation.pipeline.intake import drain
 from tests.counts.conftest import BROKER, CACHE, FRESHNESS, PATIENCE_SECONDS, Cache, Wire
 from tests.library.models import Genre
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from deploy.local import Nginx, Redis, Varnish
 from invalidation.freshness import generation
-from invalidation.pipeline import drain
+from invalidation.pipeline.intake import drain
 from invalidation.signals import event_recorded
 from tests.fixtures.servers import SECRET
 from tests.pipeline.chain import Queue

@@ -19,7 +19,7 @@ from invalidation.deployment.nodes import nodes
 from invalidation.deployment.phases import _proved, judged
 from invalidation.deployment.warm import Pace
 from invalidation.freshness import generation, index
-from invalidation.pipeline import rebound
+from invalidation.pipeline.aftercare import rebound
 from invalidation.providers.base import Probe
 from tests.deployment import naive
 from tests.deployment.conftest import cache

@@ -11,7 +11,7 @@ from django.db.utils import ConnectionHandler
 from pytest_django import Settings
 
 import invalidation
-from invalidation import checks_database
+from invalidation.checks import database
 from invalidation.emission import registry
 
 VARNISH = "invalidation.providers.varnish.Varnish"
@@ -144,8 +144,8 @@ def test_sqlite_whose_transactions_can_not_wait_is_warned_with_the_remedy(
 ) -> None:
     declared = {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
     handler = ConnectionHandler({"default": declared})
-    monkeypatch.setattr(checks_database, "connections", handler)
-    hints = [str(message.hint) for message in checks_database.check_databases()]
+    monkeypatch.setattr(database, "connections", handler)
+    hints = [str(message.hint) for message in database.check_databases()]
     assert ["'transaction_mode': 'IMMEDIATE'" in hint for hint in hints] == [True] * warned
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from deploy.local import Redis
 from invalidation import doctor
-from invalidation.doctor import Fault, probes, surroundings
+from invalidation.doctor import Fault, environment, probes
 from invalidation.freshness.sequence import SEQUENCE_KEY
 
 
@@ -65,7 +65,7 @@ def test_a_sequence_from_the_future_is_named(server: Redis) -> None:
     ("here_at", "words"), [(1000.0, "0.0 s"), (1005.0, "5.0 s ahead of"), (990.0, "10.0 s behind")]
 )
 def test_a_clock_that_is_off_is_named_with_its_distance(here_at: float, words: str) -> None:
-    told = " ".join(finding.detail for finding in surroundings.clocks(1000.0, here_at, None))
+    told = " ".join(finding.detail for finding in environment.clocks(1000.0, here_at, None))
     assert (words in told) == (here_at != 1000.0)
 
 

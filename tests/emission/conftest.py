@@ -13,7 +13,7 @@ from pytest_django import Settings
 from invalidation.freshness import complaints
 from invalidation.models import Event
 from invalidation.signals import event_recorded
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 from tests.library.models import Author, Book
 
 

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 import invalidation
 from deploy.local import Redis
 from invalidation.freshness import complaints
-from invalidation.freshness.absence import absence
-from invalidation.pipeline import status
+from invalidation.freshness.redis_pause import absence
+from invalidation.status import documents
 from tests.emission.conftest import Outbox
 from tests.library.models import Genre
 
@@ -61,7 +61,7 @@ def test_each_is_logged_once_with_the_name_of_the_rule() -> None:
 def test_each_is_counted_and_shown_by_the_status() -> None:
     save(3)
     complaints.pending.flush()
-    shown = {row["rule"]: row for row in status.overview()["rules"]}
+    shown = {row["rule"]: row for row in documents.overview()["rules"]}
     assert {rule: row["count"] for rule, row in shown.items()} == {"Wrong.tags": 3, "Wrong.urls": 3}
     assert "ZeroDivisionError" in shown["Wrong.tags"]["error"]
     printed = StringIO()
@@ -71,12 +71,15 @@ def test_each_is_counted_and_shown_by_the_status() -> None:
 
 def test_the_first_is_counted_at_once() -> None:
     save(1)
-    assert [(row["rule"], row["count"]) for row in status.overview()["rules"]] == [("Wrong.tags", 1), ("Wrong.urls", 1)]
+    assert [(row["rule"], row["count"]) for row in documents.overview()["rules"]] == [
+        ("Wrong.tags", 1),
+        ("Wrong.urls", 1),
+    ]
 
 
 def test_without_redis_the_change_is_stored_all_the_same(settings: Settings, outbox: Outbox) -> None:
     settings.INVALIDATION = {**settings.INVALIDATION, "REDIS_URL": "redis://127.0.0.1:1/0"}
     save(2)
     assert len(outbox.events) == 2
-    assert status.overview()["rules"] == []
+    assert documents.overview()["rules"] == []
     absence.over()

@@ -17,7 +17,7 @@ import invalidation
 from invalidation.emission import instants
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import ScheduledEvent
-from invalidation.pipeline import status
+from invalidation.status import documents
 from tests.emission.conftest import Outbox
 from tests.library.models import Genre, Notice
 
@@ -173,7 +173,7 @@ def test_a_purge_may_be_asked_for_an_instant_to_come(outbox: Outbox) -> None:
     event = invalidation.invalidate(tags=["shop"], at=timezone.now() + HOUR, reason="prices")
     assert event is not None
     assert outbox.events == []
-    assert status.document(status.find(event.uid))["status"] == "scheduled"
+    assert documents.document(documents.find(event.uid))["status"] == "scheduled"
     pass_time()
     instants.fire("default")
     (fired,) = outbox.events

@@ -18,7 +18,7 @@ from django.db.models.signals import post_delete, post_init
 from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
-from invalidation.emission.loading import STATES
+from invalidation.emission.rows.loading import STATES
 from tests.emission.conftest import Outbox
 from tests.library.models import Author, Book, Draft, Loan, Ticket
 

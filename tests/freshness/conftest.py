@@ -20,7 +20,7 @@ from django.db.models import F
 from pytest_django import Settings
 
 from deploy.local import Nginx, Redis, Varnish
-from invalidation.freshness.absence import absence
+from invalidation.freshness.redis_pause import absence
 from invalidation.models import Batch, Delivery
 from tests.fixtures.servers import SECRET
 from tests.freshness import pages

@@ -17,9 +17,9 @@ from django.views.decorators.vary import vary_on_headers
 from deploy.local import Redis, wait_for
 from invalidation import keys
 from invalidation.exceptions import RejectedError, TransientError
-from invalidation.pipeline.plan import Step
+from invalidation.pipeline.planning.plan import Step
 from invalidation.providers.redis import Redis as Tier
-from invalidation.values import CacheKey, Targets
+from invalidation.targets.values import CacheKey, Targets
 
 BACKEND = "django_redis.cache.RedisCache"
 Declare = Callable[..., None]

@@ -17,7 +17,8 @@ import invalidation
 from deploy.local import Nginx, wait_for
 from invalidation.freshness import index, scripts
 from invalidation.models import Delivery
-from invalidation.pipeline import drain, rebound
+from invalidation.pipeline.aftercare import rebound
+from invalidation.pipeline.intake import drain
 from invalidation.proxies.templates import Value
 from tests.fixtures.servers import SECRET
 from tests.freshness.conftest import PROVIDERS, Application, Declare, let_pass

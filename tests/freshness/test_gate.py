@@ -19,8 +19,8 @@ import invalidation
 from deploy.local import free_port
 from invalidation.freshness import generation, index
 from invalidation.models import Event
-from invalidation.pipeline.gate import judge
-from invalidation.values import Targets
+from invalidation.status.gate import judge
+from invalidation.targets.values import Targets
 from project.blog.models import Category, Post
 from project.settings import base
 from tests.freshness.conftest import Declare

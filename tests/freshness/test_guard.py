@@ -17,7 +17,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from deploy.local import Redis
 from invalidation.emission import instants
 from invalidation.freshness import index, sequence
-from invalidation.freshness.absence import absence
+from invalidation.freshness.redis_pause import absence
 from invalidation.models import Event
 from invalidation.monitor.freshness import freshness
 from tests.freshness.conftest import Declare

@@ -11,7 +11,9 @@ import pytest
 import invalidation
 from invalidation.emission.api import stored
 from invalidation.models import Event
-from invalidation.pipeline import drain, rebound, status
+from invalidation.pipeline.aftercare import rebound
+from invalidation.pipeline.intake import drain
+from invalidation.status import documents
 from tests.freshness.conftest import GUARD, NAIVE, Behind, Cached, let_pass
 from tests.freshness.pages import PATIENCE_SECONDS, state
 from tests.pipeline.chain import Queue
@@ -75,5 +77,5 @@ def test_the_rebound_alone_removes_the_old_page(
     rebound.rebound("default")
     queue.run()
     assert cached.get() == "version 2"
-    passes = [delivery["pass"] for delivery in status.document(status.find(event.uid))["deliveries"]]
+    passes = [delivery["pass"] for delivery in documents.document(documents.find(event.uid))["deliveries"]]
     assert passes == ["purge", "rebound"]

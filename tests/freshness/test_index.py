@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from invalidation.freshness import index, scripts
-from invalidation.pipeline.resolve import plan_targets
-from invalidation.values import Targets
+from invalidation.pipeline.planning.resolve import plan_targets
+from invalidation.targets.values import Targets
 from tests.freshness.conftest import Declare
 
 SITE = "http://testserver"

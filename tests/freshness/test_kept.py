@@ -11,10 +11,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy.local import Redis
-from invalidation.freshness import kept
+from invalidation.freshness import raw_commands
 
 WAIT_SECONDS = 0.3
-DOUBLED = kept.Script("return tonumber(ARGV[1]) * 2")
+DOUBLED = raw_commands.Script("return tonumber(ARGV[1]) * 2")
 
 
 @pytest.fixture
@@ -31,41 +31,41 @@ def connections(client: redis.Redis) -> int:
 
 def test_the_answer_is_the_clients_own_and_the_connection_serves_again(client: redis.Redis) -> None:
     client.set("name", "é")
-    assert [kept.ask(client, "GET", name) for name in ("name", "none", "name")] == ["é", None, "é"]
-    assert kept.ask(client, "MGET", "name", "none") == ["é", None]
+    assert [raw_commands.ask(client, "GET", name) for name in ("name", "none", "name")] == ["é", None, "é"]
+    assert raw_commands.ask(client, "MGET", "name", "none") == ["é", None]
     assert connections(client) == 1
 
 
 def test_a_script_is_sent_whole_to_a_server_that_lost_it(client: redis.Redis) -> None:
-    assert kept.run(client, DOUBLED, (), (21,)) == 42
+    assert raw_commands.run(client, DOUBLED, (), (21,)) == 42
     client.script_flush()
-    assert kept.run(client, DOUBLED, (), (4,)) == 8
+    assert raw_commands.run(client, DOUBLED, (), (4,)) == 8
     assert client.info("commandstats")["cmdstat_eval"]["calls"] == 2
 
 
 def test_a_server_that_was_restarted_is_asked_again_at_once(client: redis.Redis, own_redis: Redis) -> None:
     client.set("name", "before")
-    kept.ask(client, "GET", "name")
+    raw_commands.ask(client, "GET", "name")
     own_redis.kill()
     own_redis.start()
-    assert kept.ask(client, "GET", "name") is None
+    assert raw_commands.ask(client, "GET", "name") is None
 
 
 def test_a_refusal_is_an_answer_and_absence_is_raised(client: redis.Redis, own_redis: Redis) -> None:
     with pytest.raises(redis.ResponseError):
-        kept.ask(client, "GET")
-    kept.ask(client, "PING")
+        raw_commands.ask(client, "GET")
+    raw_commands.ask(client, "PING")
     assert connections(client) == 1
     own_redis.kill()
     with pytest.raises(redis.ConnectionError):
-        kept.ask(client, "PING")
+        raw_commands.ask(client, "PING")
 
 
 def test_an_answer_that_came_too_late_is_given_to_nobody(client: redis.Redis) -> None:
     client.set("name", "value")
     with pytest.raises(redis.TimeoutError):
-        kept.ask(client, "BLPOP", "empty", 1)
-    assert [kept.ask(client, "GET", "name") for _ in range(3)] == ["value"] * 3
+        raw_commands.ask(client, "BLPOP", "empty", 1)
+    assert [raw_commands.ask(client, "GET", "name") for _ in range(3)] == ["value"] * 3
 
 
 def test_threads_get_their_own_answers(client: redis.Redis) -> None:
@@ -73,7 +73,7 @@ def test_threads_get_their_own_answers(client: redis.Redis) -> None:
     wrong: list[object] = []
 
     def read(number: str) -> None:
-        wrong.extend(found for _ in range(300) if (found := kept.ask(client, "GET", number)) != number)
+        wrong.extend(found for _ in range(300) if (found := raw_commands.ask(client, "GET", number)) != number)
 
     threads = [threading.Thread(target=read, args=(str(number),)) for number in range(8)]
     for thread in threads:
@@ -85,12 +85,12 @@ def test_threads_get_their_own_answers(client: redis.Redis) -> None:
 
 
 def test_a_child_speaks_on_connections_of_its_own(client: redis.Redis) -> None:
-    own = kept.ask(client, "CLIENT", "ID")
+    own = raw_commands.ask(client, "CLIENT", "ID")
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writing, str(kept.ask(client, "CLIENT", "ID")).encode())
+        os.write(writing, str(raw_commands.ask(client, "CLIENT", "ID")).encode())
         os._exit(0)
     os.waitpid(child, 0)
     assert int(os.read(reading, 20)) != own
-    assert kept.ask(client, "CLIENT", "ID") == own
+    assert raw_commands.ask(client, "CLIENT", "ID") == own

@@ -11,7 +11,8 @@ import invalidation
 from deploy.local import Redis, wait_for
 from invalidation.emission.api import stored
 from invalidation.models import Delivery
-from invalidation.pipeline import drain, wholeness
+from invalidation.pipeline.intake import drain
+from invalidation.pipeline.planning import index_coverage
 from tests.freshness.conftest import Behind, Cached
 from tests.freshness.pages import state
 from tests.pipeline.chain import Queue
@@ -54,7 +55,7 @@ def test_a_page_that_the_index_has_lost_is_purged_by_emptying_the_node(
     lose(cached, freshness_redis)
     delivery = purge(queue)
     assert cached.get() == "version 2"
-    assert delivery.decisions == [wholeness.DECISION]
+    assert delivery.decisions == [index_coverage.DECISION]
 
 
 def test_a_node_is_emptied_once_and_then_the_index_is_believed(
@@ -111,7 +112,7 @@ def check_nothing_stale_survives(cached: Cached, queue: Queue) -> None:
     assert cached.get() == "version 1"
     delivery = purge(queue)
     assert cached.get() == "version 2"
-    assert delivery.decisions == [wholeness.DECISION]
+    assert delivery.decisions == [index_coverage.DECISION]
     assert not purge(queue).decisions
 
 

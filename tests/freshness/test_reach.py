@@ -16,11 +16,11 @@ import invalidation
 from invalidation.conf import parse
 from invalidation.freshness import index
 from invalidation.models import Delivery, Event
-from invalidation.pipeline import drain
-from invalidation.pipeline.preview import preview
-from invalidation.pipeline.reach import Reach, reach, wide_reach
-from invalidation.pipeline.resolve import plan_targets
-from invalidation.values import Targets
+from invalidation.pipeline.intake import drain
+from invalidation.pipeline.planning.impact import Reach, reach, wide_reach
+from invalidation.pipeline.planning.resolve import plan_targets
+from invalidation.status.previews import preview
+from invalidation.targets.values import Targets
 from project.settings import base
 from tests.freshness.conftest import Declare
 from tests.operators.conftest import UNREADABLE_URLS

@@ -16,9 +16,12 @@ from pytest_django import Settings
 from invalidation import conf
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, Pass
-from invalidation.pipeline import advance, drain, rebound, status
-from invalidation.pipeline.rebound import Purge, remaining
-from invalidation.values import CacheKey, Targets
+from invalidation.pipeline import dispatch
+from invalidation.pipeline.aftercare import rebound
+from invalidation.pipeline.aftercare.rebound import Purge, remaining
+from invalidation.pipeline.intake import drain
+from invalidation.status import documents
+from invalidation.targets.values import CacheKey, Targets
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared
@@ -156,7 +159,7 @@ def test_the_status_shows_the_rebound_as_a_pass_of_the_event(queue: Queue) -> No
     purge(queue, tags=["a"])
     let_pass(timedelta(seconds=13))
     rebounds(queue)
-    document = status.document(Event.objects.get())
+    document = documents.document(Event.objects.get())
     assert document["status"] == "done"
     assert [row["pass"] for row in document["deliveries"]] == ["purge"] * 4 + ["rebound"] * 4
 
@@ -200,7 +203,7 @@ def test_a_node_that_is_purged_late_has_its_rebound_then_and_the_others_have_the
     assert rebounds(queue) == [("inner", LEFT), ("edge", EDGE)]
     let_pass(timedelta(hours=1))
     assert rebounds(queue) == []
-    passes = [row["pass"] for row in status.document(Event.objects.get())["deliveries"]]
+    passes = [row["pass"] for row in documents.document(Event.objects.get())["deliveries"]]
     assert passes == ["purge"] * 4 + ["rebound"] * 3 + ["repeat"] + ["rebound"] * 2
 
 
@@ -224,7 +227,7 @@ def test_a_tier_that_is_no_longer_declared_holds_up_nothing(queue: Queue, settin
     batch = purge(queue, tags=["a"])
     Batch.objects.update(status=BatchStatus.RUNNING, rebounded_at=None)
     settings.INVALIDATION = declared(TIERS={"application": {"PROVIDER": "tests.pipeline.chain.Free"}})
-    advance.hand_out("default", batch)
+    dispatch.hand_out("default", batch)
     batch.refresh_from_db()
     assert batch.status == BatchStatus.DONE
     let_pass(timedelta(seconds=13))

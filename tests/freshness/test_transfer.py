@@ -11,7 +11,8 @@ from django.core.handlers.wsgi import WSGIHandler
 
 import invalidation
 from invalidation.emission.api import stored
-from invalidation.pipeline import deliver, drain
+from invalidation.pipeline.delivery import deliver
+from invalidation.pipeline.intake import drain
 from tests.freshness.conftest import Application, Behind
 from tests.freshness.pages import PATIENCE_SECONDS, state
 from tests.pipeline.chain import Queue

@@ -10,7 +10,7 @@ import pytest
 import invalidation
 from invalidation.caching import fresh_start, tagged
 from invalidation.emission.api import stored
-from invalidation.pipeline import drain
+from invalidation.pipeline.intake import drain
 from tests.freshness.conftest import Behind
 from tests.freshness.pages import PATIENCE_SECONDS, VALUE_KEY, state
 from tests.pipeline.chain import Queue

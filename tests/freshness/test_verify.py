@@ -20,9 +20,12 @@ from invalidation.emission.api import stored
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.models import Batch, Event, Verification
-from invalidation.pipeline import breaker, drain, rebound, status, verify
+from invalidation.pipeline.aftercare import rebound, verify
+from invalidation.pipeline.delivery import breaker
+from invalidation.pipeline.intake import drain
 from invalidation.providers.base import Probe
 from invalidation.signals import event_recorded, stale_twice, verified
+from invalidation.status import documents
 from tests.freshness.conftest import NAIVE, Behind, Declare, let_pass
 from tests.freshness.pages import state
 from tests.freshness.test_in_flight import race
@@ -294,7 +297,7 @@ def test_the_status_document_shows_the_proof(queue: Queue) -> None:
     batch = purge(queue, urls=["/a/"])
     Asked.sequences[INNER] = batch.sequence
     verify.verify("default")
-    proof = status.document(batch.events.get())["verifications"][0]
+    proof = documents.document(batch.events.get())["verifications"][0]
     assert (proof["node"], proof["url"], proof["stale"]) == (INNER, f"{SITE}/a/", False)
     assert proof["sequence"] == batch.sequence
 

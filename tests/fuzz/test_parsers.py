@@ -13,11 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from invalidation import conf
+from invalidation.conf.parsing import TIER_FIELDS
 from invalidation.exceptions import InvalidTarget
 from invalidation.http import cacheable, headers, policy
-from invalidation.pipeline import sites, variants, widen
-from invalidation.pipeline.gate import Wide, is_whole_site
-from invalidation.values import CacheKey, Targets, checked_prefix, checked_tag, checked_url, legible
+from invalidation.pipeline.planning import widen
+from invalidation.status.gate import Wide, is_whole_site
+from invalidation.targets import sites, variants
+from invalidation.targets.values import CacheKey, Targets, checked_prefix, checked_tag, checked_url, legible
 from tests.fuzz.examples import parsing
 
 SITES = ("https://example.com", "http://[::1]:8080")
@@ -158,7 +160,7 @@ def test_settings_are_taken_or_their_name_is_told(declared: dict[str, Any]) -> N
 
 
 @parsing
-@given(st.dictionaries(st.sampled_from([*conf.TIER_FIELDS, "NOPE"]), JSON, max_size=5) | JSON)
+@given(st.dictionaries(st.sampled_from([*TIER_FIELDS, "NOPE"]), JSON, max_size=5) | JSON)
 def test_a_tier_is_taken_or_refused(declared: Any) -> None:
     with contextlib.suppress(ImproperlyConfigured):
         assert conf.parse({"TIERS": {"a": declared}}).tiers["a"].nodes

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.local import Nginx, Varnish
-from invalidation.parameters import Parameters
 from invalidation.providers.base import Provider
 from invalidation.providers.nginx import Nginx as NginxProvider
 from invalidation.providers.varnish import Varnish as VarnishProvider
 from invalidation.proxies.templates import Value
+from invalidation.targets.parameters import Parameters
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.origin import Origin
 from tests.stand_ins.visitor import is_hit, visit, warm

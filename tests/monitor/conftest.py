@@ -11,7 +11,7 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from deploy.local import Memcached, Redis, free_port, wait_for
-from invalidation.monitor import memory
+from invalidation.monitor import last_counters
 
 DEAD = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"redis://127.0.0.1:{free_port()}/0"}
 
@@ -51,7 +51,7 @@ def _caches(
         "dummy": {"BACKEND": f"{backends}.dummy.DummyCache"},
     }
     settings.INVALIDATION = {"TIERS": {}, "REDIS_URL": redis_server.url(7)}
-    memory.remember({})
+    last_counters.remember({})
     for name in ("default", "plain"):
         caches[name].clear()
     # Memcached counts what it was told to flush until somebody asks for it.

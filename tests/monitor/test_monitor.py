@@ -19,7 +19,7 @@ from pytest_django import Settings
 from deploy.local import Memcached, Nginx, Redis, Varnish
 from invalidation import monitor
 from invalidation.freshness import sequence
-from invalidation.monitor import memory, proxies
+from invalidation.monitor import last_counters, proxies
 from invalidation.monitor.probe import KEY_PREFIX, probe
 from invalidation.monitor.report import Alias, Proxy, percentiles, rate_since
 from tests.fixtures.servers import SECRET
@@ -164,7 +164,7 @@ def test_varnish_tells_its_hits(varnish_server: Varnish, origin: Origin, setting
     import requests
 
     settings.INVALIDATION = {"TIERS": {}, "MONITOR_VARNISH": [str(varnish_server.folder / "work")]}
-    memory.remember({})
+    last_counters.remember({})
     assert monitor.look().proxies[0].recent_hit_rate is None
     for _ in range(4):
         requests.get(f"{varnish_server.url}/monitored", timeout=5)
@@ -196,7 +196,7 @@ def test_nginx_tells_its_hits_by_its_log(
     nginx_server: Nginx, origin: Origin, site: str, settings: Settings, tmp_path: Path
 ) -> None:
     settings.INVALIDATION = {"TIERS": {}, "MONITOR_NGINX_LOGS": [str(nginx_server.cache_log)]}
-    memory.remember({})
+    last_counters.remember({})
     before = nginx_answers(nginx_server, site)
     after = nginx_answers(nginx_server, site)
     assert (after.hits - before.hits, after.misses - before.misses) == (4, 0)  # type: ignore[operator]

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from invalidation.admin import base
 from invalidation.models import Batch, Delivery, Event
-from invalidation.pipeline import status
+from invalidation.status import documents
 from tests.operators.conftest import SECRET, MakeEvent
 
 SignIn = Callable[..., Client]
@@ -45,7 +45,7 @@ def test_a_list_asks_as_many_queries_for_many_rows_as_for_few(
 def test_a_list_counts_no_further_than_the_limit(
     sign_in: SignIn, event_with: MakeEvent, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(status, "COUNT_LIMIT", 4)
+    monkeypatch.setattr(documents, "COUNT_LIMIT", 4)
     for _ in range(6):
         event_with("done", "done", "purged")
     with CaptureQueriesContext(connection) as queries:

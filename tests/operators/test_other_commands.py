@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from invalidation.models import Batch, Delivery, Event
-from invalidation.pipeline import status
+from invalidation.status import documents
 from tests.operators.conftest import SECRET, MakeEvent
 
 
@@ -27,7 +27,7 @@ def run(*arguments: str) -> str:
 )
 def test_the_status_command_prints_the_document_of_the_function(event_with: MakeEvent, states: tuple[str, ...]) -> None:
     event = event_with(*states)
-    assert json.loads(run("invalidation_status", str(event.uid), "--format", "json")) == status.document(event)
+    assert json.loads(run("invalidation_status", str(event.uid), "--format", "json")) == documents.document(event)
 
 
 def test_the_status_table_shows_each_delivery(event_with: MakeEvent) -> None:
@@ -46,7 +46,7 @@ def test_the_status_table_says_why_there_are_no_deliveries(event_with: MakeEvent
 def test_the_status_without_an_id_is_the_overview(pending_event: Event) -> None:
     printed = json.loads(run("invalidation_status", "--format", "json"))
     assert printed["backlog"]["editorial"] == 1
-    assert printed.keys() == status.overview().keys()
+    assert printed.keys() == documents.overview().keys()
     assert "inner" in run("invalidation_status")
     assert SECRET not in run("invalidation_status")
 

@@ -14,8 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from invalidation.models import Event
-from invalidation.pipeline import status
 from invalidation.signals import event_recorded
+from invalidation.status import documents
 from tests.operators.conftest import SECRET, SITE, UNREADABLE_URLS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -70,7 +70,7 @@ def test_every_option_reaches_the_event() -> None:
 @pytest.mark.django_db
 def test_json_is_the_status_document_and_nothing_else() -> None:
     printed = purge("--everything", "--confirm-wide", "--format", "json")
-    assert json.loads(printed) == status.document(status.find(Event.objects.get().uid))
+    assert json.loads(printed) == documents.document(documents.find(Event.objects.get().uid))
 
 
 @pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_a_reason_with_bytes_that_are_no_text_is_stored_legibly() -> None:
     purge("--tag", "blog.post", "--reason", "caf\udcc3\udca9 \x00!")
     event = Event.objects.get()
     assert event.reason == "caf?? ?!"
-    assert status.document(status.find(event.uid))["reason"] == event.reason
+    assert documents.document(documents.find(event.uid))["reason"] == event.reason
 
 
 @pytest.mark.django_db

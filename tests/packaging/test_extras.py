@@ -67,8 +67,8 @@ def test_only_what_an_extra_is_for_needs_it() -> None:
         "invalidation.caching.cluster",
         "invalidation.management.coloured",
         "invalidation.monitor.memcached",
-        "invalidation.providers.session",
-        "invalidation.providers.watching",
+        "invalidation.providers.cdn.session",
+        "invalidation.providers.cdn.watching",
     ]
 
 

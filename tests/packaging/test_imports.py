@@ -29,14 +29,15 @@ print(*sys.modules)
 #: What a process needs that writes registered rows or serves pages is imported by the first of them.
 OURS = """
 invalidation invalidation.apps invalidation.context invalidation.doctor invalidation.doctor.probes
-invalidation.emission invalidation.emission.before invalidation.emission.columns invalidation.emission.emit
-invalidation.emission.leaving invalidation.emission.loading
-invalidation.emission.reading invalidation.emission.receivers invalidation.emission.registry
-invalidation.emission.relations invalidation.emission.rules invalidation.emission.state
+invalidation.emission invalidation.emission.before invalidation.emission.rows
+invalidation.emission.rows.columns invalidation.emission.emit
+invalidation.emission.leaving invalidation.emission.rows.loading
+invalidation.emission.evaluation invalidation.emission.receivers invalidation.emission.registry
+invalidation.emission.relations invalidation.emission.rules invalidation.emission.rows.history
 invalidation.emission.uploads invalidation.exceptions
-invalidation.freshness invalidation.freshness.beginning
-invalidation.late invalidation.models invalidation.pipeline invalidation.pipeline.hooks invalidation.signals
-invalidation.values invalidation.contrib invalidation.contrib.celery invalidation.contrib.celery.announce
+invalidation.freshness invalidation.freshness.unit_of_work
+invalidation.lazy invalidation.models invalidation.commit_hooks invalidation.signals
+invalidation.targets invalidation.targets.values invalidation.contrib invalidation.contrib.celery invalidation.contrib.celery.announce
 invalidation.contrib.celery.announcer invalidation.contrib.celery.apps invalidation.contrib.celery.logs
 """
 
@@ -60,6 +61,6 @@ def test_setup_does_not_import(package: str, imported: set[str]) -> None:
     assert package not in imported
 
 
-def test_setup_imports_33_modules_of_the_app(imported: set[str]) -> None:
+def test_setup_imports_34_modules_of_the_app(imported: set[str]) -> None:
     ours = {name for name in imported if name.partition(".")[0] == "invalidation"}
     assert ours == set(OURS.split())

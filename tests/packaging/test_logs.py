@@ -20,8 +20,8 @@ settings.configure(
 )
 import django
 django.setup()
-from invalidation import late, suspend
-logger = late.Logger("invalidation.http")
+from invalidation import lazy, suspend
+logger = lazy.Logger("invalidation.http")
 logger.warning("origin_not_in_sites", origin="http://other.test", name="a fact of any name")
 logger.info("detail", count=1)
 logger.log(30, "settled", status="purged")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from invalidation.models import Delivery
-from invalidation.pipeline import deliver
+from invalidation.pipeline.delivery import deliver
 from invalidation.providers.base import Provider, Rate, Reply
 from invalidation.signals import deliveries_ready, event_recorded
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 
 SITE = "https://blog.example"
 APPLICATION, LEFT, RIGHT, EDGE = "", "http://left", "http://right", "http://edge"

@@ -9,8 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from invalidation.models import Batch, Event
-from invalidation.pipeline import backlog, drain
-from invalidation.values import Targets
+from invalidation.pipeline.intake import backpressure, drain
+from invalidation.targets.values import Targets
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue
 
 PROVIDER = "tests.pipeline.chain.Chain"
@@ -39,7 +39,7 @@ def _chain(settings: Settings) -> Iterator[None]:
     Chain.nodes.update({name: Node() for name in (APPLICATION, LEFT, RIGHT, EDGE)})
     Chain.jobs.clear()
     Chain.quotas = ()
-    backlog.gauge.counted.clear()
+    backpressure.backlogs.counted.clear()
     drain.pace.batches = 0
     yield
     Chain.quotas = ()

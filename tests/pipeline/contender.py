@@ -8,7 +8,7 @@ django.setup()
 
 from django.test import override_settings  # noqa: E402 (Django must be set up first)
 
-from invalidation.pipeline import drain  # noqa: E402
+from invalidation.pipeline.intake import drain  # noqa: E402
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue  # noqa: E402
 from tests.pipeline.conftest import declared  # noqa: E402
 

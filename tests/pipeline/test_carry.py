@@ -15,8 +15,10 @@ from pytest_django import Settings
 from deploy.local.processes import wait_for
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import carry, crew, drain, rebound, sweep
-from invalidation.pipeline.helm import LOST_SECONDS, helm
+from invalidation.pipeline.aftercare import rebound, sweep
+from invalidation.pipeline.delivery import fan_out, first_pass
+from invalidation.pipeline.intake import drain
+from invalidation.pipeline.intake.drain_lock import LOST_SECONDS, helm
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue, fails
 from tests.pipeline.conftest import Dirty, declared
@@ -31,9 +33,9 @@ STATEMENTS = 7
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    crew.slowness.until.clear()
+    fan_out.slowness.until.clear()
     yield
-    crew.slowness.until.clear()
+    fan_out.slowness.until.clear()
 
 
 def statements(queries: CaptureQueriesContext) -> list[str]:
@@ -174,16 +176,16 @@ def test_a_worker_that_dies_in_between_leaves_everything_to_the_sweep(
 
 def test_what_somebody_else_has_taken_meanwhile_is_settled_by_him_alone(dirty: Dirty, queue: Queue) -> None:
     dirty("/a/")
-    real = carry.go_round
+    real = first_pass.go_round
 
     def overtaken(*arguments: object) -> None:
         Delivery.objects.filter(node=LEFT).update(status=DeliveryStatus.RUNNING, leases=1)
 
-    carry.go_round = overtaken  # type: ignore[assignment]
+    first_pass.go_round = overtaken  # type: ignore[assignment]
     try:
         drain.drain(carried=TIERS)
     finally:
-        carry.go_round = real
+        first_pass.go_round = real
     assert on(LEFT).status == DeliveryStatus.RUNNING
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["pending"] * 3
 
@@ -251,7 +253,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
     drain.drain(carried=TIERS)
     assert (on(LEFT).status, on(LEFT).leases, on(LEFT).attempts) == ("running", 1, 1)
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["purged", "purged", "pending"]
-    assert crew.slowness.holds(("inner", LEFT))
+    assert fan_out.slowness.holds(("inner", LEFT))
     answers.set()
     wait_for(lambda: queue.deliveries, 10, "the edge to be handed out")
     assert (on(LEFT).status, queue.deliveries) == ("purged", [on(EDGE).pk])
@@ -261,7 +263,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
 
 
 def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty: Dirty, queue: Queue) -> None:
-    crew.slowness.note(("inner", LEFT), crew.SLOW_SECONDS * 2)
+    fan_out.slowness.note(("inner", LEFT), fan_out.SLOW_SECONDS * 2)
     dirty("/a/")
     drain.drain(carried=TIERS)
     # Where the machine is busy the node inside it was given up as slow too, and its late answer hands this one out.
@@ -269,4 +271,4 @@ def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty:
     assert (verbs(LEFT), queue.deliveries) == (0, [on(LEFT).pk])
     queue.run()
     assert Event.objects.get().status == EventStatus.DONE
-    assert not crew.slowness.holds(("inner", LEFT))
+    assert not fan_out.slowness.holds(("inner", LEFT))

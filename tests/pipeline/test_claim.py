@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline import backlog, claim, drain
+from invalidation.pipeline.intake import backpressure, claim, drain
 from tests.pipeline.chain import EDGE, Chain, Queue
 from tests.pipeline.conftest import Dirty, declared
 
@@ -82,12 +82,12 @@ def test_a_batch_holds_no_more_targets_than_its_limit(dirty: Dirty, settings: Se
 def test_a_deep_backlog_is_widened_reported_and_forgotten(
     dirty: Dirty, settings: Settings, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "COUNT_SECONDS", 0)
+    monkeypatch.setattr(backpressure, "COUNT_SECONDS", 0)
     settings.INVALIDATION = declared(
         BACKLOG_TAGS_DEPTH=20, BACKLOG_PREFIXES_DEPTH=40, BACKLOG_EVERYTHING_DEPTH=100, CLAIM_LIMIT=2
     )
     store(120)
-    assert backlog.levels() == {"bulk": "everything"}
+    assert backpressure.levels() == {"bulk": "everything"}
     takedown = dirty("/illegal/", lane="takedown")
     while drain.drain().events:  # a turn ends early on a busy machine
         queue.run()
@@ -103,7 +103,7 @@ def test_a_deep_backlog_is_widened_reported_and_forgotten(
     wide = Delivery.objects.filter(batch__widening="everything", node=EDGE).earliest("id")
     assert wide.decisions == ["backlog: 40 targets widened to everything"]
     assert ("purge_everything", ()) in Chain.nodes[EDGE].calls
-    assert backlog.levels() == {}
+    assert backpressure.levels() == {}
     assert not Batch.objects.exclude(status=BatchStatus.DONE).exists()
 
 

@@ -10,7 +10,7 @@ from django.db.models import F
 
 import invalidation
 from invalidation.models import Delivery, Event
-from invalidation.pipeline import crowd, drain
+from invalidation.pipeline.intake import backpressure, drain
 from tests.pipeline.chain import Queue
 
 pytestmark = pytest.mark.django_db
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def counted_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(crowd, "CROWD", 2)
-    monkeypatch.setattr(crowd, "COUNT_SECONDS", 0.0)
-    crowd.gauge.counted.clear()
+    monkeypatch.setattr(backpressure, "CROWD", 2)
+    monkeypatch.setattr(backpressure, "COUNT_SECONDS", 0.0)
+    backpressure.crowds.counted.clear()
     yield
-    crowd.gauge.counted.clear()
+    backpressure.crowds.counted.clear()
 
 
 def pass_seconds(seconds: int) -> None:

@@ -11,7 +11,9 @@ from pytest_django import Settings
 
 from invalidation.exceptions import RejectedError, Throttled, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus, Pass
-from invalidation.pipeline import deliver, drain, lease, replay, sweep, turn
+from invalidation.pipeline.aftercare import replay, sweep
+from invalidation.pipeline.delivery import calls, deliver, lease
+from invalidation.pipeline.intake import drain
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Queue, fails
 from tests.pipeline.conftest import Dirty, Purge, declared
 
@@ -204,8 +206,8 @@ def test_a_later_attempt_goes_on_where_the_first_stopped(purge: Purge, queue: Qu
 def test_a_long_plan_gives_its_worker_back_and_goes_on(
     purge: Purge, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "TURN_SECONDS", 0)
-    monkeypatch.setattr(turn, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(calls, "TURN_SECONDS", 0)
+    monkeypatch.setattr(calls, "PROGRESS_SECONDS", 0)
     batch = purge(*[f"/{number}/" for number in range(6)])
     queue.run()
     edge = on(EDGE, batch)
@@ -213,7 +215,7 @@ def test_a_long_plan_gives_its_worker_back_and_goes_on(
 
 
 def test_a_killed_worker_has_stored_its_progress(purge: Purge, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(calls, "PROGRESS_SECONDS", 0)
     batch = purge(*[f"/{number}/" for number in range(6)])
     killer = fails(KeyboardInterrupt())
     Chain.nodes[EDGE].after.append(lambda: Chain.nodes[EDGE].before.append(killer))

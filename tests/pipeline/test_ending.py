@@ -13,7 +13,10 @@ from pytest_django import Settings
 
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline import advance, crew, drain, ending, rebound, replay, sweep
+from invalidation.pipeline import completion, dispatch
+from invalidation.pipeline.aftercare import rebound, replay, sweep
+from invalidation.pipeline.delivery import fan_out
+from invalidation.pipeline.intake import drain
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Queue, fails
 from tests.pipeline.conftest import PROVIDER, Dirty, declared
@@ -46,9 +49,9 @@ def tiers(**edge: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _transfers(settings: Settings) -> Iterator[None]:
     settings.INVALIDATION = declared(TIERS=tiers(), TRANSFER_SECONDS=TRANSFER_SECONDS, LONGEST_RENDER_SECONDS=10)
-    crew.slowness.until.clear()
+    fan_out.slowness.until.clear()
     yield
-    crew.slowness.until.clear()
+    fan_out.slowness.until.clear()
 
 
 def late(name: str, inside: str) -> None:
@@ -90,7 +93,7 @@ def half_carried(queue: Queue) -> None:
 
 
 def slow_node(queue: Queue) -> None:
-    crew.slowness.note(("inner", LEFT), 10.0)
+    fan_out.slowness.note(("inner", LEFT), 10.0)
     carried(queue)
 
 
@@ -131,7 +134,7 @@ def test_what_came_before_a_replay_is_gone_when_the_event_is_done(dirty: Dirty, 
     Chain.nodes[LEFT].trouble = None
     replay.replay_all("default", actor="ada")
     late(EDGE, LEFT)
-    advance.hand_out("default", Batch.objects.get())
+    dispatch.hand_out("default", Batch.objects.get())
     queue.run()
     everything_is_in_order()
 
@@ -195,9 +198,9 @@ def test_each_cache_is_purged_twice_and_the_values_once(dirty: Dirty, queue: Que
 
 def test_on_a_slow_machine_an_answer_is_given_more_time() -> None:
     quick, slow, hanging = Delivery(milliseconds=1.0), Delivery(milliseconds=80.0), Delivery(milliseconds=9_000.0)
-    assert ending.transfer_seconds([quick]) == TRANSFER_SECONDS
-    assert ending.transfer_seconds([quick, slow]) == 0.8
-    assert ending.transfer_seconds([hanging]) == ending.LONGEST_SECONDS
+    assert completion.transfer_seconds([quick]) == TRANSFER_SECONDS
+    assert completion.transfer_seconds([quick, slow]) == 0.8
+    assert completion.transfer_seconds([hanging]) == completion.LONGEST_SECONDS
 
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -212,13 +215,13 @@ def purged(tier: str, node: str, started: float, completed: float, **values: Any
 
 def test_a_purge_is_early_until_what_was_purged_inside_has_arrived() -> None:
     rows = [purged("application", "", 0, 1), purged("inner", LEFT, 1.04, 1.06), purged("edge", EDGE, 9, 9)]
-    assert ending.early(rows) == [("inner", LEFT), ("edge", EDGE)], "who is outside goes along"
+    assert completion.early(rows) == [("inner", LEFT), ("edge", EDGE)], "who is outside goes along"
     rows.append(purged("inner", LEFT, 1.05, 1.06, delivery_pass="repeat"))
-    assert ending.early(rows) == []
+    assert completion.early(rows) == []
 
 
 def test_a_purge_that_is_still_to_come_and_a_dead_letter_are_not_early() -> None:
     for status in ("pending", "failed", "running", "dead", "rejected"):
         rows = [purged("application", "", 0, 1), purged("inner", LEFT, 1, 1)]
         rows.append(Delivery(tier="inner", node=LEFT, delivery_pass="repeat", status=status))
-        assert ending.early(rows) == []
+        assert completion.early(rows) == []

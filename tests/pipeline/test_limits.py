@@ -12,13 +12,13 @@ from pytest_django import Settings
 
 from deploy.local import Redis, wait_for
 from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
-from invalidation.freshness import bucket
-from invalidation.freshness.bucket import Draw
-from invalidation.freshness.state import client
+from invalidation.freshness import token_bucket
+from invalidation.freshness.clients import client
+from invalidation.freshness.token_bucket import Draw
 from invalidation.models import Delivery
-from invalidation.pipeline import deliver, quota
-from invalidation.pipeline.breaker import BreakerOpen, breakers, guarded
-from invalidation.pipeline.plan import Step
+from invalidation.pipeline.delivery import deliver, quota
+from invalidation.pipeline.delivery.breaker import BreakerOpen, breakers, guarded
+from invalidation.pipeline.planning.plan import Step
 from invalidation.providers.base import Rate
 from invalidation.providers.registry import provider
 from tests.pipeline.chain import EDGE, Chain, Queue, fails
@@ -102,7 +102,7 @@ def test_a_redis_that_is_stopped_or_frozen_lets_every_call_through(limits: Redis
 def take(tokens: float, name: str = "zone", per_second: float = 5, burst: float = 10) -> float:
     server = client()
     assert server is not None
-    return bucket.take(server, [Draw(name, per_second, burst, tokens)])
+    return token_bucket.take(server, [Draw(name, per_second, burst, tokens)])
 
 
 @pytest.mark.usefixtures("limits")
@@ -125,8 +125,8 @@ def test_a_call_takes_from_all_its_buckets_or_from_none() -> None:
     server = client()
     assert server is not None
     draws = [Draw("calls", 0.01, 10, 1), Draw("items", 0.01, 10, 10)]
-    assert bucket.take(server, draws) == 0
-    assert bucket.take(server, draws) > 900
+    assert token_bucket.take(server, draws) == 0
+    assert token_bucket.take(server, draws) > 900
     assert take(9, name="calls", per_second=0.01) == 0
 
 
@@ -136,9 +136,9 @@ def test_a_pause_lets_nothing_through_is_never_shortened_and_ends_with_the_call_
     assert server is not None
     draws, soon = [Draw("zone", 0.001, 10, 2)], [Draw("soon", 0.001, 10, 2)]
     for paused, longer, shorter in ((draws, 50, 10), (soon, 0.5, 0.1)):
-        assert bucket.take(server, paused) == 0
-        bucket.pause(server, paused, longer)
-        bucket.pause(server, paused, shorter)
+        assert token_bucket.take(server, paused) == 0
+        token_bucket.pause(server, paused, longer)
+        token_bucket.pause(server, paused, shorter)
     assert 30 < take(1, per_second=0.001) <= 50
     assert take(1, name="another zone") == 0
     wait_for(lambda: take(2, name="soon", per_second=0.001) == 0, 2, "the end of the pause")

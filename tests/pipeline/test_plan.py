@@ -9,12 +9,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invalidation.pipeline.escalate import escalate, with_urls
-from invalidation.pipeline.plan import Limits, Plan, Resolution, plan, unresolved
-from invalidation.pipeline.sites import expand, expand_known
-from invalidation.pipeline.variants import Variants, of, spread
+from invalidation.pipeline.planning.escalate import escalate, with_urls
+from invalidation.pipeline.planning.plan import Limits, Plan, Resolution, plan, unresolved
 from invalidation.providers.base import Provider, Reply
-from invalidation.values import Targets
+from invalidation.targets.sites import expand, expand_known
+from invalidation.targets.values import Targets
+from invalidation.targets.variants import Variants, of, spread
 
 SITES = ("https://one.example", "https://two.example")
 FOLDERS = st.sampled_from(["", "a/", "a/b/", "news/"])

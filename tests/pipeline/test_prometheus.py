@@ -13,10 +13,10 @@ from pytest_django import Settings
 import invalidation
 from deploy.local import Redis
 from invalidation.exceptions import RejectedError
+from invalidation.freshness.clients import client
 from invalidation.freshness.degraded import Reason, pending
-from invalidation.freshness.state import client
 from invalidation.models import Batch, Verification
-from invalidation.pipeline import drain
+from invalidation.pipeline.intake import drain
 from invalidation.signals import verified
 from tests.pipeline.chain import EDGE, LEFT, Chain, Queue, fails
 from tests.pipeline.conftest import Dirty, declared

@@ -9,15 +9,14 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invalidation.conf import Tier
+from invalidation.conf import Tier, graph
 from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
 from invalidation.models import BatchStatus, DeliveryStatus, Widening
-from invalidation.pipeline import backlog, graph
-from invalidation.pipeline.backoff import backoff_seconds
-from invalidation.pipeline.coalesce import coalesce
-from invalidation.pipeline.drain import lanes
-from invalidation.pipeline.plan import Resolution, Step, concerns, plan, unresolved
-from invalidation.pipeline.sites import expand
+from invalidation.pipeline.delivery.backoff import backoff_seconds
+from invalidation.pipeline.intake import backpressure
+from invalidation.pipeline.intake.drain import lanes
+from invalidation.pipeline.planning.plan import Resolution, Step, concerns, plan, unresolved
+from invalidation.pipeline.planning.widen import folder, widen
 from invalidation.pipeline.transitions import (
     DEAD_LETTERS,
     FINAL,
@@ -28,8 +27,9 @@ from invalidation.pipeline.transitions import (
     crashed,
     decide,
 )
-from invalidation.pipeline.widen import folder, widen
-from invalidation.values import Lane, Targets
+from invalidation.targets.coalesce import coalesce
+from invalidation.targets.sites import expand
+from invalidation.targets.values import Lane, Targets
 from tests.pipeline.chain import SITE, Chain, Free
 
 BUDGET = Budget(attempts=1, max_attempts=3, left_seconds=1000)
@@ -178,14 +178,14 @@ def test_a_folder_covers_its_url(url: str) -> None:
 @given(st.integers(0, 10**7))
 def test_a_deeper_backlog_never_widens_less(depth: int) -> None:
     ranks = list(Widening)
-    assert ranks.index(backlog.level(depth, backlog.depths())) <= ranks.index(
-        backlog.level(depth + 1, backlog.depths())
+    assert ranks.index(backpressure.level(depth, backpressure.depths())) <= ranks.index(
+        backpressure.level(depth + 1, backpressure.depths())
     )
 
 
 def test_the_levels_begin_at_their_depths() -> None:
     depths = {Widening.TAGS: 10, Widening.PREFIXES: 20, Widening.EVERYTHING: 30}
-    found = [backlog.level(depth, depths) for depth in (0, 9, 10, 19, 20, 30, 99)]
+    found = [backpressure.level(depth, depths) for depth in (0, 9, 10, 19, 20, 30, 99)]
     assert found == ["", "", "tags", "tags", "prefixes", "everything", "everything"]
 
 

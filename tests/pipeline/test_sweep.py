@@ -11,7 +11,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline import claim, lease, prune, rebound, replay, sweep
+from invalidation.pipeline.aftercare import prune, rebound, replay, sweep
+from invalidation.pipeline.delivery import lease
+from invalidation.pipeline.intake import claim
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import LEFT, Chain, Queue, fails
 from tests.pipeline.conftest import Dirty, Purge, declared

@@ -11,9 +11,11 @@ from django.db import connection
 
 from deploy.local.processes import wait_for
 from invalidation.models import Delivery, Event, EventStatus, Pass
-from invalidation.pipeline import advance, crew, drain
-from invalidation.pipeline.helm import helm
-from invalidation.values import Lane
+from invalidation.pipeline import dispatch
+from invalidation.pipeline.delivery import fan_out
+from invalidation.pipeline.intake import drain
+from invalidation.pipeline.intake.drain_lock import helm
+from invalidation.targets.values import Lane
 from tests.pipeline.chain import EDGE, LEFT, RIGHT, Chain, Queue
 from tests.pipeline.conftest import Dirty
 
@@ -24,9 +26,9 @@ TIERS = ("application", "inner", "edge")
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    crew.slowness.until.clear()
+    fan_out.slowness.until.clear()
     yield
-    crew.slowness.until.clear()
+    fan_out.slowness.until.clear()
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def test_a_takedown_goes_on_outwards_while_a_slow_inner_node_is_asked_and_repeat
     dirty: Dirty, queue: Queue, known: bool
 ) -> None:
     if known:
-        crew.slowness.note(("inner", LEFT), 10)
+        fan_out.slowness.note(("inner", LEFT), 10)
     event = dirty("/illegal/", lane=Lane.TAKEDOWN)
     with blocked(LEFT):
         drain.drain(carried=TIERS, lane=Lane.TAKEDOWN)
@@ -98,15 +100,15 @@ def test_only_a_takedown_has_a_seat_of_its_own_and_one_at_a_time(db: None) -> No
 
 
 def test_a_delivery_that_nobody_is_free_for_holds_up_no_outer_tier(dirty: Dirty, queue: Queue) -> None:
-    crew.slowness.note(("inner", LEFT), 10)
+    fan_out.slowness.note(("inner", LEFT), 10)
     dirty("/a/")
     drain.drain(carried=TIERS)
     left = Delivery.objects.get(node=LEFT)
     assert (queue.deliveries, status(EDGE)) == ([left.pk], "pending")
     queue.deliveries.clear()
-    advance.pass_by("default", left.pk)
+    dispatch.pass_by("default", left.pk)
     assert [row.node for row in queue.run()] == [EDGE]
-    advance.pass_by("default", left.pk)
+    dispatch.pass_by("default", left.pk)
     queue.deliveries.append(left.pk)
     assert [(row.node, row.delivery_pass) for row in queue.run()] == [(LEFT, Pass.PURGE), (EDGE, Pass.REPEAT)]
     assert Event.objects.get().status == EventStatus.DONE

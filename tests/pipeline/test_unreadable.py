@@ -15,8 +15,10 @@ import invalidation
 from invalidation.contrib.celery.summary import summary
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import drain, rebound, replay, status, sweep, verify
-from invalidation.values import CacheKey
+from invalidation.pipeline.aftercare import rebound, replay, sweep, verify
+from invalidation.pipeline.intake import drain
+from invalidation.status import documents
+from invalidation.targets.values import CacheKey
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import EDGE, Chain, Queue
 from tests.pipeline.conftest import Dirty
@@ -70,7 +72,7 @@ def test_an_event_that_cannot_be_read_ends_alone_as_a_dead_letter(
     letter = Delivery.objects.get(status=DeliveryStatus.REJECTED)
     assert letter.batch == bad.batch
     assert letter.error.startswith("The event can't be read: ")
-    assert status.document(bad)["deliveries"][0]["error"] == letter.error
+    assert documents.document(bad)["deliveries"][0]["error"] == letter.error
 
 
 def test_nothing_but_unreadable_events_is_no_end_of_the_drain(dirty: Dirty, queue: Queue) -> None:
@@ -108,14 +110,14 @@ anything = st.recursive(
     max_leaves=6,
 ).filter(lambda found: "\x00" not in repr(found) and "\\x00" not in repr(found))
 kinds = st.sampled_from(["tags", "urls", "prefixes", "keys", "everything", "verb", "items", "job"])
-documents = anything | st.dictionaries(kinds, anything, max_size=3)
-steps = documents | st.lists(st.dictionaries(kinds, anything | st.just("purge_urls"), max_size=3), max_size=2)
+made_up = anything | st.dictionaries(kinds, anything, max_size=3)
+steps = made_up | st.lists(st.dictionaries(kinds, anything | st.just("purge_urls"), max_size=3), max_size=2)
 PROFILE = profile(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @PROFILE
 @given(
-    wrong=st.fixed_dictionaries({"event": documents, "batch": documents, "steps": steps, "decisions": documents}),
+    wrong=st.fixed_dictionaries({"event": made_up, "batch": made_up, "steps": steps, "decisions": made_up}),
     carried=st.sampled_from([(), TIERS]),
 )
 def test_whatever_stands_in_a_row_the_good_events_around_it_are_done(

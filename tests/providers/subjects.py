@@ -22,7 +22,7 @@ from invalidation.providers.memory import Memory
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.redis import Redis
 from invalidation.providers.varnish import Varnish
-from invalidation.values import CacheKey
+from invalidation.targets.values import CacheKey
 from tests.cdn.products import Product
 from tests.fixtures.servers import SECRET
 from tests.stand_ins.origin import Origin

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from invalidation.digits import LARGEST, whole_number
-from invalidation.doctor.reading import read as canary
+from invalidation.doctor.observation import read as canary
 from invalidation.exceptions import DeliveryError, RejectedError
 from invalidation.models import Verification
+from invalidation.providers.answers.pauses import MAX_PAUSE_SECONDS, pause_seconds, retry_after_seconds
+from invalidation.providers.cdn.vendor import error_codes, json_object
 from invalidation.providers.http import Location, Node
-from invalidation.providers.pauses import MAX_PAUSE_SECONDS, pause_seconds, retry_after_seconds
-from invalidation.providers.vendor import error_codes, json_object
 from invalidation.providers.wire.answer import Answer, Headers
 from invalidation.providers.wire.faults import Broken, Malformed
 from invalidation.providers.wire.parsing import read
 from invalidation.providers.wire.stream import Stream
+from invalidation.targets.digits import LARGEST, whole_number
 from tests.providers.test_deadlines import PROVIDERS, URL, made, purged
 from tests.stand_ins.hostile import Hostile, Peer
 

@@ -12,11 +12,11 @@ from invalidation.deployment.urls import NoSitemap, in_sitemap
 from invalidation.exceptions import TransientError
 from invalidation.monitor.proxies import nginx as monitored
 from invalidation.providers.base import Provider
-from invalidation.providers.cloudfront import CloudFront
+from invalidation.providers.cdn.vendor import Service
+from invalidation.providers.cloudfront.purging import CloudFront
 from invalidation.providers.http import Node
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.varnish import Varnish
-from invalidation.providers.vendor import Service
 from invalidation.providers.wire.request import Request
 from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET

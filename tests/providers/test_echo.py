@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from invalidation.exceptions import DeliveryError
-from invalidation.providers.secrets import CONCEALED, PIECE_CHARACTERS, Secrets
+from invalidation.providers.answers.secrets import CONCEALED, PIECE_CHARACTERS, Secrets
 from tests.providers.test_deadlines import PROVIDERS, URL, made, purged
 from tests.stand_ins.hostile import Hostile, Peer
 

@@ -12,9 +12,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import RejectedError
+from invalidation.providers.answers.pauses import pause_seconds
 from invalidation.providers.http import MAX_REPLY_BYTES, Location, Node
 from invalidation.providers.nginx import Nginx
-from invalidation.providers.pauses import pause_seconds
 from invalidation.providers.varnish import Varnish
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

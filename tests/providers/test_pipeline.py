@@ -13,8 +13,9 @@ from pytest_django import Settings
 
 from deploy.local import Nginx, Varnish
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event
-from invalidation.pipeline import drain, sweep
-from invalidation.values import Targets
+from invalidation.pipeline.aftercare import sweep
+from invalidation.pipeline.intake import drain
+from invalidation.targets.values import Targets
 from tests.fixtures.servers import SECRET
 from tests.pipeline.chain import Queue
 from tests.stand_ins.origin import Origin
@@ -135,7 +136,7 @@ def test_five_thousand_tags_in_one_event_are_all_purged_in_headers_that_varnish_
 
 def test_each_call_names_whole_tags_within_the_limit(settings: Settings, varnish_server: Varnish, site: str) -> None:
     settings.INVALIDATION = {"TIERS": {"varnish": tier("Varnish", varnish_server)}, "SITES": [site]}
-    from invalidation.pipeline.resolve import plan_targets
+    from invalidation.pipeline.planning.resolve import plan_targets
 
     tags = {f"blog.post:{number}" for number in range(5000)}
     steps = plan_targets(Targets.of(tags=tags), "varnish").steps

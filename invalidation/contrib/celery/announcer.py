@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from invalidation import late
-from invalidation.values import most_urgent
+from invalidation import lazy
+from invalidation.targets.values import most_urgent
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 #: Events named in a message; the drain takes whatever is pending, names are for the person at Flower.
 MAX_NAMED = 20

@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from invalidation import conf, late
+from invalidation import conf, lazy
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

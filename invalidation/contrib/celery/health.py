@@ -15,7 +15,7 @@ from invalidation import conf
 from invalidation.contrib.celery.host import application
 from invalidation.contrib.celery.queues import queues
 from invalidation.doctor import Fault, Finding
-from invalidation.freshness.state import UNAVAILABLE, client, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, client, patient_client
 
 BEAT_KEY = "invalidation:beat"
 #: How long workers have to answer, which takes a few milliseconds; the later ones only where a queue has no worker so

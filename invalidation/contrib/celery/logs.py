@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from invalidation import late
+from invalidation import lazy
 from invalidation.models import Batch, Delivery, DeliveryStatus
 from invalidation.signals import batch_settled, delivery_settled
 
-logger = late.Logger("invalidation")
+logger = lazy.Logger("invalidation")
 #: Asked before a line is put together that nobody would see.
 DETAILS = logging.getLogger("invalidation")
 

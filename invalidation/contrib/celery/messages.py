@@ -14,18 +14,18 @@ from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
-from invalidation import conf, late
+from invalidation import conf, lazy
 from invalidation.contrib.celery.announcer import Word
 from invalidation.contrib.celery.host import application
 from invalidation.contrib.celery.queues import EVENTS, PRIORITIES, tier_queue
 from invalidation.contrib.celery.summary import summary
 from invalidation.models import Delivery
-from invalidation.values import Lane
+from invalidation.targets.values import Lane
 
 if TYPE_CHECKING:
     from celery import Celery
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 
 #: An examination that waited for longer is of no use to who asked for it.
 EXAMINATION_SECONDS = 60

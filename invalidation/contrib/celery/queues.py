@@ -5,7 +5,7 @@ from __future__ import annotations
 from kombu import Exchange, Queue
 
 from invalidation import conf
-from invalidation.values import Lane
+from invalidation.targets.values import Lane
 
 EXCHANGE = Exchange("invalidation", type="direct")
 EVENTS = "invalidation.events"

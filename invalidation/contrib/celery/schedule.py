@@ -6,7 +6,7 @@ from typing import Any
 
 from invalidation.conf import Settings
 from invalidation.contrib.celery.queues import PRIORITIES
-from invalidation.values import Lane
+from invalidation.targets.values import Lane
 
 HOUR_SECONDS = 3600
 #: Least time that a run may wait in a busy queue: with less, those of every second might all be dropped.

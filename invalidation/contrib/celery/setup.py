@@ -70,10 +70,10 @@ def _note_beat(**_: Any) -> None:
 
 def _begin(task: Task[Any, Any], **_: Any) -> None:
     """One that runs at once in who called it belongs to the caller's unit: what it was handed was read before."""
-    from invalidation.freshness import beginning
+    from invalidation.freshness import unit_of_work
 
     if not task.request.is_eager:
-        beginning.begin()
+        unit_of_work.begin()
 
 
 def _flush(**_: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from celery.signals import worker_init
 
-from invalidation.values import Lane
+from invalidation.targets.values import Lane
 
 #: Left to drains and takedowns.
 FREE = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invalidation.values import Targets
+from invalidation.targets.values import Targets
 
 
 def summary(targets: Targets | None, limit: int = 5) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import celery
 from structlog.contextvars import bound_contextvars
 
-from invalidation import doctor
+from invalidation import doctor, pipeline
 from invalidation.contrib.celery import inline
 from invalidation.contrib.celery.arguments import guarded
 from invalidation.contrib.celery.setup import TASK_OPTIONS
@@ -17,13 +17,6 @@ from invalidation.contrib.celery.slots import slots
 from invalidation.contrib.celery.summary import summary
 from invalidation.emission import instants
 from invalidation.models import Delivery
-from invalidation.pipeline import advance
-from invalidation.pipeline import deliver as delivering
-from invalidation.pipeline import drain as draining
-from invalidation.pipeline import prune as pruning
-from invalidation.pipeline import rebound as rebounding
-from invalidation.pipeline import sweep as sweeping
-from invalidation.pipeline import verify as verifying
 from invalidation.signals import deliveries_ready, tell
 
 shared_task = partial(celery.shared_task, **TASK_OPTIONS)
@@ -38,7 +31,7 @@ POSTPONED_TIMES = 5
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = "") -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
-        drained = draining.drain(database, carried=inline.own_tiers(), lane=lane)
+        drained = pipeline.drain(database, carried=inline.own_tiers(), lane=lane)
         return "; ".join([str(drained), *map(summary, drained.purged)])
 
 
@@ -52,9 +45,9 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
             return _later(database, delivery)
         with inline.journey(database) as journey:
             with bound_contextvars(correlation_id=correlation_id):
-                ended = delivering.deliver(database, delivery)
+                ended = pipeline.deliver(database, delivery)
             told = "; ".join([result(ended), *_inline(journey)])
-    draining.resume(database)
+    pipeline.resume(database)
     return told
 
 
@@ -62,7 +55,7 @@ def _later(database: str, delivery: int) -> str:
     """The same message again in a moment, so often that the sweep, which has no bound, is the next to look."""
     task = celery.current_task
     if not task.request.retries:
-        advance.pass_by(database, delivery)
+        pipeline.pass_by(database, delivery)
     if task.request.retries < POSTPONED_TIMES:
         task.retry(countdown=POSTPONED_SECONDS, max_retries=POSTPONED_TIMES, throw=False)
     return "later: its node has as many slots of this worker as one may have"
@@ -75,10 +68,10 @@ def _inline(journey: inline.Journey) -> Iterator[str]:
             if not free:
                 ready = {"database": journey.database, "deliveries": [delivery], "wait_seconds": POSTPONED_SECONDS}
                 tell(deliveries_ready, "hand_out_failed", **ready)
-                advance.pass_by(journey.database, delivery.pk)
+                pipeline.pass_by(journey.database, delivery.pk)
                 return
             with bound_contextvars(correlation_id=delivery.batch.correlation_id):
-                yield result(delivering.deliver(journey.database, delivery.pk))
+                yield result(pipeline.deliver(journey.database, delivery.pk))
 
 
 def result(delivery: Delivery | None) -> str:
@@ -95,7 +88,7 @@ def result(delivery: Delivery | None) -> str:
 @guarded
 def sweep(database: str = "default") -> dict[str, int]:
     """Announce again what stands still."""
-    return sweeping.sweep(database)
+    return pipeline.sweep(database)
 
 
 @shared_task(name="invalidation.fire")
@@ -109,21 +102,21 @@ def fire(database: str = "default") -> int:
 @guarded
 def rebound(database: str = "default") -> str:
     """Purge again what was purged a longest render ago."""
-    return str(rebounding.rebound(database, carried=inline.own_tiers()))
+    return str(pipeline.rebound(database, carried=inline.own_tiers()))
 
 
 @shared_task(name="invalidation.verify")
 @guarded
 def verify(database: str = "default") -> str:
     """Ask every node for a sample of what was purged."""
-    return str(verifying.verify(database))
+    return str(pipeline.verify(database))
 
 
 @shared_task(name="invalidation.prune")
 @guarded
 def prune() -> dict[str, int]:
     """Delete finished history that is older than the retention."""
-    return pruning.prune()
+    return pipeline.prune()
 
 
 @shared_task(name="invalidation.canary")

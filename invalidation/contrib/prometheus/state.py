@@ -13,16 +13,16 @@ from django.utils import timezone
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from invalidation import conf, late
+from invalidation import conf, lazy
 from invalidation.freshness import degraded, index
-from invalidation.freshness.state import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
 from invalidation.pipeline import transitions
-from invalidation.pipeline.breaker import breakers
-from invalidation.pipeline.status import count
-from invalidation.values import Lane
+from invalidation.pipeline.delivery.breaker import breakers
+from invalidation.status.documents import count
+from invalidation.targets.values import Lane
 
-logger = late.Logger(__name__)
+logger = lazy.Logger(__name__)
 UP = ("invalidation_up", "1 where this part of the state could be asked.")
 
 

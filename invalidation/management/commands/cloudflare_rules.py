@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from invalidation import conf
 from invalidation.exceptions import DeliveryError
 from invalidation.management.output import FAILED, USAGE, add_format, print_json, print_table
-from invalidation.providers.cloudflare import Cloudflare
-from invalidation.providers.cloudflare_rules import CacheRules, changes, declared
+from invalidation.providers.cloudflare.purging import Cloudflare
+from invalidation.providers.cloudflare.rules import CacheRules, changes, declared
 from invalidation.providers.registry import provider_class
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from invalidation.management.output import USAGE, add_format, print_json, print_table
-from invalidation.pipeline.prune import prune
+from invalidation.pipeline import prune
 
 
 class Command(BaseCommand):

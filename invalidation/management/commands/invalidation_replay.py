@@ -11,7 +11,7 @@ from invalidation import conf
 from invalidation.management.account import account
 from invalidation.management.output import USAGE, add_format, print_json
 from invalidation.models import Delivery
-from invalidation.pipeline.replay import replay
+from invalidation.pipeline import replay
 from invalidation.pipeline.transitions import DEAD_LETTERS
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from invalidation.management.documents import show_event, show_overview
+from invalidation.management.display import show_event, show_overview
 from invalidation.management.output import USAGE, add_format
 from invalidation.models import Event
-from invalidation.pipeline import status
+from invalidation.status import documents
 
 
 class Command(BaseCommand):
@@ -25,10 +25,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print one document."""
         if not options["id"]:
-            show_overview(self.stdout, status.overview(), options["format"])
+            show_overview(self.stdout, documents.overview(), options["format"])
             return
         try:
-            event = status.find(options["id"])
+            event = documents.find(options["id"])
         except Event.DoesNotExist as error:
             raise CommandError(str(error), returncode=USAGE) from error
-        show_event(self.stdout, status.document(event), options["format"])
+        show_event(self.stdout, documents.document(event), options["format"])

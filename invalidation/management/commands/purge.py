@@ -12,13 +12,14 @@ from invalidation import conf
 from invalidation.emission.api import check, stored
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.account import account
-from invalidation.management.documents import show_event, show_plan
+from invalidation.management.display import show_event, show_plan
 from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
-from invalidation.pipeline import status, verify
-from invalidation.pipeline.gate import judge
-from invalidation.pipeline.preview import preview
-from invalidation.values import Lane, Targets
+from invalidation.pipeline.aftercare import verify
+from invalidation.status import documents
+from invalidation.status.gate import judge
+from invalidation.status.previews import preview
+from invalidation.targets.values import Lane, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
 KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}
@@ -87,12 +88,12 @@ class Command(BaseCommand):
     def follow(self, event: Event, wait_seconds: float | None, style: str, *, verified: bool = False) -> None:
         """Print the event's document, at its end where it is waited for; the exit code tells how it ended."""
         database = conf.settings().databases[0]
-        end = None if wait_seconds is None else status.wait(event.uid, database, wait_seconds)
+        end = None if wait_seconds is None else documents.wait(event.uid, database, wait_seconds)
         unproved = prove(event, database) if verified and end == EventStatus.DONE else ""
-        show_event(self.stdout, status.document(status.find(event.uid)), style)
+        show_event(self.stdout, documents.document(documents.find(event.uid)), style)
         if end == EventStatus.DEAD:
             raise CommandError(f"Purge {event.uid} failed; the deliveries above say where and why.", returncode=FAILED)
-        if end is not None and end not in status.FINAL:
+        if end is not None and end not in documents.FINAL:
             raise CommandError(f"Purge {event.uid} is not finished after {wait_seconds:g} s.", returncode=UNFINISHED)
         if unproved:
             raise CommandError(f"{unproved}; see above.", returncode=FAILED)

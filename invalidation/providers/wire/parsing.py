@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from invalidation.digits import whole_number
 from invalidation.providers.wire.answer import Answer, Headers
 from invalidation.providers.wire.faults import Malformed
 from invalidation.providers.wire.stream import Stream
+from invalidation.targets.digits import whole_number
 
 #: Tag headers are the longest there are: 16 kB and more at some vendors.
 MAX_HEAD_BYTES = 65_536

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponseBase
 
 from invalidation.freshness import index, sequence
-from invalidation.freshness.state import client
+from invalidation.freshness.clients import client
 from invalidation.http.address import exact_url
 from invalidation.http.cacheable import shared_seconds, storable
 from invalidation.http.headers import set_tag_headers

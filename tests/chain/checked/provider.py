@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from invalidation.providers.base import Rate, Reply
-from invalidation.providers.cloudflare import Cloudflare
+from invalidation.providers.cloudflare.purging import Cloudflare
 from invalidation.providers.redis import Redis
 
 

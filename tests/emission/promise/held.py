@@ -11,7 +11,7 @@ from django.db import models
 
 from invalidation.emission import registry
 from invalidation.models import Event
-from invalidation.values import Targets, union
+from invalidation.targets.values import Targets, union
 
 ALIASES = ("default", "other")
 

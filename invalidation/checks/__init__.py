@@ -1,0 +1,1 @@
+"""System checks, each with a stable id and its remedy; imported by who runs them."""

@@ -1,0 +1,1 @@
+"""Fourth stage: what comes after a purge: again, verified, swept, replayed, pruned."""

@@ -1,0 +1,183 @@
+"""Rebound: what a batch purged is purged again, once nothing rendered from older data can still arrive.
+
+A batch that is still running is rebounded at the nodes where it is over, and at the others when it has ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connections, transaction
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
+from invalidation.pipeline.delivery import first_pass
+from invalidation.pipeline.intake.batch_rows import Birth
+from invalidation.pipeline.intake.claim import Contended, deliveries
+from invalidation.pipeline.rebound_schedule import delay
+from invalidation.targets.coalesce import coalesce
+from invalidation.targets.values import Targets, most_urgent
+
+#: Batches looked at by one run, and later batches that may have done their work.
+LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """What a batch purged where, and when it was claimed."""
+
+    created_at: datetime
+    tiers: str
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A batch, what is left of it to purge again, and at which nodes: tier and address of each."""
+
+    batch: Batch
+    left: Targets
+    nodes: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebounded:
+    """What one run did; its text is what Flower shows as the task's result."""
+
+    batches: int = 0
+    carriers: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.batches} batches rebounded by {list(self.carriers)}"
+
+
+def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
+    """Merge the rebounds that are due into as few batches as their limits allow; purge the tiers in `carried` here."""
+    now = timezone.now()
+    try:
+        with transaction.atomic(using=database):
+            batches = _take(database, now)
+            groups = list(_groups(_due(database, batches, now))) if batches else []
+            made = [found for group in groups if (found := _carrier(database, group, now))]
+    except Contended:
+        return Rebounded()
+    free = first_pass.carriable(carried)
+    first_pass.finish(database, [first_pass.first_pass(carrier, rows, free) for carrier, rows in made])
+    return Rebounded(len(batches), tuple(carrier.pk for carrier, _ in made))
+
+
+def _take(database: str, now: datetime) -> Sequence[Batch]:
+    """Batches whose time has come, marked as seen to; of two workers one takes them."""
+    rows = Batch.objects.using(database).filter(rebound_at__lte=now, rebounded_at=None).order_by("rebound_at")
+    if connections[database].features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True)
+    due = list(rows[:LIMIT])
+    if not due:
+        return due
+    mine = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in due], rebounded_at=None)
+    if mine.update(rebounded_at=now) != len(due):
+        raise Contended
+    return due
+
+
+def _later(database: str, due: Sequence[Batch]) -> list[Purge]:
+    """Batches claimed after the first of the due times; those that ended dead did nobody's work."""
+    if not due:
+        return []
+    rows = Batch.objects.using(database).filter(created_at__gte=due[0].rebound_at).exclude(status=BatchStatus.DEAD)
+    return [_purge(batch) for batch in rows.order_by("-id")[:LIMIT]]
+
+
+def _purge(batch: Batch) -> Purge:
+    return Purge(batch.created_at, batch.tiers, batch.readable or Targets())
+
+
+def _due(database: str, batches: Sequence[Batch], now: datetime) -> Iterator[Due]:
+    """What no later batch has done already, where the purge is over."""
+    later, deliveries_of = _later(database, batches), _deliveries(database, batches)
+    before = {batch.pk: batch.created_at for batch in Batch.objects.using(database).filter(rebounds__in=batches)}
+    for batch in batches:
+        left = remaining(_purge(batch), batch.rebound_at or batch.created_at, later)
+        rows = deliveries_of[batch.pk]
+        waited = delay(row.tier for row in rows)
+        until = now if batch.status != BatchStatus.RUNNING else now - waited
+        since = before[batch.rebound_id] - waited if batch.rebound_id else None
+        if left and (nodes := proved(rows, since, until)):
+            yield Due(batch, left, nodes)
+
+
+def _deliveries(database: str, batches: Sequence[Batch]) -> defaultdict[int, list[Delivery]]:
+    found: defaultdict[int, list[Delivery]] = defaultdict(list)
+    rows = Delivery.objects.using(database).filter(batch__in=batches)
+    for row in rows.only("batch_id", "tier", "node", "status", "completed_at"):
+        found[row.batch_id].append(row)
+    return found
+
+
+def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) -> frozenset[tuple[str, str]]:
+    """Nodes that proved a purge after `since`, so that no rebound has followed it, and not after `until`. Pure."""
+    ended = [(row.tier, row.node, row.completed_at) for row in rows if row.status == DeliveryStatus.PURGED]
+    return frozenset((tier, node) for tier, node, at in ended if at and at <= until and (since is None or at > since))
+
+
+def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
+    """Together what has the same tiers, nodes and rebound before it; each group within the limit of a batch."""
+    limit = conf.settings().batch_targets_limit
+    groups: defaultdict[tuple[object, ...], list[Due]] = defaultdict(list)
+    for one in due:
+        place = (one.batch.tiers, one.nodes, one.batch.rebound_id)
+        group = groups[place]
+        if group and sum(len(other.left) for other in group) + len(one.left) > limit:
+            yield groups.pop(place)
+        groups[place].append(one)
+    yield from (group for group in groups.values() if group)
+
+
+def remaining(purge: Purge, due_at: datetime, later: Iterable[Purge]) -> Targets:
+    """Its targets without those that a batch claimed at or after the due time has purged everywhere. Pure."""
+    left = purge.targets
+    for other in later:
+        if other.created_at >= due_at and other.tiers in ("", purge.tiers):
+            left = _without(left, other.targets)
+    return left
+
+
+def _without(targets: Targets, done: Targets) -> Targets:
+    """Keys may live in caches that `everything` doesn't empty."""
+    keys = targets.keys - done.keys
+    if done.everything:
+        return Targets(keys=keys)
+    return Targets(
+        targets.tags - done.tags,
+        targets.urls - done.urls,
+        targets.prefixes - done.prefixes,
+        keys,
+        targets.everything,
+    )
+
+
+def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch, Sequence[Delivery]] | None:
+    """A batch without events whose deliveries purge again what the group's batches purged."""
+    batches = [one.batch for one in group]
+    carrier = Batch(
+        created_at=now,
+        lane=most_urgent(batch.lane for batch in batches),
+        tiers=batches[0].tiers,
+        targets=coalesce(one.left for one in group).document(),
+        correlation_id=batches[0].correlation_id,
+        sequence=max((batch.sequence for batch in batches if batch.sequence), default=None),
+        rebound_id=batches[0].rebound_id,
+        verified_at=now,
+    )
+    tiers, nodes = conf.settings().tiers, group[0].nodes
+    wanted = [row for row in deliveries(carrier, Pass.REBOUND) if tiers[row.tier].rebound_seconds != 0]
+    rows = [row for row in wanted if (row.tier, row.node) in nodes]
+    if not rows:
+        return None
+    Birth(database, carrier, rows).store()
+    Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches]).update(rebound=carrier)
+    return carrier, rows

@@ -1,0 +1,229 @@
+"""Verification: a sample of what a batch purged is asked for through every node, and its sequence is the proof."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from invalidation import conf, lazy
+from invalidation.conf import graph
+from invalidation.exceptions import DeliveryError
+from invalidation.freshness import index
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.models import Batch, Verification
+from invalidation.pipeline import outbox
+from invalidation.pipeline.delivery.breaker import breakers
+from invalidation.pipeline.rebound_schedule import OVER
+from invalidation.providers.base import Probe
+from invalidation.providers.registry import provider
+from invalidation.signals import stale_twice, tell, verified
+from invalidation.targets import sites
+from invalidation.targets.values import Targets
+
+logger = lazy.Logger(__name__)
+
+#: Batches looked at by one run; a run ends after so many seconds and leaves the rest to the next.
+LIMIT = 1000
+TURN_SECONDS = 15.0
+BUDGET_INTERVAL = timedelta(minutes=1)
+#: A URL that is found stale again within this time will not get better by purging it a third time.
+TWICE_WITHIN = timedelta(hours=1)
+#: A node that could not be asked is asked again after a pause, and so often in all.
+PAUSE = timedelta(minutes=1)
+TIMES = 5
+#: Codes below 500 that don't tell of the page: the node, or what stands before it, would not be asked.
+REFUSALS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+Node = tuple[str, str]
+"""Name of a tier, address of a node."""
+
+
+@dataclass(slots=True)
+class Verified:
+    """What one run did; its text is what Flower shows as the task's result."""
+
+    batches: int = 0
+    requests: int = 0
+    stale: int = 0
+    unasked: int = 0
+    """Nodes that gave no answer, or one that tells nothing of the page."""
+
+    left_out: int = 0
+    """Batches for which the budget did not suffice."""
+
+    def __str__(self) -> str:
+        found = f"{self.stale} stale, {self.unasked} could not be asked, {self.left_out} left out"
+        return f"{self.requests} requests for {self.batches} batches, {found}"
+
+    def add(self, rows: Collection[Verification]) -> None:
+        """Count one batch."""
+        self.batches += 1
+        self.requests += len(rows)
+        self.stale += sum(row.stale for row in rows)
+        self.unasked += sum(bool(row.error) for row in rows)
+
+
+def verify(database: str) -> Verified:
+    """Verify the newest batches whose rebound is over, as far as the budget goes; leave the others out for good."""
+    done, started = Verified(), time.monotonic()
+    budget = _budget(database)
+    batches = list(_due(database).order_by("-id")[:LIMIT])
+    for place, batch in enumerate(batches):
+        if budget <= done.requests or time.monotonic() - started > TURN_SECONDS:
+            done.left_out = _seen_to(database, batches[place:])
+            break
+        if _seen_to(database, [batch]):
+            done.add(_checked(database, batch))
+    return done
+
+
+def _seen_to(database: str, batches: Sequence[Batch]) -> int:
+    """Take these for good; how many no other worker has taken."""
+    rows = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches], verified_at=None)
+    return rows.update(verified_at=timezone.now())
+
+
+def _checked(database: str, batch: Batch) -> Collection[Verification]:
+    """Ask the nodes that have not answered yet; while any has not, the batch is verified again after a pause."""
+    passed_at = batch.rebounded_at or batch.created_at  # what a person asked before is no news of the last pass
+    before = list(batch.verifications.using(database).filter(checked_at__gte=passed_at))
+    answered = {(row.tier, row.node) for row in before if not row.error}
+    rows = check(database, batch, sample(batch, conf.settings().verify_urls_per_batch), answered=answered)
+    tries = Counter((row.tier, row.node) for row in (*before, *rows) if row.error)
+    if any(row.error and tries[row.tier, row.node] < TIMES for row in rows):
+        Batch.objects.using(database).filter(pk=batch.pk).update(verified_at=None)
+    return rows
+
+
+def _due(database: str) -> QuerySet[Batch]:
+    """Both passes are over: until then old copies are no news. Nor is a node that could not be asked a moment ago."""
+    lately = Verification.objects.using(database).filter(batch=OuterRef("pk"), checked_at__gt=timezone.now() - PAUSE)
+    return Batch.objects.using(database).filter(OVER, ~Exists(lately), verified_at=None)
+
+
+def _budget(database: str) -> int:
+    """Requests that may still be made, after those of the last minute."""
+    made = Verification.objects.using(database).filter(checked_at__gt=timezone.now() - BUDGET_INTERVAL).count()
+    return conf.settings().verify_requests_per_minute - made
+
+
+def sample(batch: Batch, limit: int) -> list[str]:
+    """Absolute URLs that the batch purged: those that it names, then those that the tag index knows."""
+    targets, known = batch.readable or Targets(), conf.settings().sites
+    named = sorted(sites.expand_known(targets.urls, known))
+    urls = random.sample(named, min(limit, len(named)))
+    server = patient_client()
+    if server is None or len(urls) >= limit:
+        return urls
+    starts = [""] if targets.everything else sorted(sites.expand_known(targets.prefixes, known))
+    try:
+        found = index.sample(server, tags=targets.tags, prefixes=starts, limit=limit)
+    except UNAVAILABLE:
+        return urls
+    more = [url for url in found if url not in named and sites.origin(url) in known]
+    return urls + random.sample(more, min(limit - len(urls), len(more)))
+
+
+def check(database: str, batch: Batch, urls: Collection[str], *, answered: Collection[Node] = ()) -> list[Verification]:
+    """Ask every node but those `answered` for each URL, innermost tiers first: each tier fills from a fresh one.
+
+    What is stale is purged again, as a new event; what is stale for the second time is reported instead.
+    """
+    states = breakers()
+    rows: list[Verification] = []
+    for tier, node in _nodes(batch):
+        if (tier, node) not in answered:
+            left_alone = states.get(f"{tier} {node}".strip()) == "open"
+            rows += _of_node(batch, (tier, node), urls, left_alone=left_alone)
+    stale = {row.url: row for row in rows if row.stale}
+    for url, row in stale.items():
+        _respond(database, batch, url, row)
+    rows = Verification.objects.using(database).bulk_create(rows)
+    tell(verified, "verification_receiver_failed", database=database, verifications=rows)
+    return rows
+
+
+def _of_node(batch: Batch, place: Node, urls: Collection[str], *, left_alone: bool) -> list[Verification]:
+    """What one node answers, up to the first URL for which it can't be asked."""
+    rows: list[Verification] = []
+    served = conf.settings().sites_of(place[0])
+    for url in (url for url in urls if sites.origin(url) in served):
+        row = Verification(batch=batch, tier=place[0], node=place[1], url=url)
+        if left_alone:
+            row.error = "could not be asked: it failed too often, and is left alone for a while"
+        else:
+            _ask(row, batch.sequence)
+        rows.append(row)
+        if row.error:
+            break
+    return rows
+
+
+def _nodes(batch: Batch) -> Iterator[Node]:
+    """Tier and node of those that can be asked for a page, innermost first."""
+    tiers = conf.settings().tiers
+    wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
+    for name in graph.order(tiers):
+        for node in tiers[name].nodes:
+            if name in wanted and provider(name, node).supports_fetch:
+                yield name, node
+
+
+def _ask(row: Verification, purged: int | None) -> None:
+    try:
+        probe = provider(row.tier, row.node).fetch(row.url)
+    except DeliveryError as error:
+        row.error = f"could not be asked: {error}"
+        return
+    row.status_code, row.cache_status, row.sequence = probe.status_code, probe.cache_status, probe.sequence
+    row.stale = is_stale(probe.sequence, purged)
+    if not (row.stale or is_answer(probe)):
+        row.error = f"could not be asked: it answered {probe.status_code}"
+
+
+def is_answer(probe: Probe) -> bool:
+    """Does it tell of the page, be it that it is gone? An error tells of the node, and proves nothing. Pure."""
+    return probe.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and probe.status_code not in REFUSALS
+
+
+def is_stale(rendered: int | None, purged: int | None) -> bool:
+    """Was the page rendered before it was purged? One without a sequence is one that no cache may store. Pure."""
+    return rendered is not None and purged is not None and rendered < purged
+
+
+def _respond(database: str, batch: Batch, url: str, row: Verification) -> None:
+    facts = {"url": url, "tier": row.tier, "node": row.node, "batch": batch.pk, "cache_status": row.cache_status}
+    before = Verification.objects.using(database).filter(stale=True, checked_at__gt=timezone.now() - TWICE_WITHIN)
+    if before.filter(url=url).exists():
+        logger.error("stale_twice", **facts)
+        tell(stale_twice, "verification_receiver_failed", database=database, verification=row)
+        return
+    logger.warning("stale_after_purge", **facts)
+    reason = f"{row.tier} {row.node} served a copy from before batch {batch.pk}"
+    outbox.record(Targets.of(urls=[url], tags=_tags(batch, url)), using=database, source="verify", reason=reason)
+
+
+def _tags(batch: Batch, url: str) -> Collection[str]:
+    """Those of the batch's tags that the page carries."""
+    server = patient_client()
+    tags: Sequence[str] = batch.targets.get("tags", [])
+    try:
+        return index.tags_of(server, url, tags) if server and tags else ()
+    except UNAVAILABLE:
+        return ()

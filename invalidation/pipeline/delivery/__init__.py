@@ -1,0 +1,1 @@
+"""Third stage: calls are made to every node, until each copy is proved gone."""

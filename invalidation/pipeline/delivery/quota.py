@@ -1,0 +1,77 @@
+"""Asks the buckets of a provider's account before each call; without Redis every call may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from invalidation import conf, lazy
+from invalidation.exceptions import Throttled
+from invalidation.freshness import token_bucket
+from invalidation.freshness.clients import UNAVAILABLE, client
+from invalidation.freshness.token_bucket import Draw
+from invalidation.pipeline.planning.plan import Step
+from invalidation.providers.base import Provider, Rate
+
+logger = lazy.Logger(__name__)
+
+#: Share of a vendor's rate that is drawn, and what is left of its burst: calls that leave at an even pace arrive at a
+#: less even one, by less than this.
+DRAWN_SHARE = 0.985
+UNEVEN_SECONDS = 0.1
+
+
+def draws(provider: Provider, step: Step) -> list[Draw]:
+    """What one call takes from each bucket of the account."""
+    wanted = [(rate, rate.cost(step.verb, len(step.items))) for rate in provider.rates()]
+    return [_draw(rate, cost) for rate, cost in wanted if cost > 0]
+
+
+def _draw(rate: Rate, cost: float) -> Draw:
+    """The burst that is left undrawn is smaller where a call needs more of it."""
+    saved_up = max(rate.burst - UNEVEN_SECONDS * rate.tokens_per_second, min(cost, rate.burst))
+    return Draw(rate.bucket, DRAWN_SHARE * rate.tokens_per_second, saved_up, cost)
+
+
+def spend(provider: Provider, step: Step) -> None:
+    """Take the tokens for one call.
+
+    Raises:
+        Throttled: the account's quota is used up for now; nothing was taken.
+    """
+    wanted, server = draws(provider, step), client()
+    if not wanted or server is None:
+        return
+    try:
+        wait_seconds = token_bucket.take(server, wanted)
+    except UNAVAILABLE as error:
+        # A purge that exceeds a quota is refused by the vendor and tried again; one that isn't sent leaves stale pages.
+        logger.warning("quota_unknown", tier=provider.tier, error=repr(error))
+        return
+    if wait_seconds:
+        raise Throttled("The account's own quota is used up for now.", retry_after_seconds=wait_seconds)
+
+
+@contextmanager
+def heeding(provider: Provider, step: Step) -> Iterator[None]:
+    """Run the call for `step`: a pause that the vendor asks for is kept by every worker of the account, not just one.
+
+    Its own delivery sees the vendor's words; the others find the bucket empty for as long.
+    """
+    try:
+        yield
+    except Throttled as refused:
+        _pause(provider, step, refused.retry_after_seconds or 0.0)
+        raise
+
+
+def _pause(provider: Provider, step: Step, asked_seconds: float) -> None:
+    paused, server = draws(provider, step), client()
+    if not asked_seconds or not paused or server is None:
+        return
+    seconds = min(asked_seconds, conf.settings().give_up_seconds)
+    try:
+        token_bucket.pause(server, paused, seconds)
+        logger.warning("account_paused", tier=provider.tier, seconds=seconds, buckets=[draw.bucket for draw in paused])
+    except UNAVAILABLE as error:
+        logger.warning("quota_unknown", tier=provider.tier, error=repr(error))

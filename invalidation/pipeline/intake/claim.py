@@ -1,0 +1,178 @@
+"""Claiming: pending events become one batch and its deliveries, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connections, transaction
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.conf import graph
+from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
+from invalidation.pipeline import rebound_schedule
+from invalidation.pipeline.intake import backpressure, unreadable
+from invalidation.pipeline.intake.batch_rows import Birth
+from invalidation.pipeline.intake.pending import Pending, instant, oldest
+from invalidation.pipeline.planning.plan import concerns
+from invalidation.providers.registry import provider_class
+from invalidation.targets.coalesce import coalesce
+from invalidation.targets.values import Lane, Targets
+from invalidation.targets.variants import Variants, spread
+
+
+class Contended(Exception):
+    """Another drain claimed some of the same events; only databases without SKIP LOCKED see this."""
+
+
+#: Batch, deliveries, and the newest sequence of earlier batches.
+Begin = Callable[[Batch, Sequence[Delivery], int], Any]
+
+
+class Claimed(NamedTuple):
+    """A new batch, and its deliveries."""
+
+    batch: Batch
+    rows: Sequence[Delivery]
+    left: bool
+    """May more be pending than was taken?"""
+
+    begun: Any
+    """What was begun with them."""
+
+
+def claim(
+    database: str,
+    lanes: Sequence[str] = tuple(Lane.values),
+    begin: Begin = lambda *_: None,
+) -> Claimed | None:
+    """Merge pending events of the first of `lanes` that has any into a batch; None where nothing is pending.
+
+    A process that dies inside leaves the events pending, since all of it is one transaction. `begin` is called with
+    the batch, its deliveries and the newest sequence of earlier batches (0 for none) once they are certain: where the
+    database locks the events, before they are stored, so that what it sets going needn't wait for that, and must not
+    touch the database.
+
+    Raises:
+        Contended: try again.
+    """
+    with transaction.atomic(using=database):
+        while True:
+            events, waiting = _claimable(database, lanes)
+            if not events:
+                return None
+            if read := unreadable.buried(database, _alike(events, waiting)):
+                break
+        batch, mine = _merged(database, read, waiting)
+        rows = deliveries(batch)
+        batch.rebound_at = rebound_schedule.of_running(batch.created_at, (row.tier for row in rows))
+        birth = Birth(database, batch, rows)  # before others write to them
+        if early := connections[database].features.has_select_for_update_skip_locked:
+            begun = begin(batch, rows, mine[0].remembered or 0)
+        birth.store()
+        _take(database, mine, batch)
+    left = len(mine) < len(events) or len(events) >= waiting.claim_limit
+    return Claimed(batch, rows, left, begun if early else begin(batch, rows, mine[0].remembered or 0))
+
+
+def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Pending], backpressure.Backlog]:
+    """As many of the oldest pending events as the backlog allows: that is only known once a small claim is full."""
+    limit = max(backpressure.backlogs.known(database, lane).claim_limit for lane in lanes)
+    events = _foremost(database, lanes, limit)
+    if not events:
+        return (), backpressure.Backlog()
+    lane = events[0].lane
+    seen = sum(event.lane == lane for event in events)
+    known = backpressure.backlogs.known(database, lane)
+    waiting = backpressure.backlogs.read(database, lane, seen=min(seen, known.claim_limit))
+    if waiting.claim_limit > seen == limit:
+        events = oldest(database, [lane], waiting.claim_limit)
+    return events, waiting
+
+
+def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Pending]:
+    """Pending events of the first of `lanes` that has any, in one look where their order is that of the index."""
+    if list(lanes) == sorted(lanes, reverse=True):
+        return oldest(database, lanes, limit)
+    looks = (oldest(database, [lane], limit) for lane in lanes)
+    return next((events for events in looks if events), ())
+
+
+def _alike(found: Sequence[Pending], waiting: backpressure.Backlog) -> Sequence[Pending]:
+    """Those that may share a batch with the first."""
+    alike = [event for event in found if (event.lane, event.tiers) == (found[0].lane, found[0].tiers)]
+    return alike[: waiting.claim_limit]
+
+
+def _merged(
+    database: str, read: Sequence[tuple[Pending, Targets]], waiting: backpressure.Backlog
+) -> tuple[Batch, Sequence[Pending]]:
+    """A batch, and the events that it is made of."""
+    fitting = _fitting([targets for _, targets in read])
+    events = [event for event, _ in read[: len(fitting)]]
+    merged = batched(fitting)
+    batch = Batch(
+        lane=events[0].lane if events[0].lane in Lane.values else Lane.EDITORIAL,
+        tiers=events[0].tiers,
+        targets=merged.document(),
+        event_count=len(events),
+        recorded_at=instant(database, events[0].created_at),
+        backlog=waiting.depth,
+        widening=waiting.widening,
+        correlation_id=events[0].correlation_id,
+    )
+    batch.merged = merged  # it need not be read again
+    return batch, events
+
+
+def batched(many: Sequence[Targets]) -> Targets:
+    """Their targets as one batch has them: merged, and with the declared variants of their URLs."""
+    settings = conf.settings()
+    declared = Variants(settings.language_prefixes, settings.trailing_slash_twins, settings.query_variants)
+    merged = coalesce(many)
+    return coalesce([spread(merged, declared)]) if declared else merged
+
+
+def _fitting(many: Sequence[Targets]) -> list[Targets]:
+    """As many from the front as stay within the limit of a batch, and at least one."""
+    room = conf.settings().batch_targets_limit
+    fitting: list[Targets] = []
+    for targets in many:
+        room -= len(targets)
+        if fitting and room < 0:
+            break
+        fitting.append(targets)
+    return fitting
+
+
+def _take(database: str, events: Sequence[Pending], batch: Batch) -> None:
+    connection = connections[database]
+    quote, now = connection.ops.quote_name, connection.ops.adapt_datetimefield_value(timezone.now())
+    written = "status = %s, claimed_at = %s, batch_id = %s"
+    keys = [event.pk for event in events]
+    # One array where there are arrays: to find the marks of hundreds of parameters takes longer than the statement.
+    marks, named = ("= ANY(%s)", [keys]) if connection.vendor == "postgresql" else (_in(len(keys)), keys)
+    statement = f"UPDATE {quote(Event._meta.db_table)} SET {written} WHERE status = %s AND id {marks}"  # noqa: S608
+    values = [EventStatus.CLAIMED.value, now, batch.pk, EventStatus.PENDING.value, *named]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        if cursor.rowcount != len(events):
+            raise Contended
+
+
+def _in(number: int) -> str:
+    return f"IN ({', '.join(['%s'] * number)})"
+
+
+def deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delivery]:
+    """One unsaved delivery per node of every tier that the batch concerns, innermost tiers first."""
+    tiers = conf.settings().tiers
+    targets = batch.merged
+    wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
+    return [
+        Delivery(batch=batch, tier=name, node=node, delivery_pass=delivery_pass)
+        for name in graph.order(tiers)
+        if name in wanted and concerns(targets, provider_class(tiers[name].provider))
+        for node in tiers[name].nodes
+    ]

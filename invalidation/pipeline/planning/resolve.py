@@ -1,0 +1,115 @@
+"""The plan of one batch for one tier: asks the tag index where the product can't purge by tag, then plans."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from math import inf
+
+from invalidation import conf
+from invalidation.exceptions import TransientError
+from invalidation.freshness import index
+from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.models import Batch, Widening
+from invalidation.pipeline.planning import index_coverage
+from invalidation.pipeline.planning.escalate import cheaper, escalate, with_urls
+from invalidation.pipeline.planning.plan import Limits, Plan, Resolution, plan, unresolved
+from invalidation.pipeline.planning.widen import wants_tagged, widen
+from invalidation.providers.base import Provider
+from invalidation.providers.registry import provider
+from invalidation.targets import sites
+from invalidation.targets.values import Targets
+
+
+def planned(batch: Batch, tier: str, node: str) -> Plan:
+    """Plan what `batch` means for a node of `tier`, as things stand now.
+
+    Raises:
+        DeliveryError: the tag index is needed and its Redis is away, or the product must be asked what it can do.
+    """
+    return plan_targets(batch.merged, tier, batch.widening, node=node)
+
+
+def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, node: str | None = None) -> Plan:
+    """The same for targets that are not a batch yet; for a `node` that is known, with what it alone may hold."""
+    settings = conf.settings()
+    product, served = _product(tier), settings.sites_of(tier)
+    tagged = _tagged(targets) if wants_tagged(targets, product, widening) else frozenset()
+    wider, decisions = widen(targets, product, widening, sites=served, tagged=tagged)
+    wanted = unresolved(wider, product)
+    if node is not None and wanted and product.supports_everything and not index_coverage.known(tier, node):
+        return replace(
+            plan(Targets(everything=True), product, served, Resolution()), decisions=(index_coverage.DECISION,)
+        )
+    found = resolution(wanted, served)
+    exact = plan(wider, product, served, found)
+    if settings.plan_cheaper_calls and exact.requests > settings.plan_cheaper_calls:
+        exact = _cheaper(exact, wider, found, product, served)
+    limits = Limits(settings.plan_calls_limit or inf, settings.plan_price_limit_usd or inf)
+    if not limits.allow(exact):
+        tagged = _tagged(wider) if wants_tagged(wider, product, Widening.TAGS) else frozenset()
+        exact = escalate(exact, with_urls(wider, found, product), product, served, tagged=tagged, limits=limits)
+    return replace(exact, decisions=(*decisions, *exact.decisions))
+
+
+def _cheaper(exact: Plan, targets: Targets, found: Resolution, product: Provider, served: Sequence[str]) -> Plan:
+    tagged = _tagged(targets) if wants_tagged(targets, product, Widening.TAGS) else frozenset()
+    wanted, calls = with_urls(targets, found, product), conf.settings().plan_cheaper_calls
+    return cheaper(exact, wanted, product, served, tagged=tagged, calls=calls, known=_known)
+
+
+def _known(prefixes: Collection[str]) -> float:
+    """Pages that start with any of these, counting one below two of them twice; any number while nobody knows."""
+    server = patient_client()
+    try:
+        return sum(index.counts(server, tags=(), prefixes=prefixes)[0]) if server else inf
+    except UNAVAILABLE:
+        return inf
+
+
+def _product(tier: str) -> Provider:
+    """All nodes of a tier share their options, hence their abilities."""
+    product = provider(tier, conf.settings().tiers[tier].nodes[0])
+    product.learn()
+    return product
+
+
+def _tagged(targets: Targets) -> frozenset[str]:
+    """URLs that the index knows to carry one of the tags; none while it can't be asked, which only costs calls."""
+    server = patient_client()
+    try:
+        return frozenset(index.urls_of(server, targets.tags)[0]) if server else frozenset()
+    except UNAVAILABLE:
+        return frozenset()
+
+
+def resolution(wanted: Targets, served: Sequence[str]) -> Resolution:
+    """URLs that the tag index knows for what a product can't do by itself.
+
+    Only those on the sites that are `served`: no other host is ever sent a purge. A tag with more URLs than the index
+    keeps is widened to all URLs: better a miss too many than a stale copy.
+    """
+    if not wanted:
+        return Resolution()
+    server = patient_client()
+    if server is None:
+        return Resolution(
+            decisions=("without INVALIDATION['REDIS_URL'] no index names URLs: only those given are purged",)
+        )
+    prefixes = sites.expand_known(wanted.prefixes, served)
+    try:
+        tagged, overflowing = index.urls_of(server, wanted.tags)
+        below = index.urls_below(server, [""] if wanted.everything or overflowing else prefixes)
+    except UNAVAILABLE as error:
+        raise TransientError("The tag index can't be read: its Redis is away.", reply=repr(error)) from error
+    return Resolution(_on_sites(tagged | below, served), tuple(_widened(overflowing, len(below))))
+
+
+def _on_sites(urls: set[str], served: Sequence[str]) -> frozenset[str]:
+    return frozenset(url for url in urls if sites.origin(url) in served)
+
+
+def _widened(overflowing: Sequence[str], urls: int) -> Iterator[str]:
+    if overflowing:
+        tags = f"{len(overflowing)} tags" if len(overflowing) > 1 else overflowing[0]
+        yield f"{tags} on more pages than the tag index keeps for one tag: widened to all {urls} known URLs"

@@ -1,0 +1,46 @@
+"""When the rebound of a batch is due: counted from the end of its purge, for until then old copies may be taken up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from invalidation import conf
+from invalidation.conf import graph
+from invalidation.models import Batch, BatchStatus, Delivery
+
+#: Batches with nothing more to come; a slow rebound may outlast its time by far.
+_SEEN_TO = Q(rebounded_at__isnull=False) & (Q(rebound=None) | ~Q(rebound__status=BatchStatus.RUNNING))
+OVER = (Q(rebound_at=None) | _SEEN_TO) & ~Q(status=BatchStatus.RUNNING)
+#: A batch that isn't over after so many delays, because of one slow node, is rebounded where it is over.
+PATIENCE = 2
+
+
+def delay(tiers: Iterable[str]) -> timedelta:
+    """From the end of a purge of these tiers to its rebound; zero for none."""
+    return timedelta(seconds=conf.settings().rebound_delay_seconds(tiers))
+
+
+def of_running(created_at: datetime, tiers: Iterable[str]) -> datetime | None:
+    """Of a batch that is still running by then; None for never."""
+    wanted = delay(tiers)
+    return created_at + PATIENCE * wanted if wanted else None
+
+
+def of_settled(completed_at: datetime, tiers: Iterable[str]) -> dict[str, Any]:
+    """Values of a batch that has just ended."""
+    wanted = delay(tiers)
+    return {"rebound_at": completed_at + wanted, "rebounded_at": None} if wanted else {}
+
+
+def again(delivery: Delivery) -> None:
+    """One more, where a node has ended so late that the batch's rebound has passed it by."""
+    outer = graph.outer(conf.settings().tiers, delivery.tier)
+    database, wanted = delivery._state.db, delay([delivery.tier, *outer])
+    passed = Batch.objects.using(database).filter(pk=delivery.batch_id, rebounded_at__isnull=False)
+    if wanted:
+        passed.update(rebound_at=timezone.now() + PATIENCE * wanted, rebounded_at=None)

@@ -1,0 +1,1 @@
+"""What the CDNs' APIs and edges share."""

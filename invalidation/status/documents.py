@@ -1,0 +1,309 @@
+"""Tells how far a purge is: one event's document, the whole pipeline's overview, and waiting for an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, TypedDict, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from tenacity import Future, RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+from invalidation import conf
+from invalidation.freshness import complaints
+from invalidation.models import (
+    Batch,
+    BatchStatus,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    EventStatus,
+    ScheduledEvent,
+    Verification,
+)
+from invalidation.pipeline import transitions
+from invalidation.pipeline.rebound_schedule import OVER
+from invalidation.targets.values import Lane
+
+#: States that an event never leaves by itself.
+FINAL = frozenset({EventStatus.DONE, EventStatus.DEAD})
+#: State of an event that is to come.
+SCHEDULED = "scheduled"
+#: No count reads more rows than this, so that the overview stays cheap over millions of rows.
+COUNT_LIMIT = 100_000
+#: First and longest pause between two looks at an event that is waited for.
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.02, 0.5
+
+DeliveryDocument = TypedDict(
+    "DeliveryDocument",
+    {
+        "tier": str,
+        "node": str,
+        "pass": str,
+        "status": str,
+        "attempts": int,
+        "calls": int,
+        "removed": int | None,
+        "milliseconds": float | None,
+        "external_id": str | None,
+        "error": str | None,
+    },
+)
+
+
+class BatchDocument(TypedDict):
+    """What was merged and purged together."""
+
+    id: int
+    sequence: int | None
+    status: str
+    targets: dict[str, Any]
+    events: int
+
+
+class VerificationDocument(TypedDict):
+    """The proof that a node gave, or its failure to give one."""
+
+    tier: str
+    node: str
+    url: str
+    status_code: int | None
+    cache_status: str
+    sequence: int | None
+    stale: bool
+    error: str | None
+    checked_at: str
+
+
+class EventDocument(TypedDict):
+    """What commands, admin and API say of one event; plain JSON, instants in ISO 8601."""
+
+    id: str
+    status: str
+    source: str
+    actor: str
+    reason: str
+    correlation_id: str
+    created_at: str
+    completed_at: str | None
+    targets: dict[str, Any]
+    batch: BatchDocument | None
+    deliveries: list[DeliveryDocument]
+    verifications: list[VerificationDocument]
+
+
+class TierDocument(TypedDict):
+    """One configured tier and how its deliveries stand, by status; never its options, which hold secrets."""
+
+    tier: str
+    provider: str
+    fills_from: list[str]
+    nodes: list[str]
+    deliveries: dict[str, int]
+
+
+class RuleDocument(TypedDict):
+    """A rule that failed, or named what can't be purged, in the last days; counted by all processes."""
+
+    rule: str
+    model: str
+    count: int
+    error: str
+    """The newest, with its instant."""
+
+
+class Overview(TypedDict):
+    """The pipeline at a glance; no number is above `count_limit`, a number equal to it means "at least"."""
+
+    backlog: dict[str, int]
+    lag_seconds: float
+    running_batches: int
+    dead_letters: int
+    tiers: list[TierDocument]
+    rules: list[RuleDocument]
+    count_limit: int
+
+
+def find(identifier: UUID | str) -> Event:
+    """The event with this uid, in whichever database holds it.
+
+    Raises:
+        Event.DoesNotExist: no database has it, or `identifier` is not a UUID.
+    """
+    uid = _uuid(identifier)
+    for alias in conf.settings().databases:
+        if event := Event.objects.using(alias).filter(uid=uid).select_related("batch").first():
+            return event
+        if scheduled := ScheduledEvent.objects.using(alias).filter(uid=uid).first():
+            return _to_come(scheduled, alias)
+    raise Event.DoesNotExist(f"No event has the id {identifier}.")
+
+
+def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
+    """Not stored yet; its tags where it is a row that changes."""
+    same = ("uid", "created_at", "source", "actor", "reason", "correlation_id", "lane", "tiers")
+    targets = scheduled.targets or {"tags": [scheduled.model, scheduled.owner]}
+    event = Event(status=SCHEDULED, targets=targets, **{name: getattr(scheduled, name) for name in same})
+    event._state.db = alias
+    return event
+
+
+def _uuid(identifier: UUID | str) -> UUID:
+    try:
+        return identifier if isinstance(identifier, UUID) else UUID(identifier)
+    except ValueError as error:
+        raise Event.DoesNotExist(f"{identifier!r} is not the id of an event, which is a UUID.") from error
+
+
+def deliveries_of(event: Event) -> QuerySet[Delivery]:
+    """The deliveries that carry this event, rebounds included, in the order in which they were planned."""
+    batches, batch = [], event.batch
+    while batch:
+        batches.append(batch.pk)
+        batch = batch.rebound
+    return Delivery.objects.using(event._state.db).filter(batch_id__in=batches).order_by("id")
+
+
+def verifications_of(event: Event) -> QuerySet[Verification]:
+    """What nodes answered when they were asked for what this event purged, oldest first."""
+    return event.batch.verifications.order_by("id") if event.batch else Verification.objects.none()
+
+
+def document(event: Event) -> EventDocument:
+    """The status document of an event, the same wherever it is shown."""
+    return {
+        "id": str(event.uid),
+        "status": event.status,
+        "source": event.source,
+        "actor": event.actor,
+        "reason": event.reason,
+        "correlation_id": event.correlation_id,
+        "created_at": event.created_at.isoformat(),
+        "completed_at": event.completed_at.isoformat() if event.completed_at else None,
+        "targets": event.targets,
+        "batch": _batch(event.batch) if event.batch else None,
+        "deliveries": [_delivery(delivery) for delivery in deliveries_of(event)],
+        "verifications": [_verification(row) for row in verifications_of(event)],
+    }
+
+
+def _batch(batch: Batch) -> BatchDocument:
+    return {
+        "id": batch.pk,
+        "sequence": batch.sequence,
+        "status": batch.status,
+        "targets": batch.targets,
+        "events": batch.event_count,
+    }
+
+
+def _delivery(delivery: Delivery) -> DeliveryDocument:
+    return {
+        "tier": delivery.tier,
+        "node": delivery.node,
+        "pass": delivery.delivery_pass,
+        "status": delivery.status,
+        "attempts": delivery.attempts,
+        "calls": delivery.calls,
+        "removed": delivery.removed,
+        "milliseconds": delivery.milliseconds,
+        "external_id": delivery.external_id or None,
+        "error": delivery.error or None,
+    }
+
+
+def _verification(row: Verification) -> VerificationDocument:
+    return {
+        "tier": row.tier,
+        "node": row.node,
+        "url": row.url,
+        "status_code": row.status_code,
+        "cache_status": row.cache_status,
+        "sequence": row.sequence,
+        "stale": row.stale,
+        "error": row.error or None,
+        "checked_at": row.checked_at.isoformat(),
+    }
+
+
+def overview() -> Overview:
+    """Backlog, lag, running batches, dead letters and tiers, summed over every database with an outbox."""
+    pending = [Event.objects.using(alias).filter(status=EventStatus.PENDING) for alias in _databases()]
+    batches = [Batch.objects.using(alias).filter(status=BatchStatus.RUNNING) for alias in _databases()]
+    deliveries = [Delivery.objects.using(alias) for alias in _databases()]
+    return {
+        "backlog": {lane.value: count(events.filter(lane=lane) for events in pending) for lane in Lane},
+        "lag_seconds": _lag_seconds(pending, timezone.now()),
+        "running_batches": count(batches),
+        "dead_letters": count(rows.filter(status=status) for rows in deliveries for status in transitions.DEAD_LETTERS),
+        "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
+        "rules": [_rule(complaint) for complaint in complaints.counted()],
+        "count_limit": COUNT_LIMIT,
+    }
+
+
+def _rule(complaint: complaints.Complaint) -> RuleDocument:
+    rule, _, model = complaint.rule.partition(" ")
+    return {"rule": rule, "model": model, "count": complaint.count, "error": complaint.newest}
+
+
+def _databases() -> tuple[str, ...]:
+    return conf.settings().databases
+
+
+def count(querysets: Iterable[QuerySet[Any]]) -> int:
+    """Rows of all of these together, but no more than COUNT_LIMIT, and without reading more of each."""
+    return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
+
+
+def _lag_seconds(pending: Iterable[QuerySet[Event]], now: datetime) -> float:
+    """Age of the oldest pending event; asked lane by lane, because that is how the index of the claim is sorted."""
+    lanes = [events.filter(lane=lane).order_by("id") for events in pending for lane in Lane]
+    instants = [instant for events in lanes for instant in events.values_list("created_at", flat=True)[:1]]
+    return max(0.0, (now - min(instants)).total_seconds()) if instants else 0.0
+
+
+def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocument:
+    counts = {
+        status.value: count(rows.filter(status=status, tier=tier.name) for rows in deliveries)
+        for status in DeliveryStatus
+    }
+    return {
+        "tier": tier.name,
+        "provider": tier.provider,
+        "fills_from": list(tier.fills_from),
+        "nodes": [node for node in tier.nodes if node],
+        "deliveries": {status: number for status, number in counts.items() if number},
+    }
+
+
+def wait(event_uid: UUID | str, database: str, timeout_seconds: float) -> EventStatus:
+    """Poll until the event is done or dead, for at most `timeout_seconds`; the answer is its status by then."""
+    end: EventStatus = _poll(lambda: _status(event_uid, database), FINAL.__contains__, timeout_seconds)
+    return end
+
+
+def wait_for_rebound(event_uid: UUID | str, database: str, timeout_seconds: float) -> bool:
+    """The same until its rebound is over, too; False where it isn't by then."""
+    over = Event.objects.using(database).filter(uid=event_uid, batch__in=Batch.objects.using(database).filter(OVER))
+    return bool(_poll(over.exists, bool, timeout_seconds))
+
+
+def _poll(look: Callable[[], Any], is_end: Callable[[Any], bool], timeout_seconds: float) -> Any:
+    poll = Retrying(
+        retry=retry_if_result(lambda seen: not is_end(seen)),
+        stop=stop_after_delay(timeout_seconds),
+        wait=wait_exponential(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
+        retry_error_callback=_last_result,
+    )
+    return poll(look)
+
+
+def _status(event_uid: UUID | str, database: str) -> EventStatus:
+    return EventStatus(Event.objects.using(database).values_list("status", flat=True).get(uid=event_uid))
+
+
+def _last_result(state: RetryCallState) -> Any:
+    return cast("Future", state.outcome).result()

@@ -1,0 +1,1 @@
+"""What is stale, in pure values and functions: every layer speaks in them."""
