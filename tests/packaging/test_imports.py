@@ -37,7 +37,8 @@ invalidation.emission.relations invalidation.emission.rules invalidation.emissio
 invalidation.emission.uploads invalidation.exceptions
 invalidation.freshness invalidation.freshness.unit_of_work
 invalidation.lazy invalidation.models invalidation.commit_hooks invalidation.signals
-invalidation.targets invalidation.targets.values invalidation.contrib invalidation.contrib.celery invalidation.contrib.celery.announce
+invalidation.targets invalidation.targets.values invalidation.contrib invalidation.contrib.celery
+invalidation.contrib.celery.announce
 invalidation.contrib.celery.announcer invalidation.contrib.celery.apps invalidation.contrib.celery.logs
 """
 
