@@ -15,14 +15,20 @@ from pathlib import Path
 
 #: Between two bytes: shorter than any timeout of a single read.
 DRIP_SECONDS = 0.3
+#: How a purge of a whole folder is marked; one of everything has no folder.
+PREFIX = "prefix "
 #: What the product says of itself, and what it was purged of when it counts.
 ANSWER = "HTTP/1.1 200 Purged\r\nX-Purged-By: {marker}\r\nX-Purge-Count: 1\r\nContent-Length: 0\r\n\r\n"
 
 
 def purged(method: str, target: str, headers: Mapping[str, str]) -> Iterator[str]:
-    """The tags or the URL that a request purges, marked with what they are; nothing for any other request."""
+    """The tags, the prefix or the URL that a request purges, marked as such; nothing for any other request."""
     if method == "PURGE" and "xkey-purge" in headers:
         yield from (f"tag {tag}" for tag in headers["xkey-purge"].split())
+    elif method == "PURGE" and "x-ban-everything" in headers:
+        yield PREFIX
+    elif method == "PURGE" and "x-ban-prefix" in headers:
+        yield f"{PREFIX}{headers['x-forwarded-proto']}://{headers['host']}{headers['x-ban-prefix']}"
     elif method == "PURGE":
         yield f"url {headers['x-forwarded-proto']}://{headers['host']}{target}"
 
@@ -92,6 +98,16 @@ class Record:
 
     times: dict[str, int] = field(default_factory=dict)
     last_at: dict[str, float] = field(default_factory=dict)
+    prefixes: dict[str, float] = field(default_factory=dict)
+    """When folders were purged last: many calls become one where the plan finds that cheaper. "" is everything."""
+
+    def covers(self, what: str, since: float) -> bool:
+        """Was the node asked for it since then, by itself or within a folder?"""
+        if self.last_at.get(what, 0.0) >= since:
+            return True
+        url = what.removeprefix("url ")
+        wide = (prefix for prefix, at in self.prefixes.items() if at >= since)
+        return any(not prefix or (url != what and url.startswith(prefix)) for prefix in wide)
 
     @classmethod
     def read(cls, log: Path) -> Record:
@@ -102,6 +118,8 @@ class Record:
                 at, what = line.rstrip("\n").split(" ", 1)
                 record.times[what] = record.times.get(what, 0) + 1
                 record.last_at[what] = max(record.last_at.get(what, 0.0), float(at))
+                if what.startswith(PREFIX):
+                    record.prefixes[what.removeprefix(PREFIX)] = record.last_at[what]
         return record
 
 

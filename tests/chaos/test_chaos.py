@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.faults import KILLS, STAND_INS, WRITERS, faults
+from tests.chaos.recorder import Record, purged
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +30,22 @@ def test_the_same_seed_gives_the_same_faults() -> None:
 def test_ten_minutes_hold_more_than_two_hundred_kills() -> None:
     everything = [*SERVERS, *WRITERS, *STAND_INS]
     assert sum(fault.act in KILLS for fault in faults(1, 600, everything)) > 220
+
+
+def test_a_url_counts_as_purged_with_its_folder_or_with_everything_but_not_before_its_change() -> None:
+    record = Record(last_at={"url http://a/b/": 1.0}, prefixes={"http://a/c/": 5.0, "": 3.0})
+    assert record.covers("url http://a/c/d/", 4.0)
+    assert not record.covers("url http://a/c/d/", 6.0)
+    assert not record.covers("url http://a/b/", 4.0)
+    assert record.covers("tag a", 3.0)
+    assert not record.covers("tag a", 4.0)
+
+
+def test_a_stand_in_tells_bans_from_purges() -> None:
+    place = {"host": "a", "x-forwarded-proto": "http"}
+    assert list(purged("PURGE", "/", {**place, "x-ban-prefix": "/c/"})) == ["prefix http://a/c/"]
+    assert list(purged("PURGE", "/", {**place, "x-ban-everything": "1"})) == ["prefix "]
+    assert list(purged("PURGE", "/c/", place)) == ["url http://a/c/"]
 
 
 @pytest.mark.timeout(420)
