@@ -27,8 +27,8 @@ REFUSALS = (RejectedError, Unrecognised)
 
 def test_every_provider_is_under_the_contract() -> None:
     folder = Path(invalidation.providers.__file__).parent
-    with_options = {path.stem for path in folder.glob("*.py") if "def purge_urls" in path.read_text()}
-    assert with_options - {"base"} == {*LOCAL, *PRODUCTS}
+    found = {path.relative_to(folder) for path in folder.rglob("*.py") if "def purge_urls" in path.read_text()}
+    assert {path.parts[0].removesuffix(".py") for path in found} - {"base"} == {*LOCAL, *PRODUCTS}
 
 
 def test_a_purge_by_name_removes_that_page_and_no_other(subject: Subject, site: str) -> None:
