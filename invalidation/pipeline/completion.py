@@ -26,7 +26,7 @@ Place = tuple[str, str]
 
 
 def status(rows: Sequence[Delivery]) -> BatchStatus:
-    """Of a batch with these deliveries."""
+    """The status of a batch that has these deliveries."""
     found = batch_status(DeliveryStatus(row.status) for row in rows)
     return BatchStatus.RUNNING if found != BatchStatus.RUNNING and early(rows) else found
 
@@ -91,7 +91,7 @@ def _begun(rows: Iterable[Delivery]) -> dict[str, dict[str, datetime]]:
 
 
 def is_metered(tier: str, node: str) -> bool:
-    """Do its calls cost money or quota? Then it is asked once, when nothing is on its way to it any more."""
+    """Do the tier's calls cost money or quota? Then it is asked once, when nothing is on its way to it any more."""
     if tier not in conf.settings().tiers:
         return False
     found = provider(tier, node)

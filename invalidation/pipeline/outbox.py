@@ -64,7 +64,7 @@ class Waiting:
         self.untold: weakref.WeakSet[Announcement] = weakref.WeakSet()
 
     def add(self, key: Key, announcement: Announcement) -> None:
-        """Until it has run or is rolled back."""
+        """Hold an announcement until it has run or is rolled back."""
         self.newest[key] = announcement
         self.untold.add(announcement)
 

@@ -26,13 +26,13 @@ def delay(tiers: Iterable[str]) -> timedelta:
 
 
 def of_running(created_at: datetime, tiers: Iterable[str]) -> datetime | None:
-    """Of a batch that is still running by then; None for never."""
+    """When a batch is rebounded that is still running by then; None for never."""
     wanted = delay(tiers)
     return created_at + PATIENCE * wanted if wanted else None
 
 
 def of_settled(completed_at: datetime, tiers: Iterable[str]) -> dict[str, Any]:
-    """Values of a batch that has just ended."""
+    """The columns in which a batch that has just ended stores when its rebound is due."""
     wanted = delay(tiers)
     return {"rebound_at": completed_at + wanted, "rebounded_at": None} if wanted else {}
 

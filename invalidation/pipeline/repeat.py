@@ -49,13 +49,13 @@ def too_early(deliveries: Iterable[Delivery]) -> list[tuple[str, str]]:
 
 
 def _to_come(delivery: Delivery) -> bool:
-    """Will it still make every one of its calls?"""
+    """Will this delivery still make every one of its calls?"""
     waits = (DeliveryStatus.PENDING, DeliveryStatus.FAILED, DeliveryStatus.DEFERRED)
     return delivery.status in waits and delivery.calls == 0  # a replay starts counting anew
 
 
 def _began(delivery: Delivery) -> bool:
-    """May it have removed copies that came back?"""
+    """May this delivery have removed copies that came back since?"""
     if delivery.status in DEAD_LETTERS:
         return False
     return delivery.calls > 0 or delivery.status in (DeliveryStatus.RUNNING, DeliveryStatus.ACCEPTED)

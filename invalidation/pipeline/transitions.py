@@ -70,12 +70,12 @@ class Outcome:
 
     @property
     def status(self) -> DeliveryStatus:
-        """The state that it leads to."""
+        """The state of a delivery to which this outcome leads."""
         return TRANSITIONS[RUNNING, self.action]
 
     @property
     def final(self) -> bool:
-        """Does it end the delivery?"""
+        """Does this outcome end the delivery?"""
         return self.status in FINAL
 
 

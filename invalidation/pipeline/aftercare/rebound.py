@@ -97,7 +97,7 @@ def _purge(batch: Batch) -> Purge:
 
 
 def _due(database: str, batches: Sequence[Batch], now: datetime) -> Iterator[Due]:
-    """What no later batch has done already, where the purge is over."""
+    """The rebounds that are due, without what a later batch has purged already, at nodes where the purge is over."""
     later, deliveries_of = _later(database, batches), _deliveries(database, batches)
     before = {batch.pk: batch.created_at for batch in Batch.objects.using(database).filter(rebounds__in=batches)}
     for batch in batches:
@@ -125,7 +125,7 @@ def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) ->
 
 
 def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
-    """Together what has the same tiers, nodes and rebound before it; each group within the limit of a batch."""
+    """Rebounds that can share a batch: of the same tiers, nodes and earlier rebound, within a batch's limit."""
     limit = conf.settings().batch_targets_limit
     groups: defaultdict[tuple[object, ...], list[Due]] = defaultdict(list)
     for one in due:
@@ -138,7 +138,7 @@ def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
 
 
 def remaining(purge: Purge, due_at: datetime, later: Iterable[Purge]) -> Targets:
-    """Its targets without those that a batch claimed at or after the due time has purged everywhere. Pure."""
+    """The targets of a rebound, without those that a batch claimed since it was due has purged everywhere. Pure."""
     left = purge.targets
     for other in later:
         if other.created_at >= due_at and other.tiers in ("", purge.tiers):

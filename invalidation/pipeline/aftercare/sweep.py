@@ -56,7 +56,7 @@ def _idle_batches(database: str, now: datetime, idle_at: datetime) -> int:
 
 
 def _unattended(database: str, now: datetime) -> QuerySet[Delivery]:
-    """Those whose last announcement by a sweep has had the time to arrive."""
+    """The rows that no sweep has announced so lately that the announcement may still be on its way."""
     patience = timedelta(seconds=PATIENCE * conf.settings().sweep_after_seconds)
     due_at = Greatest("available_at", Coalesce("started_at", "available_at"))
     rows = Delivery.objects.using(database).alias(

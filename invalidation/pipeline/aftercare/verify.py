@@ -94,7 +94,7 @@ def verify(database: str) -> Verified:
 
 
 def _seen_to(database: str, batches: Sequence[Batch]) -> int:
-    """Take these for good; how many no other worker has taken."""
+    """Mark these batches as verified; returns how many no other worker had marked before."""
     rows = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches], verified_at=None)
     return rows.update(verified_at=timezone.now())
 
@@ -198,7 +198,7 @@ def _ask(row: Verification, purged: int | None) -> None:
 
 
 def is_answer(probe: Probe) -> bool:
-    """Does it tell of the page, be it that it is gone? An error tells of the node, and proves nothing. Pure."""
+    """Does the answer tell of the page, even that it is gone? An error tells of the node, and proves nothing. Pure."""
     return probe.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and probe.status_code not in REFUSALS
 
 

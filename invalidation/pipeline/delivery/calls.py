@@ -117,7 +117,7 @@ class Turn:
             self.stored = time.monotonic()
 
     def _pause(self) -> Outcome:
-        """Done for now: whoever comes next goes on. No attempt is consumed, for calls were made."""
+        """The end of a turn whose time is up: the next goes on from here. It is no attempt, for calls were made."""
         words = f"{len(self._steps)} calls left; goes on after what is more urgent."
         return Outcome(Action.DEFER, reply=self._told, error=words, consumes_attempt=False)
 

@@ -86,14 +86,14 @@ class Slowness:
     until: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def note(self, place: tuple[str, str], seconds: float, calls: int = 0) -> None:
-        """How long a node has taken for so many calls; many may take longer."""
+        """Remember how long a node took for so many calls; more calls may take longer."""
         if seconds > SLOW_SECONDS * (1 + calls / MANY_CALLS):
             self.until[place] = time.monotonic() + SLOW_FOR_SECONDS
         else:
             self.until.pop(place, None)
 
     def holds(self, place: tuple[str, str]) -> bool:
-        """Was it slow?"""
+        """Was the node slow the last time?"""
         return bool(self.until) and self.until.get(place, 0.0) > time.monotonic()
 
 

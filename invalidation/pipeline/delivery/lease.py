@@ -121,13 +121,13 @@ def ended(delivery: Delivery, outcome: Outcome, milliseconds: float) -> dict[str
 
 
 def _mine(delivery: Delivery) -> QuerySet[Delivery]:
-    """The row, as long as this lease is the newest."""
+    """The delivery's row, as long as this lease is the newest one."""
     rows = Delivery.objects.using(delivery._state.db)
     return rows.filter(pk=delivery.pk, status=DeliveryStatus.RUNNING, leases=delivery.leases)
 
 
 def written(delivery: Delivery, values: dict[str, Any]) -> Delivery:
-    """The object as the row is now."""
+    """The delivery as its row is now."""
     for name, value in values.items():
         setattr(delivery, name, value)
     return delivery

@@ -71,7 +71,7 @@ class Backlogs:
     """By database and lane, with the reading of the monotonic clock."""
 
     def known(self, database: str, lane: str) -> Backlog:
-        """As it was last counted."""
+        """The backlog of a lane as it was last counted."""
         return self.counted.get((database, lane), (float("-inf"), Backlog()))[1]
 
     def read(self, database: str, lane: str, seen: int) -> Backlog:
@@ -123,7 +123,7 @@ class Crowds:
     """By database, with the reading of the monotonic clock."""
 
     def crowded(self, database: str) -> bool:
-        """Count again if the last count is too old."""
+        """Is there a crowd? Counts again if the last count is too old."""
         counted_at, known = self.counted.get(database, (float("-inf"), False))
         if time.monotonic() - counted_at < COUNT_SECONDS:
             return known

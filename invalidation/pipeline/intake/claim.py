@@ -100,7 +100,7 @@ def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Pendi
 
 
 def _alike(found: Sequence[Pending], waiting: backpressure.Backlog) -> Sequence[Pending]:
-    """Those that may share a batch with the first."""
+    """The events that may share a batch with the first one."""
     alike = [event for event in found if (event.lane, event.tiers) == (found[0].lane, found[0].tiers)]
     return alike[: waiting.claim_limit]
 
@@ -135,7 +135,7 @@ def batched(many: Sequence[Targets]) -> Targets:
 
 
 def _fitting(many: Sequence[Targets]) -> list[Targets]:
-    """As many from the front as stay within the limit of a batch, and at least one."""
+    """The first events, as many as stay within the limit of a batch, and at least one."""
     room = conf.settings().batch_targets_limit
     fitting: list[Targets] = []
     for targets in many:

@@ -44,7 +44,7 @@ class Helm:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, database: str, lane: str = "") -> Seat | None:
-        """A seat for whom an event of this lane has sent, or None: whoever has one has been called."""
+        """A seat for a drain that an event of this lane asked for; None where others have them, who are called."""
         with self.changed:
             taken = self.seats.setdefault(database, [])
             if lanes := _free(taken, lane):
@@ -56,14 +56,14 @@ class Helm:
             return None
 
     def is_called(self, seat: Seat, *, wait_seconds: float = 0.0) -> bool:
-        """Was it called since the last time? Waits for a call for so long."""
+        """Has another drain left events to this one since it last asked? Waits that long for one to do so."""
         with self.changed:
             self.changed.wait_for(lambda: seat.called, wait_seconds)
             called, seat.called = seat.called, False
             return called
 
     def leave(self, database: str, seat: Seat, *, anyway: bool = False) -> bool:
-        """Give it up, unless it was called meanwhile."""
+        """Give the seat up, unless another drain has left events to this one meanwhile."""
         with self.changed:
             if seat.called and not anyway:
                 return False

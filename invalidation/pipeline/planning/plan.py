@@ -65,7 +65,7 @@ class Limits:
     price_usd: float = inf
 
     def allow(self, plan: Plan) -> bool:
-        """Does the plan stay within both?"""
+        """Does the plan stay within both limits?"""
         return plan.requests <= self.calls and plan.price_usd <= self.price_usd
 
 
@@ -199,7 +199,7 @@ def _is_step(document: Any) -> bool:
 
 
 def merged(steps: Iterable[Step], provider: Product) -> list[Step]:
-    """What these calls do together, nothing twice, in as few calls as the product takes."""
+    """The same purges in as few calls as the product takes, none of them twice."""
     items: dict[str, dict[Any, None]] = {}
     for step in steps:
         items.setdefault(step.verb, {}).update(dict.fromkeys(step.items))

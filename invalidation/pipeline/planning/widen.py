@@ -65,7 +65,7 @@ def _left_to_tags(
 
 
 def _known(url: str, sites: Sequence[str], tagged: Collection[str]) -> bool:
-    """Is it tagged on every site that it stands for?"""
+    """Does the page carry a tag of the batch on every site that its path stands for?"""
     try:
         return all(absolute in tagged for absolute in expand(url, sites))
     except InvalidTarget:
