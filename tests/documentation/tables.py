@@ -84,7 +84,7 @@ INDEXES = {
     "invalidation_delivery_due": "The sweep asks what is due.",
     "invalidation_delivery_status": "The admin's filters, the status and metrics.",
     "invalidation_verified_at": "Pruning, and the budget of requests a minute.",
-    "invalidation_stale": "The status counts copies that were found old.",
+    "invalidation_stale": "Verification asks whether a copy that it finds old was found old lately.",
 }
 
 
