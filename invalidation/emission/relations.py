@@ -39,7 +39,7 @@ class ThroughRules(Rules):
             for end in self.ends()
             if (key := getattr(instance, end.attname)) is not None
             for rules in registry.rules_for(end.related_model)
-            if issubclass(end.related_model, rules.model._meta.concrete_model or rules.model)
+            if _is_of(end.related_model, rules)
         )
 
     def targets(self, instance: Any) -> Targets:
@@ -81,21 +81,26 @@ def on_relation_changed(
     pk_set: set[Any] | None,
     reverse: bool,
     using: str,
+    raw: bool = False,
     **_: Any,
 ) -> None:
-    """Both ends of the join rows are stale, as they were before and as they are after; no rows, no event."""
+    """Both ends of the join rows are stale, as they were before and as they are after; no rows, no event.
+
+    Of fixtures (`raw`) the default tags are emitted: what is at the other end may not be there yet.
+    """
     side = _side(instance, model, sender, reverse=reverse)
     when, _separator, what = action.partition("_")
     keys: Collection[Any] = pk_set or ()
+    ends = _default_ends if raw else _both_ends
     if when == "pre":
         instance.__dict__.pop(LEAVING, None)
         if what != "add":
             keys = _joined(instance, sender, side, using, pk_set)
-            instance.__dict__[LEAVING] = keys, _both_ends(instance, model, side, keys, using)
+            instance.__dict__[LEAVING] = keys, ends(instance, model, side, keys, using)
         return
-    leaving, before = instance.__dict__.pop(LEAVING, (keys, Targets()))
+    leaving, known = instance.__dict__.pop(LEAVING, (keys, Targets()))
     if leaving:
-        targets = before | _both_ends(instance, model, side, leaving, using)
+        targets = known | ends(instance, model, side, leaving, using)
         every = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
         emit(targets, using=using, lane=evaluation.lane_of(every))
 
@@ -117,3 +122,15 @@ def _both_ends(instance: Model, model: type[Model], side: Side, keys: Iterable[A
         return own
     others = model._base_manager.using(using).filter(**{f"{side.other_attribute}__in": list(keys)})
     return own | evaluation.row_targets(list(others), model, using, ignoring=side.field.name)
+
+
+def _default_ends(instance: Model, model: type[Model], side: Side, keys: Iterable[Any], using: str) -> Targets:
+    """The default tags of both ends; no query."""
+    own = evaluation.default_targets(registry.rules_for(type(instance)), instance, using)
+    others = (rules.key_targets(key) for key in keys for rules in registry.rules_for(model) if _is_of(model, rules))
+    return own | union(others)
+
+
+def _is_of(model: type[Model], rules: Rules) -> bool:
+    """Is the key of a row of `model` one that the rules know?"""
+    return issubclass(model, rules.model._meta.concrete_model or rules.model)

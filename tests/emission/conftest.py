@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from invalidation.freshness import complaints
@@ -29,6 +29,12 @@ def _rows_are_deleted() -> Iterator[None]:
         if connection.vendor == "postgresql":
             patch.setattr(type(connection.ops), "sql_flush", deletions)
         yield
+
+
+def savepoint() -> str:
+    """One that is rolled back by hand; Django 6.1 calls it by another name."""
+    create = getattr(transaction, "savepoint_create", None) or transaction.savepoint
+    return str(create())
 
 
 @dataclass

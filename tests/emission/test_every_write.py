@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import django
 import pytest
 from django.core.exceptions import FieldDoesNotExist
 from django.db import transaction
@@ -17,7 +18,7 @@ from tests.emission.promise.ways import WAYS, Way, classified, offered, related_
 pytestmark = [pytest.mark.django_db(databases=["default", "other"]), pytest.mark.databases]
 
 #: Methods without an asynchronous form.
-SYNCHRONOUS = ("save_base", "raw")
+SYNCHRONOUS = ("save_base", "set_base", "raw")
 CASES = [
     pytest.param(kind, way, is_async, id=f"{kind.name}-{way.name}-{'async' if is_async else 'sync'}")
     for kind in KINDS
@@ -35,7 +36,9 @@ def stage(kind: Kind, is_async: bool, settings: Settings) -> Stage:
 
 @pytest.mark.parametrize(("kind", "way", "is_async"), CASES)
 def test_every_changed_row_is_covered_or_named(kind: Kind, way: Way, stage: Stage) -> None:
-    if any(case.holds(way.name, kind.name) for case in REFUSED):
+    if way.method == "set_base" and not hasattr(stage.manager, "set_base"):
+        pytest.skip("Django 6.1 has it")
+    if any(case.holds(way.name, kind.name) and case.until > django.VERSION for case in REFUSED):
         with pytest.raises((ValueError, FieldDoesNotExist)), transaction.atomic():
             way.call(stage)
         return

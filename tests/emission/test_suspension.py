@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 import invalidation
 from invalidation.emission.emit import suspension as in_force
 from invalidation.exceptions import InvalidTarget
-from tests.emission.conftest import Outbox
+from tests.emission.conftest import Outbox, savepoint
 from tests.library.models import Author, Book
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
@@ -86,7 +86,7 @@ def test_widening_makes_one_event_for_each_transaction(outbox: Outbox, author: A
 
 def test_widening_survives_an_inner_rollback(outbox: Outbox, book: Book) -> None:
     with invalidation.widen("library"), transaction.atomic():
-        sid = transaction.savepoint()
+        sid = savepoint()
         touch(book)
         transaction.savepoint_rollback(sid)
         touch(book, "x")

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 import invalidation
 from invalidation.models import Event
-from tests.emission.conftest import Outbox
+from tests.emission.conftest import Outbox, savepoint
 from tests.library.models import Author, Book, Loan
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "other"]), pytest.mark.databases]
@@ -109,9 +109,9 @@ def test_a_released_savepoint_goes_with_its_parent(outbox: Outbox, book: Book) -
 
 def test_a_savepoint_rolled_back_by_hand_counts_too(outbox: Outbox, book: Book) -> None:
     with transaction.atomic():
-        savepoint = transaction.savepoint()
+        begun = savepoint()
         rename(book, "years")
-        transaction.savepoint_rollback(savepoint)
+        transaction.savepoint_rollback(begun)
         rename(book, "orlando")
     assert outbox.urls == pages("waves", "orlando")
     assert outbox.announced == outbox.stored
@@ -119,9 +119,9 @@ def test_a_savepoint_rolled_back_by_hand_counts_too(outbox: Outbox, book: Book) 
 
 def test_an_equal_change_after_a_savepoint_rolled_back_by_hand_is_stored_again(outbox: Outbox, book: Book) -> None:
     with transaction.atomic():
-        savepoint = transaction.savepoint()
+        begun = savepoint()
         book.save()
-        transaction.savepoint_rollback(savepoint)
+        transaction.savepoint_rollback(begun)
         book.save()
     assert outbox.urls == pages("waves")
     assert outbox.announced == outbox.stored

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.db import connections
+from django.db import connections, models
 from django.db.models import Field, ForeignKey, Model
 
 from invalidation.commit_hooks import on_commit
@@ -14,6 +14,8 @@ from invalidation.emission.rows import loading
 from invalidation.emission.rows.columns import PLAIN, attribute_names, columns, computed, detached, files, is_expression
 from invalidation.emission.rows.loading import STATES
 
+#: Django 6.1's; what else is there is another mode.
+FETCH_ONE = getattr(models, "FETCH_ONE", None)
 State = dict[str, Any]
 
 
@@ -135,7 +137,7 @@ def present(instance: Model, using: str, written: Collection[str] | None, public
     unread: frozenset[str] = computed(type(instance)) if known and written != () else frozenset()
     unknown |= unread & values.keys()
     kept = {} if written is None else {name: known[name] for name in known.keys() - set(written) - unread}
-    if not unknown and all(_same(values.get(name), value) for name, value in kept.items()):
+    if not (unknown or _is_blocked(instance)) and all(_same(values.get(name), value) for name, value in kept.items()):
         return instance
     asked = {name for name in unknown & set(public) if name in values and name not in kept}
     past = as_it_was(instance, kept | (_stored(instance, using, asked) if asked else {}))
@@ -223,8 +225,14 @@ def _copied(instance: Model, model: type[Model]) -> Model:
         twin.__dict__[name] = detached(twin.__dict__[name])
     twin._state = type(instance._state)()
     twin._state.__dict__.update(instance._state.__dict__)
+    twin._state.__dict__.pop("fetch_mode", None)  # Django 6.1: what rules ask for is read, and for them alone
     twin._state.fields_cache = dict(instance._state.fields_cache)
     return twin
+
+
+def _is_blocked(instance: Model) -> bool:
+    """Would it rather raise than read (FETCH_RAISE), or read for others too (FETCH_PEERS)?"""
+    return "fetch_mode" in instance._state.__dict__ and instance._state.__dict__["fetch_mode"] is not FETCH_ONE
 
 
 def _moved(instance: Model, state: State, cache_name: str) -> bool:

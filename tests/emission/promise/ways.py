@@ -22,13 +22,15 @@ class Way:
     method: str
     call: Call
     how: str = ""
+    besides: tuple[str, ...] = ()
+    """Kinds for which it changes nothing, or which do not have it."""
 
     @property
     def name(self) -> str:
         return f"{self.of}.{self.method}" + (f" ({self.how})" if self.how else "")
 
     def is_for(self, kind: Kind) -> bool:
-        return kind.related or self.of != "related"
+        return (kind.related or self.of != "related") and kind.name not in self.besides
 
 
 def _save_new(stage: Stage) -> None:
@@ -50,6 +52,11 @@ def _save_column(stage: Stage) -> None:
 def _save_base(stage: Stage) -> None:
     stage.row.note = "changed"
     stage.do(stage.row, "save_base", using=stage.alias)
+
+
+def _save_fixture(stage: Stage) -> None:
+    stage.row.note = "changed"
+    stage.do(stage.row, "save_base", using=stage.alias, raw=True)
 
 
 def _delete(stage: Stage) -> None:
@@ -136,6 +143,14 @@ def _set(stage: Stage) -> None:
     stage.do(stage.manager, "set", [stage.spare])
 
 
+def _set_base(stage: Stage) -> None:
+    stage.do(stage.manager, "set_base", [stage.spare])
+
+
+def _set_fixture(stage: Stage) -> None:
+    stage.do(stage.manager, "set_base", [stage.spare], raw=True)
+
+
 def _related_create(name: str) -> Call:
     """By the manager itself, which joins what it creates."""
 
@@ -145,11 +160,15 @@ def _related_create(name: str) -> Call:
     return create
 
 
+#: Related managers without a join table.
+UNJOINED = ("`owner.owned`", "`node.children`", "`remarked.remarks`")
+
 WAYS = (
     Way("Model", "save", _save_new, "inserts"),
     Way("Model", "save", _save_changed, "updates"),
     Way("Model", "save", _save_column, "`update_fields`"),
     Way("Model", "save_base", _save_base),
+    Way("Model", "save_base", _save_fixture, "`raw=True`: fixtures", besides=("multi-table child",)),
     Way("Model", "delete", _delete),
     Way("QuerySet", "create", _create),
     Way("QuerySet", "get_or_create", _get_or_create),
@@ -166,6 +185,8 @@ WAYS = (
     Way("related", "remove", _remove),
     Way("related", "clear", _clear),
     Way("related", "set", _set),
+    Way("related", "set_base", _set_base, "Django 6.1", besides=UNJOINED),
+    Way("related", "set_base", _set_fixture, "`raw=True`: fixtures, Django 6.1", besides=UNJOINED),
     *(Way("related", name, _related_create(name)) for name in ("create", "get_or_create", "update_or_create")),
 )
 
@@ -179,7 +200,7 @@ READING_ROWS = """
     creation_counter dates datetimes db db_manager deconstruct defer difference distinct earliest exclude exists
     explain extra filter first from_queryset get get_queryset in_bulk intersection iterator last latest none only
     order_by ordered prefetch_related query resolve_expression reverse select_for_update select_related union
-    use_in_migrations using values values_list
+    use_in_migrations using values values_list fetch_mode totally_ordered
     aaggregate acontains acount aearliest aexists aexplain afirst aget ain_bulk aiterator alast alatest
 """
 READING_RELATIONS = """
