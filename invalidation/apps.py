@@ -12,6 +12,7 @@ CHECKS = {
     "checks.configuration.check_settings": ("invalidation",),
     "checks.configuration.check_models": ("invalidation", "models"),
     "checks.configuration.check_tables": (checks.Tags.database,),
+    "checks.deletions.check_deletions": ("invalidation", "models"),
     "checks.database.check_databases": ("invalidation",),
     "checks.deployment.check_soft_purges": ("invalidation",),
 }

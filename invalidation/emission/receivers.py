@@ -57,8 +57,9 @@ def _connect_relation(through: type[Model]) -> None:
         for end in leaving.ends(through):  # one that nobody has registered sends no word else
             for relative in registry.relatives(end.related_model):
                 post_delete.connect(on_delete, sender=relative, dispatch_uid=f"invalidation.{relative._meta.label}")
-    elif through not in registry.registered():
-        registry.register(through, rules=relations.ThroughRules)
+    elif not registry.joins(through):
+        registry.join(through, relations.ThroughRules(through))
+        connect(through)
 
 
 def connect_all() -> None:

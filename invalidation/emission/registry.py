@@ -15,6 +15,8 @@ from invalidation.emission.rules import Rules, model_tag
 
 RulesClass = TypeVar("RulesClass", bound=type[Rules])
 _registered: dict[type[Model], Rules] = {}
+#: Of explicit join models, beside what somebody may have registered for them: what is at their ends.
+_joining: dict[type[Model], Rules] = {}
 
 
 @overload
@@ -53,6 +55,17 @@ def _add(model: type[Model], rules: type[Rules]) -> None:
         receivers.connect(model)
 
 
+def join(through: type[Model], rules: Rules) -> None:
+    """Let rows of this explicit join model make stale what is at their ends, whatever else rules say of them."""
+    _joining[through] = rules
+    _forget()
+
+
+def joins(through: type[Model]) -> bool:
+    """Do its rows make stale what is at their ends?"""
+    return through in _joining
+
+
 def unregister(model: type[Model]) -> None:
     """Forget the rules of a model."""
     _registered.pop(model, None)
@@ -67,14 +80,15 @@ def _forget() -> None:
 
 
 def registered() -> dict[type[Model], Rules]:
-    """Model to rules, as registered."""
-    return dict(_registered)
+    """Model to rules, as registered; an explicit join model that nobody registered to what is said of its ends."""
+    return _joining | _registered
 
 
 @cache
 def rules_for(model: type[Model]) -> tuple[Rules, ...]:
     """Rules of the model itself, of what it is a proxy of, of its parents and of its multi-table children."""
-    return tuple(rules for known, rules in _registered.items() if related(model, known))
+    every = [*_registered.items(), *_joining.items()]
+    return tuple(rules for known, rules in every if related(model, known))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,12 @@ def throughs(model: type[Model]) -> list[type[Model]]:
 
 class ThroughRules(Rules):
     """A row of an explicit join model makes stale what the registered models at its ends make stale."""
+
+    @property
+    def ignore(self) -> Sequence[str]:  # type: ignore[override]  # a constant of the other rules
+        """What the rules that somebody registered for the join model ignore: nobody sees that at its ends either."""
+        said = registry.registered().get(self.model, self)
+        return () if said is self else said.ignore
 
     def ends(self) -> list[ForeignKey[Any, Any]]:
         """Its foreign keys to registered models."""
