@@ -20,7 +20,7 @@ from tests.documentation.commands import ROOT, after, managed, shown
 from tests.fixtures.servers import SECRET
 
 #: Programs of others; the tests of the running system start them as the Procfile does.
-FOREIGN = {"celery", "curl", "grep", "honcho", "pip", "export", "…"}
+FOREIGN = {"celery", "curl", "grep", "honcho", "pip", "export", "…", "python3", ".", "django-admin", "sudo", "varnishd"}
 
 
 def test_every_program_is_known() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documentation import figures
 from tests.documentation.commands import DOCUMENTS, ROOT
 
 README = ROOT / "README.md"
@@ -28,3 +29,14 @@ def test_the_readme_names_every_make_target_that_must_hold_before_a_change_lands
     used = set(re.findall(r"^make ([a-z]+)", (ROOT / ".ci/run").read_text(), re.MULTILINE))
     assert used
     assert used <= set(re.findall(r"make ([a-z]+)", README.read_text()))
+
+
+def test_every_test_that_shows_a_guarantee_exists() -> None:
+    named = re.findall(r"pytest (tests/\S+\.py)`", README.read_text())
+    assert len(named) >= 8
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_measured_figures_are_those_of_the_benchmarks() -> None:
+    document = README.read_text()
+    assert document == figures.rendered(document), "run python -m tests.documentation.figures"

@@ -170,6 +170,13 @@ def test_a_file_is_for_its_owner_alone_also_over_an_open_one(declare: Callable[.
     assert SECRET not in said.getvalue()
 
 
+def test_what_varnishd_is_started_with_is_told_alone(declare: Callable[..., None]) -> None:
+    declare(varnish=tier("Varnish", "http://v"))
+    words = rendered("varnish", "--parameters").split()
+    assert words[:2] == ["-p", "http_req_hdr_len=16k"]
+    assert set(words[::2]) == {"-p"}
+
+
 def test_nginx_accepts_what_is_rendered(declare: Callable[..., None], tmp_path: Path, origin: Origin) -> None:
     declare(nginx=tier("Nginx", "http://127.0.0.1:8080"))
     values = tmp_path / "values.json"

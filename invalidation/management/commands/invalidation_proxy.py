@@ -34,10 +34,16 @@ class Command(BaseCommand):
             metavar="PATH",
             help="a page that answers 200 while the application is well (Varnish)",
         )
+        parser.add_argument(
+            "--parameters", action="store_true", help="print only what varnishd must be started with, beside the file"
+        )
         parser.add_argument("--values", type=Path, metavar="FILE", help="JSON object of placeholders of the template")
 
     def handle(self, product: str, *, output: Path | None, **options: Any) -> None:
         """Print it, or write the file and say how it is used."""
+        if options["parameters"]:
+            self.stdout.write(" ".join(parameters() if product == "varnish" else ()))
+            return
         text = self._rendered(product, options)
         if output is None:
             self.stdout.write(text, ending="")
