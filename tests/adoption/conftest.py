@@ -21,7 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, files.split("\0")):
-        if name.startswith(("invalidation/", "workers/")) or "/" not in name:
+        if name.startswith("invalidation/") or "/" not in name:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
     subprocess.run([UV, "build", "--wheel", "--quiet", "--out-dir", folder], cwd=source, check=True)

@@ -86,10 +86,10 @@ class Follower:
         return done.stdout + done.stderr
 
     def _started(self, command: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"terminal-{len(self.terminals)}.log").open("wb")
-        return subprocess.Popen(
-            self._shell(f"exec {command}"), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-        )
+        with (self.folder / f"terminal-{len(self.terminals)}.log").open("wb") as log:
+            return subprocess.Popen(
+                self._shell(f"exec {command}"), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
 
     def _shell(self, command: str) -> list[str]:
         """With nothing of the site that tests it."""

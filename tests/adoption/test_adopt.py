@@ -10,7 +10,9 @@ from tests.adoption.follower import Follower
 from tests.fixtures.servers import ROOT
 
 PAGE = "curl -si http://127.0.0.1:6081/blog/?utm_source=mail | grep -e X-Cache: -e trains"
-SETTINGS = "from project.celery import app; print({key: app.conf[key] for key in ('task_default_queue', 'task_acks_late')})"
+SETTINGS = (
+    "from project.celery import app; print({key: app.conf[key] for key in ('task_default_queue', 'task_acks_late')})"
+)
 
 
 @pytest.mark.timeout(900)  # a busy machine; alone it takes less than a minute

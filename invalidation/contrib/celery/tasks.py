@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 import celery
-from structlog.contextvars import bound_contextvars
 
-from invalidation import doctor, pipeline
+from invalidation import context, doctor, pipeline
 from invalidation.contrib.celery import inline
 from invalidation.contrib.celery.arguments import guarded
 from invalidation.contrib.celery.setup import TASK_OPTIONS
@@ -30,7 +29,7 @@ POSTPONED_TIMES = 5
 @guarded
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = "") -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
-    with bound_contextvars(**({"correlation_id": correlation_id} if correlation_id else {})):
+    with context.following(correlation_id):
         drained = pipeline.drain(database, carried=inline.own_tiers(), lane=lane)
         return "; ".join([str(drained), *map(summary, drained.purged)])
 
@@ -44,7 +43,7 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
         if not free:
             return _later(database, delivery)
         with inline.journey(database) as journey:
-            with bound_contextvars(correlation_id=correlation_id):
+            with context.following(correlation_id):
                 ended = pipeline.deliver(database, delivery)
             told = "; ".join([result(ended), *_inline(journey)])
     pipeline.resume(database)
@@ -70,7 +69,7 @@ def _inline(journey: inline.Journey) -> Iterator[str]:
                 tell(deliveries_ready, "hand_out_failed", **ready)
                 pipeline.pass_by(journey.database, delivery.pk)
                 return
-            with bound_contextvars(correlation_id=delivery.batch.correlation_id):
+            with context.following(delivery.batch.correlation_id):
                 yield result(pipeline.deliver(journey.database, delivery.pk))
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-import structlog
 from kombu import Connection
 
+from invalidation import lazy
 from invalidation.contrib.celery import envelopes
 from invalidation.contrib.celery.queues import queues
 
-logger = structlog.get_logger(__name__)
+logger = lazy.Logger(__name__)
 
 
 @cache
