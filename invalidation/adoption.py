@@ -17,7 +17,8 @@ def adopt(model: type[models.Model]) -> None:
     """See what is written past the signals by the managers of this model. Harmless to repeat."""
     _adopt_base(model)
     wanted = {name for rules in registry.rules_for(model) for name in rules.managers}
-    for manager in model._meta.managers:  # the model's own copies: those of other models stay as they are
+    # The model's own copies, and what Django copies anew once it has forgotten those.
+    for manager in [*model._meta.managers, *model._meta.local_managers]:
         if manager.name in wanted and not isinstance(manager.get_queryset(), InvalidatingQuerySet):
             original: Any = type(manager)
             manager.__class__ = _seeing_manager(original)
