@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import partial, reduce
+from functools import partial
 from itertools import islice
-from operator import or_
 from typing import Any, Generic, TypeVar
 
 from django.db import models
-from django.db.models import Q
 
 from invalidation.emission import evaluation, instants, registry, uploads
 from invalidation.emission.emit import collecting, emit
@@ -17,6 +15,7 @@ from invalidation.emission.evaluation import Olds
 from invalidation.emission.relations import ThroughRules
 from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names
+from invalidation.emission.rows.conflicts import conflicting
 from invalidation.emission.rules import model_tag
 from invalidation.targets.values import Targets, union
 
@@ -139,8 +138,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         """Emit for the stored rows that are about to be overwritten, as they are."""
         olds: Olds = {}
         for part in _parts(rows):
-            conditions = {f"{name}__in": [getattr(row, name) for row in part] for name in unique_fields}
-            stored = list(self._stored().filter(**conditions))
+            stored = list(self._stored().filter(conflicting(self.model, part, list(unique_fields))))
             self._emit_targets(stored, None)
             _keep(olds, evaluation.comparable(stored, self.model, self.db))
         return olds
@@ -149,12 +147,8 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         """Emit for rows whose key the database kept to itself (ignored conflicts): found by what is unique in them."""
         joining = [rules for rules in registry.rules_for(self.model) if isinstance(rules, ThroughRules)]
         self._emit(union(evaluation.targets_of(rules, row) for rules in joining for row in rows))
-        options = self.model._meta
-        unique = [field.attname for field in options.concrete_fields if field.unique and not field.primary_key]
         for part in _parts(rows):
-            keys = [Q(**{f"{name}__in": [getattr(row, name) for row in part]}) for name in unique]
-            if keys:
-                self._emit_after(list(self._stored().filter(reduce(or_, keys))), {})
+            self._emit_after(list(self._stored().filter(conflicting(self.model, part))), {})
 
     def _emit_created(self, rows: Sequence[models.Model], olds: Olds, *, stored_otherwise: bool) -> None:
         """All of them are in the lists."""
