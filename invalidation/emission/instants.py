@@ -165,24 +165,20 @@ def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[t
             yield row, union(evaluation.timed_targets(rules, instance) for rules in registry.timed(model))
 
 
-def concerns(tags: Iterable[str]) -> bool:
-    """Does any of these tags name a row of a model whose rules have `changes_at`?"""
+def timed(tags: Iterable[str]) -> frozenset[str]:
+    """Those that name a model whose rules have `changes_at`, or a row of one."""
     models = registry.timed_models()
-    return bool(models) and any(tag.partition(":")[0] in models for tag in tags)
+    return frozenset(tag for tag in tags if tag.partition(":")[0] in models) if models else frozenset()
 
 
-def next_instant(tags: Iterable[str], after: datetime, until: datetime) -> datetime | None:
-    """The first instant between two at which a row that these tags name changes by itself; None for none.
+def next_instant(named: frozenset[str], after: datetime, until: datetime) -> datetime | None:
+    """The first instant between two at which a row that these tags (`timed`) name changes by itself; None for none.
 
     Asked of the database once per KNOWN_SECONDS for the same tags, unless this process stores instants meanwhile.
     """
-    models = registry.timed_models()
-    named = frozenset(tag for tag in tags if tag.partition(":")[0] in models)
-    if not named:
-        return None
     asked_at, moment = _known.get(named, (-inf, None))
     if monotonic() - asked_at > KNOWN_SECONDS or (moment is not None and moment <= after):
-        moment = _first(named, named & models, after)
+        moment = _first(named, named & registry.timed_models(), after)
         if len(_known) >= MOST_KNOWN:
             _known.clear()
         _known[named] = monotonic(), moment

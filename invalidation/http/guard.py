@@ -71,12 +71,13 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
 
 def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, tags: frozenset[str]) -> None:
     """No copy outlives the next instant at which something in it changes by itself; nor is one of before it kept."""
-    if not instants.concerns(tags):
+    named = instants.timed(tags)
+    if not named:
         return
     now = timezone.now()
     begun_at, lives = request.__dict__.get(BEGUN_AT, now), timedelta(seconds=cacheable.longest_seconds(response))
     try:
-        ends_at = instants.next_instant(tags, begun_at, now + lives)
+        ends_at = instants.next_instant(named, begun_at, now + lives)
     except DatabaseError as error:
         logger.warning("instants_unknown", path=request.path, error=repr(error))
         cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
@@ -91,7 +92,8 @@ def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: i
         return Verdict.CURRENT if conf.settings().offline else Reason.REDIS
     response.headers[SEQUENCE_HEADER] = str(since)
     found = _unindexable(url) or _registered(response, url, tags, since)
-    recheck.watch(response, url, tags, since)
+    if found is not Verdict.OUTDATED:  # which nobody stores
+        recheck.watch(response, url, tags, since)
     return found
 
 

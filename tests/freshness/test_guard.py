@@ -359,16 +359,27 @@ def test_one_that_is_still_current_when_it_was_sent_late_does_not(
     assert not Event.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_one_that_nobody_may_store_purges_nothing_however_late_it_was_sent(
+    declare: Declare, freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare({"nginx": NGINX}, TRANSFER_SECONDS=1e-9)
+    during_render(monkeypatch, freshness_redis, "page:1")
+    _, sent = answered()
+    sent()
+    assert not Event.objects.exists()
+
+
 def test_the_stamps_are_read_after_everything_else_that_takes_time(
     freshness_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is invalidated while the next instant is looked for is seen."""
 
-    def looked(*_: Any) -> bool:
+    def looked(*_: Any) -> frozenset[str]:
         sequence.advance(freshness_redis, ["page:1"])
-        return False
+        return frozenset()
 
-    monkeypatch.setattr(instants, "concerns", looked)
+    monkeypatch.setattr(instants, "timed", looked)
     assert get()["Cache-Control"] == "no-store"
 
 
