@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +103,20 @@ def test_a_redis_that_is_away_takes_nothing_else_with_it(settings: Settings, dir
     dirty("/a/")
     assert (value("up", part="redis"), value("up", part="database")) == (0, 1)
     assert value("pending_events", lane="editorial") == 1
+
+
+def test_a_site_without_redis_is_not_told_that_it_is_away(db: None) -> None:
+    assert REGISTRY.get_sample_value("invalidation_up", {"part": "redis"}) is None
+    assert value("up", part="database") == 1
+
+
+def test_an_event_loop_may_ask_too(dirty: Dirty) -> None:
+    dirty("/a/")
+
+    async def ask() -> float:
+        return value("pending_events", lane="editorial")
+
+    assert asyncio.run(ask()) == 1
 
 
 def test_no_label_names_a_page_or_a_tag(queue: Queue, dirty: Dirty) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,7 +38,7 @@ class State(Collector):
 
         Where an event loop runs, as in Flower, Django lets nobody ask in its thread.
         """
-        if asyncio._get_running_loop() is None:
+        if not _in_an_event_loop():
             yield from self._asked()
             return
         with ThreadPoolExecutor(1) as pool:
@@ -52,7 +52,7 @@ class State(Collector):
 
     def _asked(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(*UP, labels=("part",))
-        for part, ask, errors in (("database", _database, (DatabaseError,)), ("redis", _redis, UNAVAILABLE)):
+        for part, ask, errors in _parts():
             try:
                 found = list(ask())
             except errors as error:
@@ -61,6 +61,21 @@ class State(Collector):
             up.add_metric((part,), float(bool(found)))
             yield from found
         yield up
+
+
+def _in_an_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _parts() -> Iterator[tuple[str, Callable[[], Iterator[Metric]], tuple[type[Exception], ...]]]:
+    """What is there to be asked: a site without a Redis of its own has none that could be away."""
+    yield "database", _database, (DatabaseError,)
+    if conf.settings().redis_url:
+        yield "redis", _redis, UNAVAILABLE
 
 
 def _database() -> Iterator[Metric]:
