@@ -28,9 +28,9 @@ def shut(arguments: Sequence[str]) -> None:
 
 def has_sign_in(arguments: Sequence[str]) -> bool:
     """Is there an account, by the environment or by an option?"""
-    name, _, password = os.environ.get("FLOWER_BASIC_AUTH", "").partition(":")
+    name, _, password = os.environ.get("FLOWER_BASIC_AUTH", "").strip().partition(":")
     named = any(argument.partition("=")[0] in OPTIONS for argument in arguments)
-    return bool(name and password) or bool(os.environ.get("FLOWER_AUTH")) or named
+    return bool(name and password) or bool(os.environ.get("FLOWER_AUTH", "").strip()) or named
 
 
 def ask_everywhere() -> None:
