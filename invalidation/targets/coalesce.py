@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from invalidation.targets.values import Targets
+from invalidation.targets.values import Targets, union
 
 
 def coalesce(many: Iterable[Targets]) -> Targets:
@@ -13,7 +13,7 @@ def coalesce(many: Iterable[Targets]) -> Targets:
     Keys stay beside `everything`, because they may live in caches that nothing else names. A tag never covers
     another: pages that carry `blog.post:42` need not carry `blog.post`.
     """
-    merged = _union(list({id(targets): targets for targets in many}.values()))
+    merged = union({id(targets): targets for targets in many}.values())
     if merged.everything:
         return Targets(keys=merged.keys, everything=True)
     prefixes = outermost(merged.prefixes)
@@ -24,17 +24,6 @@ def uncovered(urls: frozenset[str], prefixes: frozenset[str]) -> frozenset[str]:
     """The URLs that lie below none of the prefixes."""
     below = tuple(prefixes)
     return frozenset(url for url in urls if not url.startswith(below)) if below else urls
-
-
-def _union(many: Sequence[Targets]) -> Targets:
-    """All of them as one, each kind in one step: pairwise unions would copy each set as often as there are events."""
-    return Targets(
-        frozenset().union(*(targets.tags for targets in many)),
-        frozenset().union(*(targets.urls for targets in many)),
-        frozenset().union(*(targets.prefixes for targets in many)),
-        frozenset().union(*(targets.keys for targets in many)),
-        any(targets.everything for targets in many),
-    )
 
 
 def outermost(prefixes: frozenset[str]) -> frozenset[str]:
