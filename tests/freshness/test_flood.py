@@ -28,6 +28,8 @@ from tests.stand_ins.visitor import is_hit, visit
 pytestmark = pytest.mark.django_db(transaction=True)
 FLOOD = 1000
 PATIENCE_SECONDS = 10
+#: A key of one page, or of a count.
+SLACK_BYTES = 2_000
 
 
 @pytest.fixture
@@ -86,6 +88,22 @@ def test_c11_after_a_flood_an_edit_costs_what_it_did_before(
         assert visit(server, f"{site}/page/?{number}={'x' * 1000}").status == 200
     assert index.size(freshness_redis) == size == (1, size[1])
     assert purged_by_an_edit(queue, server) == before == 1
+
+
+def test_row_3_a_thousand_addresses_of_3_900_bytes_each_leave_redis_as_large_as_it_was(
+    declare: Declare, plain: Nginx, site: str, freshness_redis: redis.Redis
+) -> None:
+    put_in_force(declare, plain, site, None)
+    assert visit(plain, f"{site}/page/").status == 200
+    before = taken(freshness_redis)
+    for number in range(FLOOD):
+        assert visit(plain, f"{site}/page/?{number}={'x' * 3900}").status == 200
+    assert 0 < taken(freshness_redis) <= before + SLACK_BYTES
+
+
+def taken(server: redis.Redis) -> int:
+    """Bytes of all keys; what the server itself uses grows by its connections too."""
+    return sum(int(server.memory_usage(key, samples=0) or 0) for key in server.scan_iter())
 
 
 def test_c11_what_a_purge_removed_everywhere_leaves_the_index(

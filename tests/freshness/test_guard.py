@@ -118,6 +118,21 @@ def test_a_response_that_nobody_may_store_is_left_alone(control: str, freshness_
     assert not index.urls_below(freshness_redis, [""])
 
 
+@pytest.mark.parametrize("forbids", ["private", "no-store", "no-cache"])
+@pytest.mark.parametrize(
+    ("name", "allows"),
+    [("Surrogate-Control", "max-age=60"), ("CDN-Cache-Control", "max-age=60"), ("X-Accel-Expires", "60")],
+)
+def test_row_6_a_page_that_one_header_forbids_and_another_allows_does_not_pass_untagged(
+    name: str, allows: str, forbids: str, freshness_redis: redis.Redis
+) -> None:
+    state.headers = {"Cache-Control": forbids, name: allows}
+    answer = get()
+    assert answer["Cache-Control"] == forbids
+    assert "X-Cache-Sequence" in answer
+    assert index.urls_of(freshness_redis, ["page:1"])[0] == {"http://testserver/page/"}
+
+
 def test_two_round_trips_per_cacheable_response(freshness_redis: redis.Redis) -> None:
     get()
     server: Any = freshness_redis

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import redis
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.db.models.functions import Now
 from structlog.testing import capture_logs
 
 import invalidation
+from deploy.local import Nginx as NginxServer
+from deploy.local import Varnish as VarnishServer
 from invalidation import conf
 from invalidation.emission.api import stored
 from invalidation.exceptions import TransientError
@@ -26,7 +30,8 @@ from invalidation.pipeline.intake import drain
 from invalidation.providers.base import Probe
 from invalidation.signals import event_recorded, stale_twice, verified
 from invalidation.status import documents
-from tests.freshness.conftest import NAIVE, Behind, Declare, let_pass
+from tests.fixtures.servers import SECRET
+from tests.freshness.conftest import NAIVE, PROVIDERS, Application, Behind, Declare, let_pass
 from tests.freshness.pages import state
 from tests.freshness.test_in_flight import race
 from tests.pipeline.chain import Chain, Node, Queue
@@ -332,6 +337,37 @@ def test_verification_warms_the_page(kind: str, behind: Behind, queue: Queue) ->
         assert (row.sequence or 0) >= (event.batch.sequence or 0) > 0
     state.version = 2
     assert cached.get() == "version 1", "the visitor gets the warm copy"
+
+
+@pytest.fixture
+def chain(application: Application, tmp_path: Path, declare: Declare) -> Iterator[VarnishServer]:
+    """An Nginx that fills from a Varnish of this test's own, which is given."""
+    options: dict[str, Any] = {"public_port": ""}
+    with (
+        VarnishServer(tmp_path, [application.address], SECRET, options=options) as inner,
+        NginxServer(tmp_path, [f"127.0.0.1:{inner.port}"], SECRET, options=options) as outer,
+    ):
+        secret = {"OPTIONS": {"SECRET": SECRET}}
+        varnish = {"PROVIDER": PROVIDERS["varnish"], "NODES": [inner.url], **secret}
+        nginx = {"PROVIDER": PROVIDERS["nginx"], "NODES": [outer.url], "FILLS_FROM": ["varnish"], **secret}
+        declare({"varnish": varnish, "nginx": nginx}, SITES=["http://stopped.test"])
+        application.handler = WSGIHandler()
+        yield inner
+
+
+def test_row_10_the_error_page_of_a_cache_whose_inner_one_is_stopped_proves_nothing(
+    chain: VarnishServer, queue: Queue
+) -> None:
+    batch = purge(queue, urls=["/page/"])
+    chain.stop()
+    done = verify.verify("default")
+    assert (done.stale, done.unasked) == (0, 2)
+    row = batch.verifications.get(tier="nginx")
+    assert (row.status_code, row.error) == (502, "could not be asked: it answered 502")
+    chain.start()
+    pause_passed()
+    assert verify.verify("default").unasked == 0
+    assert not batch.verifications.filter(stale=True).exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -130,6 +130,16 @@ def test_bad_targets_are_a_usage_error() -> None:
     assert error.value.returncode == 2
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("option", ["--url", "--prefix"])
+@pytest.mark.parametrize("url", UNREADABLE_URLS)
+def test_row_7_an_address_that_is_none_is_a_usage_error(option: str, url: str) -> None:
+    with pytest.raises(CommandError, match="can't be read as a URL") as error:
+        purge(option, url)
+    assert error.value.returncode == 2
+    assert not Event.objects.exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_waiting_for_a_purge_that_is_confirmed_succeeds(settled_as: Any) -> None:
     settled_as("done")
@@ -177,7 +187,13 @@ def test_no_output_holds_a_secret(style: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("purge", "--tag", "Blog Post"), ("purge", "--wait", "soon"), ("purge", "--no-such-option"), ("purge",)],
+    [
+        ("purge", "--tag", "Blog Post"),
+        ("purge", "--url", "http://["),
+        ("purge", "--wait", "soon"),
+        ("purge", "--no-such-option"),
+        ("purge",),
+    ],
 )
 def test_the_process_exits_with_two_for_bad_usage(arguments: tuple[str, ...]) -> None:
     ended = subprocess.run(

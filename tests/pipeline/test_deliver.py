@@ -158,6 +158,31 @@ def test_a_duplicate_message_does_nothing(purge: Purge, queue: Queue) -> None:
     assert [len(node.calls) for node in Chain.nodes.values()] == [1, 1, 1, 1]
 
 
+def test_a_message_about_a_delivery_that_is_not_due_final_or_not_there_purges_nothing(
+    purge: Purge, queue: Queue
+) -> None:
+    Chain.nodes[LEFT].trouble = fails(DOWN)
+    batch = purge("/a/")
+    queue.run()
+    not_due, final = on(LEFT, batch), on(EDGE, batch)
+    assert (not_due.status, final.status) == ("failed", "purged")
+    calls = [len(node.calls) for node in Chain.nodes.values()]
+    for key in (not_due.pk, final.pk, final.pk + 1_000_000):
+        assert deliver.deliver("default", key) is None
+    assert [len(node.calls) for node in Chain.nodes.values()] == calls
+
+
+def test_a_delivery_that_a_message_names_before_its_turn_is_made_again_when_it_has_come(
+    purge: Purge, queue: Queue, settings: Settings
+) -> None:
+    settings.INVALIDATION = declared(TRANSFER_SECONDS=0.05)
+    assert deliver.deliver("default", on(EDGE, purge("/a/")).pk) is not None
+    Chain.nodes[EDGE].copies[f"{SITE}/a/"] = 1  # from an inner one that is still to be purged
+    queue.run()
+    assert Chain.nodes[EDGE].copies == {}
+    assert Event.objects.get().status == EventStatus.DONE
+
+
 def test_a_running_delivery_is_taken_over_only_after_its_lease(purge: Purge) -> None:
     delivery = on(APPLICATION, purge("/a/"))
     assert lease.take("default", delivery.pk) is not None

@@ -14,11 +14,12 @@ from invalidation.doctor.observation import read as canary
 from invalidation.exceptions import DeliveryError, RejectedError
 from invalidation.models import Verification
 from invalidation.providers.answers.pauses import MAX_PAUSE_SECONDS, pause_seconds, retry_after_seconds
-from invalidation.providers.cdn.vendor import error_codes, json_object
+from invalidation.providers.cdn.vendor import MAX_REPLY_BYTES, Service, error_codes, json_object
 from invalidation.providers.http import Location, Node
 from invalidation.providers.wire.answer import Answer, Headers
 from invalidation.providers.wire.faults import Broken, Malformed
 from invalidation.providers.wire.parsing import read
+from invalidation.providers.wire.request import Request
 from invalidation.providers.wire.stream import Stream
 from invalidation.targets.digits import LARGEST, whole_number
 from tests.providers.test_deadlines import PROVIDERS, URL, made, purged
@@ -194,6 +195,16 @@ def test_a_hostile_body_ends_in_a_reply_or_a_delivery_error(name: str) -> None:
                 purged(provider, [URL])
             except DeliveryError as error:
                 assert len(error.reply) < 1_000  # noqa: PT017 (some bodies are a proof to some providers)
+
+
+def test_a_vendors_answer_is_cut_however_long_it_is() -> None:
+    def rambles(peer: Peer) -> None:
+        for _ in peer.requests():
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (5 * MAX_REPLY_BYTES))
+            peer.send(bytes(5 * MAX_REPLY_BYTES))
+
+    with Hostile(rambles) as server:
+        assert len(Service("tier", server.url, 20).send(Request("GET", "/", {})).body) == MAX_REPLY_BYTES
 
 
 def test_what_a_cache_says_of_its_copy_fits_its_column() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from invalidation.deployment.urls import NoSitemap, in_sitemap
 from invalidation.exceptions import TransientError
 from invalidation.monitor.proxies import nginx as monitored
 from invalidation.providers.base import Provider
+from invalidation.providers.cdn.edge import Edged
 from invalidation.providers.cdn.vendor import Service
 from invalidation.providers.cloudfront.purging import CloudFront
 from invalidation.providers.http import Node
@@ -20,16 +22,19 @@ from invalidation.providers.varnish import Varnish
 from invalidation.providers.wire.request import Request
 from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET
-from tests.stand_ins.hostile import PLAIN, SECURE, Behaviour, Hostile
+from tests.stand_ins.hostile import PLAIN, SECURE, Behaviour, Full, Hostile, Peer, drips_a_body, never_reads
 
 TIMEOUT_SECONDS = 0.4
 #: For a busy machine.
 TOLERANCE_SECONDS = 3.0
+MORE_THAN_BUFFERS_HOLD = 50_000_000
 URL = "http://site.test/a/"
 PROVIDERS = ("varnish", "nginx", *sorted(PRODUCTS))
+#: CDNs whose edges can be asked for pages.
+EDGED = tuple(name for name in sorted(PRODUCTS) if issubclass(PRODUCTS[name]().provider_class, Edged))
 
 
-def made(name: str, url: str) -> Provider:
+def made(name: str, url: str, **more: Any) -> Provider:
     """A provider before a server at this address."""
     if name in ("varnish", "nginx"):
         return {"varnish": Varnish, "nginx": Nginx}[name](
@@ -41,7 +46,7 @@ def made(name: str, url: str) -> Provider:
         where = {"ENDPOINT_URL": url, "TAGS": True}
     if product.node:
         where = {}
-    options = {**product.options, **where, "TIMEOUT_SECONDS": TIMEOUT_SECONDS}
+    options = {**product.options, **where, "TIMEOUT_SECONDS": TIMEOUT_SECONDS, **more}
     provider = product.provider_class(name, url if product.node else "", options)
     if isinstance(provider, CloudFront):
         assert provider._jobs._client, "boto3 reads its description of CloudFront before it asks anybody"
@@ -93,23 +98,50 @@ def test_answers_that_drip_one_by_one_are_cut_off_too() -> None:
         assert seconds(lambda: provider.purge_urls(urls)) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
 
 
+@pytest.mark.parametrize("name", PROVIDERS)
 @pytest.mark.parametrize("behave", SECURE, ids=lambda behave: behave.__name__)
-def test_a_handshake_that_hangs_is_cut_off(behave: Behaviour) -> None:
+def test_a_handshake_that_hangs_is_cut_off_whoever_shakes_hands(behave: Behaviour, name: str) -> None:
     with Hostile(behave) as server:
-        node = Node("tier", f"https://{server.address}", TIMEOUT_SECONDS)
-        assert seconds(lambda: node.send("GET", "/", {})) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
+        provider = made(name, f"https://{server.address}")
+        assert seconds(lambda: purged(provider, [URL])) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
+        assert server.connections
 
 
-@pytest.mark.parametrize("behave", SECURE, ids=lambda behave: behave.__name__)
-def test_a_vendors_handshake_that_hangs_is_cut_off(behave: Behaviour) -> None:
-    with Hostile(behave) as server:
-        service = Service("tier", f"https://{server.address}", TIMEOUT_SECONDS)
-        assert seconds(lambda: service.send(Request("GET", "/", {}))) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_node_that_accepts_no_connection_is_not_waited_for(name: str) -> None:
+    with Full() as server:
+        provider = made(name, server.url)
+        assert seconds(lambda: purged(provider, [URL])) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
 
 
-@pytest.mark.parametrize("name", ["varnish", "nginx"])
+@pytest.mark.parametrize("client", [Node, Service])
+def test_a_node_that_takes_nothing_of_what_is_sent_is_cut_off(client: type[Node] | type[Service]) -> None:
+    with Hostile(never_reads) as server:
+        asked = client("tier", server.url, TIMEOUT_SECONDS)
+        request = Request("POST", "/", {}, bytes(MORE_THAN_BUFFERS_HOLD))
+        send = asked.send if isinstance(asked, Service) else lambda request: asked.send_all([request])
+        assert seconds(lambda: send(request)) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_the_deadline_is_enforced_by_closing_the_socket(name: str) -> None:
+    closed = threading.Event()
+
+    def notices(peer: Peer) -> None:
+        try:
+            drips_a_body(peer)
+        except OSError:
+            closed.set()
+
+    with Hostile(notices) as server:
+        provider = made(name, server.url)
+        seconds(lambda: purged(provider, [URL]))
+        assert closed.wait(TOLERANCE_SECONDS)
+
+
+@pytest.mark.parametrize("name", ["varnish", "nginx", *EDGED])
 def test_a_page_that_is_fetched_for_proof_or_warmth_is_cut_off(name: str, hostile: Hostile) -> None:
-    provider = made(name, hostile.url)
+    provider = made(name, hostile.url, **({"EDGE": hostile.url} if name in EDGED else {}))
     assert seconds(lambda: provider.fetch(URL)) < TIMEOUT_SECONDS + TOLERANCE_SECONDS
 
 

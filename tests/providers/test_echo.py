@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from invalidation.exceptions import DeliveryError
 from invalidation.providers.answers.secrets import CONCEALED, PIECE_CHARACTERS, Secrets
+from invalidation.providers.registry import provider
 from tests.providers.test_deadlines import PROVIDERS, URL, made, purged
-from tests.stand_ins.hostile import Hostile, Peer
+from tests.stand_ins.hostile import VARNISH_PURGED, Behaviour, Hostile, Peer
 
 #: As a node may write what it repeats.
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -41,15 +44,32 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=16, max_size=60)
 
 
-def secret_of(provider: Any) -> list[str]:
+def secret_of(asked: Any) -> list[str]:
     names = ("SECRET", "API_TOKEN", "API_KEY", "SECRET_ACCESS_KEY")
-    return [str(provider.options[name]) for name in names if provider.options.get(name)]
+    return [str(asked.options[name]) for name in names if asked.options.get(name)]
 
 
-def leaks(text: str, secret: str) -> list[str]:
-    """Pieces of the secret that a reader of the text finds, in whatever spelling."""
-    pieces = [secret[first : first + PIECE_CHARACTERS] for first in range(len(secret) - PIECE_CHARACTERS + 1)]
-    return [piece for piece in pieces if piece.lower() in text.lower()]
+def leaks(text: str, secret: str) -> set[str]:
+    """Pieces of the secret that a reader of the text finds, who decodes whatever he can."""
+    pieces = {secret[first : first + PIECE_CHARACTERS].lower() for first in range(len(secret) - PIECE_CHARACTERS + 1)}
+    return {piece for reading in readings(text) for piece in pieces if piece in reading.lower()}
+
+
+def readings(text: str) -> Iterator[str]:
+    """What the text says as it stands, and once it is decoded."""
+    yield text
+    yield from (unquote(text), unquote_plus(text), html.unescape(text))
+    yield re.sub(r"\\u([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), text)
+    for run in re.findall(r"[0-9A-Za-z+/_-]{8,}", text):
+        yield from map(based, (run[first:] for first in range(4)))
+    for run in re.findall(r"[0-9A-Fa-f]{8,}", text):
+        yield from (bytes.fromhex(run[first : len(run) - (len(run) - first) % 2]).decode("latin-1") for first in (0, 1))
+
+
+def based(run: str) -> str:
+    """Base64 as far as it goes, from a place where a group may begin."""
+    whole = run[: len(run) - len(run) % 4].replace("-", "+").replace("_", "/")
+    return base64.b64decode(whole).decode("latin-1")
 
 
 @pytest.mark.parametrize(
@@ -65,14 +85,40 @@ def test_f31_a_node_that_echoes_the_request_tells_no_secret(name: str, status: s
             peer.send(b"%b\r\n%bContent-Length: %d\r\n\r\n%b" % (line, fields, len(body), body))
 
     with Hostile(echoes) as server:
-        provider, trace = made(name, server.url), ""
+        asked, trace = made(name, server.url), ""
         try:
-            told = repr(purged(provider, [URL]))
+            told = repr(purged(asked, [URL]))
         except DeliveryError as error:
             told, trace = f"{error!r} {error.reply}", "".join(traceback.format_exception(error))
-    for secret in secret_of(provider):
+    for secret in secret_of(asked):
         assert not leaks(told, secret)
         assert secret not in trace
+
+
+def test_a_node_is_sent_the_secret_of_its_own_tier_and_no_other(settings: Settings) -> None:
+    own, others = list[str](), list[str]()
+    with Hostile(notes(own)) as one, Hostile(notes(others)) as other:
+        secrets = {one.url: "secret-of-the-one", other.url: "secret-of-the-other"}
+        settings.INVALIDATION = {"TIERS": {url: _varnish(url, secret) for url, secret in secrets.items()}}
+        for url in secrets:
+            provider(url, url).purge_urls([URL])
+    told = [[secret in head for secret in secrets.values()] for head in own + others]
+    assert told == [[True, False], [False, True]]
+
+
+def notes(heads: list[str]) -> Behaviour:
+    """A Varnish that keeps what it is sent."""
+
+    def behave(peer: Peer) -> None:
+        for head in peer.requests():
+            heads.append(head.decode())
+            peer.send(VARNISH_PURGED)
+
+    return behave
+
+
+def _varnish(url: str, secret: str) -> dict[str, Any]:
+    return {"PROVIDER": "invalidation.providers.varnish.Varnish", "NODES": [url], "OPTIONS": {"SECRET": secret}}
 
 
 @given(SECRETS, st.sampled_from(sorted(SPELLINGS)), st.text(max_size=40), st.text(max_size=40))

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from deploy.local import Nginx, Varnish
-from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
+from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
 from tests.fixtures.servers import SECRET
 from tests.providers import subjects
 from tests.providers.subjects import ProxySubject
+from tests.providers.test_deadlines import PROVIDERS, URL, made, purged
+from tests.stand_ins.hostile import Hostile, Peer, never_answers
 from tests.stand_ins.origin import Origin
 from tests.stand_ins.visitor import visit
 
@@ -47,6 +49,21 @@ def test_f24_a_redirected_purge_is_not_followed(proxy: ProxySubject, origin: Ori
     with pytest.raises(Unproven):
         proxy.provider(node=origin.url).purge_urls([f"{site}/a/"])
     assert [(request.method, request.target) for request in origin.requests] == [("PURGE", "/a/")]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_f24_no_redirect_leads_a_request_and_its_credentials_elsewhere(name: str, status: int) -> None:
+    with Hostile(never_answers) as elsewhere:
+
+        def redirects(peer: Peer) -> None:
+            for _ in peer.requests():
+                where = f"Location: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n".encode()
+                peer.send(b"HTTP/1.1 %d Moved\r\n%b" % (status, where))
+
+        with Hostile(redirects) as server, pytest.raises(DeliveryError):
+            purged(made(name, server.url), [URL])
+        assert not elsewhere.connections
 
 
 @pytest.mark.parametrize(

@@ -158,15 +158,23 @@ def test_a_secret_that_would_need_quoting_is_refused_unseen(declare: Callable[..
     assert "quote" not in str(refused.value)
 
 
-def test_a_file_is_for_its_owner_alone_also_over_an_open_one(declare: Callable[..., None], tmp_path: Path) -> None:
-    declare(varnish=tier("Varnish", "http://v"))
-    output = tmp_path / "default.vcl"
-    output.write_text("")
+@pytest.mark.parametrize(
+    ("product", "words"), [("Varnish", "-p http_req_hdr_len=16k"), ("Nginx", "ngx_http_cache_purge")]
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_is_for_its_owner_alone_also_over_an_open_one(
+    declare: Callable[..., None], tmp_path: Path, product: str, words: str, there: bool
+) -> None:
+    declare(site=tier(product, "http://v"))
+    output = tmp_path / "rendered"
+    if there:
+        output.write_text("")
+        output.chmod(0o666)
     said = StringIO()
-    call_command("invalidation_proxy", "varnish", "--output", str(output), stderr=said)
+    call_command("invalidation_proxy", product.lower(), "--output", str(output), stderr=said)
     assert stat.filemode(output.stat().st_mode) == "-rw-------"
     assert SECRET in output.read_text()
-    assert "-p http_req_hdr_len=16k" in said.getvalue()
+    assert words in said.getvalue()
     assert SECRET not in said.getvalue()
 
 

@@ -120,6 +120,11 @@ def never_ends_its_reply(peer: Peer) -> None:
     peer.drip()
 
 
+def never_reads(peer: Peer) -> None:
+    """Accepts the connection, and takes nothing from it."""
+    peer.over.wait()
+
+
 def never_answers(peer: Peer) -> None:
     """Takes the request, and keeps silent."""
     peer.request()
@@ -203,3 +208,30 @@ class Hostile:
         connection.settimeout(30)
         with connection, suppress(OSError):
             self.behave(Peer(connection, self._over, number))
+
+
+class Full:
+    """A port that is listened to and whose queue is full, so that nobody is answered; context manager."""
+
+    #: More than the shortest queue takes.
+    CALLERS = 8
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self._callers: list[socket.socket] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        for _ in range(self.CALLERS):
+            caller = socket.socket()
+            caller.setblocking(False)
+            caller.connect_ex(self._listening.getsockname())
+            self._callers.append(caller)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in (*self._callers, self._listening):
+            one.close()
