@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from celery import current_app
 from kombu import Queue as MessageQueue
+from pytest_django import Settings
 
 from invalidation.contrib.celery import inline, queues, tasks
 from invalidation.contrib.celery.slots import slots
 from invalidation.models import Batch, Delivery, DeliveryStatus
-from tests.pipeline.chain import Queue
+from tests.pipeline.chain import EDGE, LEFT, Chain, Node, Queue
 
 
 @pytest.fixture
@@ -39,6 +40,22 @@ def test_what_a_task_took_on_and_finds_no_slot_for_gets_a_message_after_all(
         assert list(tasks._inline(journey)) == []
     queue.disconnect()
     assert (len(queue.deliveries), queue.waits) == (1, [tasks.POSTPONED_SECONDS])
+
+
+@pytest.mark.django_db
+def test_a_task_takes_one_slot_however_far_it_goes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumed = {name: MessageQueue(name, queues.EXCHANGE) for name in map(queues.tier_queue, ("near", "far"))}
+    monkeypatch.setattr(current_app.amqp.queues, "_consume_from", consumed)
+    monkeypatch.setattr(slots, "size", 2)
+    Chain.nodes.update({LEFT: Node(), EDGE: Node()})
+    near, far = ({"PROVIDER": "tests.pipeline.chain.Chain", "NODES": [node]} for node in (LEFT, EDGE))
+    settings.INVALIDATION = {"TIERS": {"near": near, "far": far | {"FILLS_FROM": ["near"]}}, "TRANSFER_SECONDS": 0}
+    batch = Batch.objects.create(targets={"tags": ["a"]})
+    first = Delivery.objects.create(batch=batch, tier="near", node=LEFT)
+    Delivery.objects.create(batch=batch, tier="far", node=EDGE)
+    tasks.deliver.run("default", first.pk, tier="near", node=LEFT, lane="editorial")
+    assert set(Delivery.objects.values_list("status", flat=True)) == {DeliveryStatus.PURGED}
+    assert slots.held.total() == 0
 
 
 def test_a_task_that_comes_back_with_more_keeps_nothing_waiting(rows: list[Delivery]) -> None:

@@ -39,13 +39,12 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
 def deliver(database: str, delivery: int, correlation_id: str = "", **described: Any) -> str:
     """Purge one batch from one node, and go on outwards; `described` says which, for whoever looks at Flower."""
     place = str(described.get("tier")), str(described.get("node"))
-    with slots.asked(place, str(described.get("lane"))) as free:
-        if not free:
-            return _later(database, delivery)
-        with inline.journey(database) as journey:
-            with context.following(correlation_id):
-                ended = pipeline.deliver(database, delivery)
-            told = "; ".join([result(ended), *_inline(journey)])
+    with inline.journey(database) as journey:
+        with slots.asked(place, str(described.get("lane"))) as free, context.following(correlation_id):
+            if not free:
+                return _later(database, delivery)
+            ended = pipeline.deliver(database, delivery)
+        told = "; ".join([result(ended), *_inline(journey)])
     pipeline.resume(database)
     return told
 
