@@ -1,7 +1,7 @@
 """A probe for systemd and containers: `python -m workers.health` exits 1, and says why, while messages lie unread.
 
 It asks what the doctor asks of queues, workers and beat, and nothing of the caches: a node that is away is no reason to
-start a worker anew.
+start a worker anew. Nor is the pool that it was started with.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import sys
 def faults() -> list[str]:
     """What keeps messages from being worked off; empty while nothing does."""
     from invalidation.contrib.celery import health
+    from invalidation.doctor import Fault
 
-    return [str(finding) for finding in health.findings()]
+    return [str(finding) for finding in health.findings() if finding.fault is not Fault.WORKER_POOL]
 
 
 def main() -> int:

@@ -143,6 +143,11 @@ class Fault(Enum):
         "No worker consumes this queue.",
         "Start a worker without -Q, or name the queue in one's -Q.",
     )
+    WORKER_POOL = (
+        "worker-pool",
+        "A worker runs one task in each process and keeps none free: while nodes are slow, takedowns wait behind them.",
+        "Start it with --pool threads --concurrency 8; one for other tasks, without our queues in its -Q.",
+    )
     BEAT_SILENT = (
         "beat-silent",
         "Beat has sent nothing for a while: lost announcements, retries and rebounds wait.",

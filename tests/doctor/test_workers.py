@@ -9,12 +9,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from socket import gethostname
 from typing import Self
 
 import pytest
 from redis import Redis as Client
 
 from deploy.local import Redis, wait_for
+from invalidation.contrib.celery import health
 from tests.workers.processes import beat, worker
 from tests.workers.site import ROOT, Site
 
@@ -49,6 +51,26 @@ def test_worker_and_beat_are_sound_and_each_that_is_missing_is_named(site: Site,
         assert found(site) == []
         seen = "Task invalidation.canary"
         wait_for(lambda: seen in consuming.log.read_text(), 20, "the examination at the worker's start")
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_a_worker_whose_processes_run_one_task_each_is_named_and_works_all_the_same(
+    site: Site, tmp_path: Path, pool: str
+) -> None:
+    with worker(site, tmp_path, "--pool", pool, "-n", "lone@%h"):
+        lone = f"lone@{gethostname()}"
+        assert found(site) == [("worker-pool", lone), ("beat-silent", "")]
+        assert site.purge("--key", "greeting", wait_seconds=20)["status"] == "done"
+
+
+def test_only_a_pool_of_several_tasks_in_a_process_is_sound() -> None:
+    threads = {"implementation": "celery.concurrency.thread:TaskPool", "max-concurrency": 8, "threads": 0}
+    prefork = {"implementation": "celery.concurrency.prefork:TaskPool", "max-concurrency": 8, "processes": [1, 2]}
+    pools = {"a": threads, "b": prefork, "c": threads | {"max-concurrency": 1}}
+    assert [(finding.node, finding.detail) for finding in health.lone(pools)] == [
+        ("b", "Its pool is prefork."),
+        ("c", "Its pool is thread."),
+    ]
 
 
 def test_a_worker_that_is_short_of_processor_is_not_absent(site: Site, own_redis: Redis, tmp_path: Path) -> None:

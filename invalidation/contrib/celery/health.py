@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -75,6 +75,15 @@ def consumed_queues(connection: Connection, wanted: Collection[str]) -> dict[str
     return found
 
 
+def pools(connection: Connection, workers: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What each of these workers runs its tasks in; one that does not answer in time is left out."""
+    if not workers:
+        return {}
+    inspect = application().control.inspect(workers, timeout=ANSWER_SECONDS[0], connection=connection)
+    answers: Mapping[str, Any] = inspect.stats() or {}  # which may be errors
+    return {worker: told["pool"] for worker, told in answers.items() if "pool" in told}
+
+
 def _somebody_listens(connection: Connection) -> bool:
     """May a worker be there? On Redis, which alone tells, workers subscribe to what they are asked.
 
@@ -91,7 +100,9 @@ def findings() -> Iterator[Finding]:
         try:
             connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
             depths = queue_depths(connection)
-            yield from unserved(depths, consumed_queues(connection, depths))
+            consumed = consumed_queues(connection, depths)
+            yield from unserved(depths, consumed)
+            yield from lone(pools(connection, [worker for worker, own in consumed.items() if set(own) & set(depths)]))
         except (OperationalError, *UNAVAILABLE) as error:
             # The address without its password; kombu wraps the transport's own errors at some calls and not at others.
             detail = f"{connection.as_uri()}: {type(error.__cause__ or error).__name__}."
@@ -109,6 +120,14 @@ def unserved(depths: Mapping[str, int], consumed: Mapping[str, Iterable[str]]) -
     served = {queue for own in consumed.values() for queue in own}
     for queue in sorted(set(depths) - served):
         yield Finding(Fault.QUEUE_NOT_CONSUMED, node=queue, detail=f"{depths[queue]} messages wait.")
+
+
+def lone(pools: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Workers whose every process runs one task at a time, as those of prefork and solo do. Pure."""
+    for worker, pool in sorted(pools.items()):
+        if "processes" in pool or pool.get("max-concurrency") == 1:
+            name = str(pool.get("implementation")).partition(":")[0].rpartition(".")[2]
+            yield Finding(Fault.WORKER_POOL, node=worker, detail=f"Its pool is {name}.")
 
 
 def silent(age_seconds: float | None, interval_seconds: float) -> Iterator[Finding]:

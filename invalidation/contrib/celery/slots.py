@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_init
 
 from invalidation.targets.values import Lane
 
@@ -24,7 +24,7 @@ class Slots:
     """Deliveries under way in this process, by tier and node."""
 
     size: int = 0
-    """Tasks that run at once; 0 while unknown, and then nothing is refused."""
+    """Tasks that run at once in this process; 0 for unknown or one alone, and then nothing is refused."""
 
     held: Counter[Place] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,3 +55,9 @@ slots = Slots()
 @worker_init.connect(dispatch_uid="invalidation.contrib.celery.slots")
 def _learn(*, sender: Any = None, **_: Any) -> None:
     slots.size = int(getattr(sender, "concurrency", 0) or 0)
+
+
+@worker_process_init.connect(dispatch_uid="invalidation.contrib.celery.slots.process")
+def _run_alone(**_: Any) -> None:
+    """A process of the pools prefork and solo runs one task at a time: beside it there is nothing to keep free."""
+    slots.size = 0
