@@ -44,6 +44,7 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
             if not free:
                 return _later(database, delivery)
             ended = pipeline.deliver(database, delivery)
+        # Its slot is free again: what it goes on with takes one by itself.
         told = "; ".join([result(ended), *_inline(journey)])
     pipeline.resume(database)
     return told
