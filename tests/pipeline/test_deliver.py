@@ -11,9 +11,10 @@ from pytest_django import Settings
 
 from invalidation.exceptions import RejectedError, Throttled, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus, Pass
-from invalidation.pipeline.aftercare import replay, sweep
+from invalidation.pipeline.aftercare import rebound, replay, sweep
 from invalidation.pipeline.delivery import calls, deliver, lease
 from invalidation.pipeline.intake import drain
+from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Queue, fails
 from tests.pipeline.conftest import Dirty, Purge, declared
 
@@ -181,6 +182,25 @@ def test_a_delivery_that_a_message_names_before_its_turn_is_made_again_when_it_h
     queue.run()
     assert Chain.nodes[EDGE].copies == {}
     assert Event.objects.get().status == EventStatus.DONE
+
+
+def test_a_vendor_whose_calls_count_and_who_was_asked_before_its_turn_is_asked_again_by_the_rebound(
+    purge: Purge, queue: Queue, settings: Settings
+) -> None:
+    vendor = {"PROVIDER": "tests.pipeline.chain.Vendor", "FILLS_FROM": ["inner"], "NODES": [EDGE]}
+    tiers = {**declared()["TIERS"], "edge": vendor}
+    settings.INVALIDATION = declared(TIERS=tiers, TRANSFER_SECONDS=0.05, LONGEST_RENDER_SECONDS=10)
+    edge = on(EDGE, purge("/a/"))
+    deliver.deliver("default", edge.pk)
+    Chain.nodes[EDGE].copies[f"{SITE}/a/"] = 1
+    Chain.jobs["job-1"] = True
+    queue.run()
+    an_hour_later()
+    deliver.deliver("default", edge.pk)
+    let_pass(timedelta(minutes=1))
+    rebound.rebound("default")
+    queue.run()
+    assert Chain.nodes[EDGE].copies == {}
 
 
 def test_a_running_delivery_is_taken_over_only_after_its_lease(purge: Purge) -> None:
