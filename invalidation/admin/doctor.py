@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -11,10 +9,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from invalidation import doctor
+from invalidation.admin.base import ReadOnlyAdmin
 from invalidation.signals import examination_due, tell
-
-if TYPE_CHECKING:
-    from invalidation.admin.events import EventAdmin
 
 
 class DoctorView:
@@ -22,7 +18,7 @@ class DoctorView:
 
     __name__ = "DoctorView"
 
-    def __init__(self, model_admin: EventAdmin) -> None:
+    def __init__(self, model_admin: ReadOnlyAdmin) -> None:
         self.model_admin = model_admin
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

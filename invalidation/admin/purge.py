@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 
 import invalidation
 from invalidation import conf
+from invalidation.admin.base import ReadOnlyAdmin
 from invalidation.admin.forms import PurgeForm
 from invalidation.admin.summary import targets_summary
 from invalidation.emission.api import stored
@@ -20,16 +21,13 @@ from invalidation.models import Event
 from invalidation.status.gate import Wide, judge
 from invalidation.status.previews import preview
 
-if TYPE_CHECKING:
-    from invalidation.admin.events import EventAdmin
-
 
 class PurgeView:
     """Two steps: nothing is purged before its plan was shown."""
 
     __name__ = "PurgeView"
 
-    def __init__(self, model_admin: EventAdmin) -> None:
+    def __init__(self, model_admin: ReadOnlyAdmin) -> None:
         self.model_admin = model_admin
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

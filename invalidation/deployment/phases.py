@@ -18,7 +18,8 @@ from invalidation.exceptions import DeliveryError
 from invalidation.freshness import generation
 from invalidation.freshness.clients import patient_client
 from invalidation.models import Event, EventStatus
-from invalidation.providers.base import Probe, Provider
+from invalidation.providers.answers.reply import Probe
+from invalidation.providers.base import Provider
 from invalidation.status import documents
 
 #: In the freshness Redis: what the newest deployment has done, for the phase that verifies it.

@@ -63,9 +63,8 @@ def _connect_relation(through: type[Model]) -> None:
 
 
 def connect_all() -> None:
-    """Connect every registered model; called once all models are loaded."""
-    for model in registry.registered():
-        connect(model)
+    """Connect every registered model, and those to come; called once all models are loaded."""
+    registry.listen_with(connect)
 
 
 def _written(instance: Model, update_fields: Collection[str] | None) -> frozenset[str] | None:

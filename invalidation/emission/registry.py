@@ -17,6 +17,8 @@ RulesClass = TypeVar("RulesClass", bound=type[Rules])
 _registered: dict[type[Model], Rules] = {}
 #: Of explicit join models, beside what somebody may have registered for them: what is at their ends.
 _joining: dict[type[Model], Rules] = {}
+#: What listens to the writes of a model; nothing before all models are loaded.
+_listening: list[Callable[[type[Model]], None]] = []
 
 
 @overload
@@ -49,10 +51,15 @@ def _add(model: type[Model], rules: type[Rules]) -> None:
         raise ImproperlyConfigured(f"{model!r} can't be registered: give a model class that isn't abstract.")
     _registered[model] = rules(model)
     _forget()
-    if apps.models_ready:
-        from invalidation.emission import receivers
+    for listen in _listening:
+        listen(model)
 
-        receivers.connect(model)
+
+def listen_with(connect: Callable[[type[Model]], None]) -> None:
+    """Call this for every registered model, and from now on for each that is registered."""
+    _listening[:] = [connect]
+    for model in registered():
+        connect(model)
 
 
 def join(through: type[Model], rules: Rules) -> None:

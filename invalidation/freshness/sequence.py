@@ -12,7 +12,9 @@ import redis
 
 from invalidation import conf
 from invalidation.freshness import raw_commands
+from invalidation.freshness.clients import UNAVAILABLE
 from invalidation.freshness.index import NAME_KEY
+from invalidation.freshness.redis_pause import absence
 
 SEQUENCE_KEY = "invalidation:sequence"
 STAMP_KEY = "invalidation:stamp:"
@@ -101,6 +103,14 @@ def stamp_seconds() -> int:
 def current(client: redis.Redis) -> int:
     """The newest number; what is read from the database after this call is at least as new. One round trip."""
     return int(raw_commands.ask(client, "GET", SEQUENCE_KEY) or 0) or advance(client, ())
+
+
+def newest() -> int | None:
+    """As `current`, of the Redis that is configured; None where it can't be read."""
+    try:
+        return absence.ask(current)
+    except UNAVAILABLE:
+        return None
 
 
 def watched_keys(tags: Iterable[str], *urls: str) -> list[str]:

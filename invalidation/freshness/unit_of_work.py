@@ -74,7 +74,7 @@ def fresh_start() -> Iterator[None]:
 
 
 def _newest() -> int | None:
-    from invalidation.freshness.untouched import newest  # the Redis client, which not every process needs
+    from invalidation.freshness.sequence import newest  # the Redis client, which not every process needs
 
     return newest()
 

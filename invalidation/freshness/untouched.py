@@ -14,14 +14,6 @@ from invalidation.freshness.sequence import Verdict
 from invalidation.freshness.unit_of_work import Beginning
 
 
-def newest() -> int | None:
-    """The newest number of the sequence; None where it can't be read."""
-    try:
-        return absence.ask(sequence.current)
-    except UNAVAILABLE:
-        return None
-
-
 def is_untouched(tags: Iterable[str], beginning: Beginning) -> bool | None:
     """Was none of the tags invalidated since? None where nobody knows. One round trip."""
     if not may_be_known(beginning):

@@ -36,11 +36,9 @@ def begin(request: HttpRequest) -> int | None:
     if request.method not in ("GET", "HEAD"):
         return None
     request.__dict__[BEGUN_AT] = timezone.now()
-    try:
-        since = absence.ask(sequence.current)
-    except UNAVAILABLE:
-        return None
-    unit_of_work.begin(since)
+    since = sequence.newest()
+    if since is not None:
+        unit_of_work.begin(since)
     return since
 
 

@@ -11,40 +11,9 @@ from typing import Any, ClassVar
 
 from invalidation.exceptions import UnsupportedOperation
 from invalidation.providers.answers.boundary import guard
+from invalidation.providers.answers.reply import Probe, Reply
 from invalidation.providers.answers.secrets import Secrets
 from invalidation.targets.values import CacheKey
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What one call achieved, by the cache's own word."""
-
-    removed: int | None = None
-    """Objects removed, where the cache counts them."""
-
-    accepted: bool = False
-    """True: a job was accepted and is still running; `poll` with `external_id` tells its end."""
-
-    external_id: str = ""
-    """The vendor's name for the call."""
-
-    raw: str = ""
-    """The vendor's own words, shortened, without secrets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a node answered when it was asked for a page as a visitor would."""
-
-    status_code: int
-    sequence: int | None = None
-    """At which the page was rendered; None where it says nothing, as what no cache may store."""
-
-    cache_status: str = ""
-    """What the node says of its copy, such as HIT."""
-
-    text: str = ""
-    """The beginning of the body."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from invalidation.exceptions import Unproven
-from invalidation.providers.base import Rate, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Rate
 from invalidation.providers.cdn.edge import Edged
 from invalidation.providers.cdn.vendor import Api, json_object
 from invalidation.providers.http import Location

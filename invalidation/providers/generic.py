@@ -10,7 +10,8 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 from invalidation.providers.cdn.vendor import Api
 from invalidation.providers.http import Location
 from invalidation.providers.options import header_secret, read_options

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError, Unproven
 from invalidation.providers.answers.pauses import retry_after_seconds
-from invalidation.providers.base import Probe
+from invalidation.providers.answers.reply import Probe
 from invalidation.providers.wire.answer import Answer
 from invalidation.providers.wire.connection import Place
 from invalidation.providers.wire.deadline import Deadline

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from invalidation.exceptions import DeliveryError, RejectedError, TransientError
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 from invalidation.providers.options import header_secret, read_options
 from invalidation.targets.values import CacheKey
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from invalidation.providers.base import Probe, Provider, Reply
+from invalidation.providers.answers.reply import Probe, Reply
+from invalidation.providers.base import Provider
 from invalidation.providers.http import Location, Node, failure, fetched
 from invalidation.providers.options import header_secret, read_options
 from invalidation.providers.wire.request import Request

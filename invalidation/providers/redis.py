@@ -16,7 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.conf.backends import away, is_django_redis
 from invalidation.exceptions import RejectedError, TransientError
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 from invalidation.targets.values import CacheKey
 
 #: Keys looked at per SCAN, and removed per UNLINK.

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from invalidation.providers.base import Probe, Provider, Reply
+from invalidation.providers.answers.reply import Probe, Reply
+from invalidation.providers.base import Provider
 from invalidation.providers.http import Location, Node, failure, fetched
 from invalidation.providers.options import header_secret, read_options
 from invalidation.providers.wire.answer import Answer

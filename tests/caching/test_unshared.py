@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from invalidation import doctor
 from invalidation.exceptions import RejectedError
-from invalidation.providers.base import Reply
+from invalidation.providers.answers.reply import Reply
 from invalidation.providers.redis import Redis as CacheTier
 from invalidation.targets.values import CacheKey
 

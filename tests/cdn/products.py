@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.local.processes import wait_for
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 from invalidation.providers.bunny import Bunny
 from invalidation.providers.cloudflare.purging import Cloudflare
 from invalidation.providers.cloudfront.purging import CloudFront

@@ -20,7 +20,7 @@ from invalidation.deployment.phases import _proved, judged
 from invalidation.deployment.warm import Pace
 from invalidation.freshness import generation, index
 from invalidation.pipeline.aftercare import rebound
-from invalidation.providers.base import Probe
+from invalidation.providers.answers.reply import Probe
 from tests.deployment import naive
 from tests.deployment.conftest import cache
 from tests.pipeline.chain import Chain, Queue

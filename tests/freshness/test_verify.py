@@ -27,7 +27,7 @@ from invalidation.models import Batch, Event, Verification
 from invalidation.pipeline.aftercare import rebound, verify
 from invalidation.pipeline.delivery import breaker
 from invalidation.pipeline.intake import drain
-from invalidation.providers.base import Probe
+from invalidation.providers.answers.reply import Probe
 from invalidation.signals import event_recorded, stale_twice, verified
 from invalidation.status import documents
 from tests.fixtures.servers import SECRET

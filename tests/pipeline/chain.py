@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from invalidation.models import Delivery
 from invalidation.pipeline.delivery import deliver
-from invalidation.providers.base import Provider, Rate, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider, Rate
 from invalidation.signals import deliveries_ready, event_recorded
 from invalidation.targets.values import CacheKey
 

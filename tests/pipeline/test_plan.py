@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from invalidation.pipeline.planning.escalate import escalate, with_urls
 from invalidation.pipeline.planning.plan import Limits, Plan, Resolution, plan, unresolved
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 from invalidation.targets.sites import expand, expand_known
 from invalidation.targets.values import Targets
 from invalidation.targets.variants import Variants, of, spread

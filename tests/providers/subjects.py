@@ -16,7 +16,8 @@ from deploy.local import free_port
 from invalidation.caching import tagged
 from invalidation.caching.store import VERSION
 from invalidation.exceptions import TransientError
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 from invalidation.providers.http import Location
 from invalidation.providers.memory import Memory
 from invalidation.providers.nginx import Nginx

@@ -22,7 +22,7 @@ from invalidation.models import Batch, Verification
 from invalidation.pipeline import outbox
 from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.pipeline.rebound_schedule import OVER
-from invalidation.providers.base import Probe
+from invalidation.providers.answers.reply import Probe
 from invalidation.providers.registry import provider
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.targets import sites

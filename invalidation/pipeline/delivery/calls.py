@@ -12,7 +12,8 @@ from invalidation.pipeline.delivery.idempotency_key import reference
 from invalidation.pipeline.planning import index_coverage
 from invalidation.pipeline.planning.plan import Step, requests
 from invalidation.pipeline.transitions import Action, Outcome, defer
-from invalidation.providers.base import Provider, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Provider
 
 #: A delivery with calls left gives its worker back after this long, so that a takedown need not wait for a long plan;
 #: well below every task time limit and lease.

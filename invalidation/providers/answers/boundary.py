@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from invalidation.exceptions import DeliveryError
+from invalidation.providers.answers.reply import Reply
 from invalidation.providers.answers.secrets import Secrets
-
-if TYPE_CHECKING:
-    from invalidation.providers.base import Provider
 
 Result = TypeVar("Result")
 
@@ -23,7 +21,15 @@ MAX_REMOVED = 2**31 - 1
 MAX_ERROR_CHARACTERS = 2_000
 
 
-def guard(provider_class: type[Provider]) -> None:
+class Guarded(Protocol):
+    """A provider, as far as it is known here."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """What its words must not hold."""
+
+
+def guard(provider_class: type[Guarded]) -> None:
     """Let every verb that the class defines pass through here."""
     for name in VERBS:
         if verb := provider_class.__dict__.get(name):
@@ -32,7 +38,7 @@ def guard(provider_class: type[Provider]) -> None:
 
 def _guarded(verb: Callable[..., Result]) -> Callable[..., Result]:
     @functools.wraps(verb)
-    def guarded(self: Provider, *arguments: Any, **named: Any) -> Result:
+    def guarded(self: Guarded, *arguments: Any, **named: Any) -> Result:
         try:
             return _cleaned(verb(self, *arguments, **named), self.secrets)
         except Exception as error:
@@ -44,8 +50,6 @@ def _guarded(verb: Callable[..., Result]) -> Callable[..., Result]:
 
 def _cleaned(result: Result, secrets: Secrets) -> Result:
     """A Reply without secrets; anything else as it is, for only a purge is sent with one."""
-    from invalidation.providers.base import Reply
-
     if not isinstance(result, Reply):
         return result
     removed = None if result.removed is None else min(max(result.removed, 0), MAX_REMOVED)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from invalidation.providers.base import Probe, Provider
+from invalidation.providers.answers.reply import Probe
+from invalidation.providers.base import Provider
 from invalidation.providers.http import Location, Node, fetched
 
 #: Value of the option EDGE: each page at its own address.

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import RejectedError
-from invalidation.providers.base import Rate, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Rate
 from invalidation.providers.cdn.edge import Edged
 from invalidation.providers.cloudflare.api import API_URL, accepted, connect
 from invalidation.providers.http import Location

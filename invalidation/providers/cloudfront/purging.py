@@ -10,7 +10,8 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.exceptions import UnsupportedOperation
-from invalidation.providers.base import Rate, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Rate
 from invalidation.providers.cdn.edge import Edged
 from invalidation.providers.cloudfront.client import Invalidations
 from invalidation.providers.http import Location

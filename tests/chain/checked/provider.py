@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from invalidation.providers.base import Rate, Reply
+from invalidation.providers.answers.reply import Reply
+from invalidation.providers.base import Rate
 from invalidation.providers.cloudflare.purging import Cloudflare
 from invalidation.providers.redis import Redis
 
