@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from deploy.local import Redis, free_port
 from invalidation.contrib.celery import announce, configure, host
-from invalidation.pipeline.delivery import fan_out
+from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.intake import backpressure, drain
 from tests.stand_ins.server import Request, Response, Server
 
@@ -110,7 +110,7 @@ def _counted_site(wire: Wire, proxies: dict[str, Cache], settings: Settings) -> 
         "LINGER_MILLISECONDS": 0,
     }
     backpressure.backlogs.counted.clear()
-    fan_out.slowness.until.clear()
+    slowness.forget()
     drain.pace.batches = 0
     caches["default"].clear()
     yield

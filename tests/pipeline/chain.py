@@ -41,11 +41,17 @@ class Chain(Provider):
     jobs: ClassVar[dict[str, bool]] = {}
     """External id → has the job ended? Empty: purges are proved at once."""
 
+    plans: ClassVar[list[Callable[[], object]]] = []
+    """Run and forgotten before the next plans are made."""
+
     supports_tags: bool = True
     supports_prefixes: bool = True
     supports_everything: bool = True
     max_urls_per_call: int = 2
     max_tags_per_call: int = 100
+
+    def learn(self) -> None:
+        _run(self.plans)
 
     def rates(self) -> Sequence[Rate]:
         return self.quotas

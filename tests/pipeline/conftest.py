@@ -38,6 +38,7 @@ def _chain(settings: Settings) -> Iterator[None]:
     Chain.nodes.clear()
     Chain.nodes.update({name: Node() for name in (APPLICATION, LEFT, RIGHT, EDGE)})
     Chain.jobs.clear()
+    Chain.plans.clear()
     Chain.quotas = ()
     backpressure.backlogs.counted.clear()
     drain.pace.batches = 0

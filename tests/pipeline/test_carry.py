@@ -16,7 +16,8 @@ from deploy.local.processes import wait_for
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline.aftercare import rebound, sweep
-from invalidation.pipeline.delivery import fan_out, first_pass
+from invalidation.pipeline.delivery import first_pass
+from invalidation.pipeline.delivery.slowness import SLOW_SECONDS, slowness
 from invalidation.pipeline.intake import drain
 from invalidation.pipeline.intake.drain_lock import LOST_SECONDS, helm
 from tests.freshness.conftest import let_pass
@@ -33,9 +34,9 @@ STATEMENTS = 7
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    fan_out.slowness.until.clear()
+    slowness.forget()
     yield
-    fan_out.slowness.until.clear()
+    slowness.forget()
 
 
 def statements(queries: CaptureQueriesContext) -> list[str]:
@@ -245,6 +246,17 @@ def test_while_a_drain_is_at_bulk_work_another_one_may_claim_what_is_more_urgent
     assert helm.leave("here", second, anyway=True)
 
 
+def test_what_sent_a_drain_for_urgent_lanes_alone_is_left_to_the_one_at_bulk_work(db: None) -> None:
+    first = helm.take("here")
+    assert first is not None
+    first.lane = "bulk"
+    second = helm.take("here")
+    assert second is not None
+    assert helm.leave("here", second)
+    assert helm.is_called(first)
+    assert helm.leave("here", first)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does(dirty: Dirty, queue: Queue) -> None:
     answers = threading.Event()
@@ -253,7 +265,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
     drain.drain(carried=TIERS)
     assert (on(LEFT).status, on(LEFT).leases, on(LEFT).attempts) == ("running", 1, 1)
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["purged", "purged", "pending"]
-    assert fan_out.slowness.holds(("inner", LEFT))
+    assert slowness.holds(("inner", LEFT))
     answers.set()
     wait_for(lambda: queue.deliveries, 10, "the edge to be handed out")
     assert (on(LEFT).status, queue.deliveries) == ("purged", [on(EDGE).pk])
@@ -263,7 +275,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
 
 
 def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty: Dirty, queue: Queue) -> None:
-    fan_out.slowness.note(("inner", LEFT), fan_out.SLOW_SECONDS * 2)
+    slowness.note(("inner", LEFT), SLOW_SECONDS * 2)
     dirty("/a/")
     drain.drain(carried=TIERS)
     # Where the machine is busy the node inside it was given up as slow too, and its late answer hands this one out.
@@ -271,4 +283,4 @@ def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty:
     assert (verbs(LEFT), queue.deliveries) == (0, [on(LEFT).pk])
     queue.run()
     assert Event.objects.get().status == EventStatus.DONE
-    assert not fan_out.slowness.holds(("inner", LEFT))
+    assert not slowness.holds(("inner", LEFT))

@@ -15,7 +15,7 @@ from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
 from invalidation.pipeline import completion, dispatch
 from invalidation.pipeline.aftercare import rebound, replay, sweep
-from invalidation.pipeline.delivery import fan_out
+from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.intake import drain
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Queue, fails
@@ -49,9 +49,9 @@ def tiers(**edge: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _transfers(settings: Settings) -> Iterator[None]:
     settings.INVALIDATION = declared(TIERS=tiers(), TRANSFER_SECONDS=TRANSFER_SECONDS, LONGEST_RENDER_SECONDS=10)
-    fan_out.slowness.until.clear()
+    slowness.forget()
     yield
-    fan_out.slowness.until.clear()
+    slowness.forget()
 
 
 def late(name: str, inside: str) -> None:
@@ -93,7 +93,7 @@ def half_carried(queue: Queue) -> None:
 
 
 def slow_node(queue: Queue) -> None:
-    fan_out.slowness.note(("inner", LEFT), 10.0)
+    slowness.note(("inner", LEFT), 10.0)
     carried(queue)
 
 

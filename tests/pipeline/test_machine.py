@@ -14,7 +14,7 @@ from pytest_django import Settings
 from invalidation.exceptions import RejectedError, Throttled, TransientError, Unproven
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline.aftercare import replay, sweep
-from invalidation.pipeline.delivery import deliver, fan_out
+from invalidation.pipeline.delivery import deliver, fan_out, slowness
 from invalidation.pipeline.intake import drain
 from invalidation.pipeline.transitions import FINAL
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
@@ -219,7 +219,7 @@ class Machine(RuleBasedStateMachine):
 def test_every_committed_change_reaches_every_tier_whatever_happens(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name, seconds in ((fan_out, "PATIENCE", LONG), (fan_out, "SLOW", LONG)):
+    for module, name, seconds in ((fan_out, "PATIENCE", LONG), (slowness, "SLOW", LONG)):
         monkeypatch.setattr(module, f"{name}_SECONDS", seconds)
     limits = {"MAX_ATTEMPTS": 3, "BREAKER_FAILURES": 3, "BREAKER_RESET_SECONDS": 0}
     settings.INVALIDATION = declared(**limits, LEASE_SECONDS=LONG, SWEEP_AFTER_SECONDS=LONG)

@@ -9,6 +9,7 @@ from typing import Any
 from invalidation.models import Delivery
 from invalidation.pipeline.delivery import lease, quota
 from invalidation.pipeline.delivery.idempotency_key import reference
+from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.planning import index_coverage
 from invalidation.pipeline.planning.plan import Step, requests
 from invalidation.pipeline.transitions import Action, Outcome, defer
@@ -61,6 +62,10 @@ class Turn:
         return self.delivery.steps or []
 
     @property
+    def _place(self) -> tuple[str, str]:
+        return self.delivery.tier, self.delivery.node
+
+    @property
     def _seconds(self) -> float:
         return TURN_SECONDS if self.keep else SHORT_TURN_SECONDS
 
@@ -73,10 +78,10 @@ class Turn:
         quota.spend(self.node, step)
         verb = getattr(self.node, step.verb)
         named = {"reference": reference(self.delivery, step)} if self.node.needs_reference else {}
-        noted = index_coverage.noted(step, self.delivery.tier, self.delivery.node)
-        with noted, quota.heeding(self.node, step):
+        noted, calls = index_coverage.noted(step, *self._place), requests([step], self.node)
+        with noted, quota.heeding(self.node, step), slowness.asked(self._place, calls):
             reply: Reply = verb(step.items, **named) if step.items else verb(**named)
-        self.delivery.calls += requests([step], self.node)
+        self.delivery.calls += calls
         return reply
 
     def _note(self, reply: Reply) -> None:

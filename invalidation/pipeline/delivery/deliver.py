@@ -16,7 +16,6 @@ from invalidation.pipeline.delivery import lease
 from invalidation.pipeline.delivery.backoff import backoff_seconds
 from invalidation.pipeline.delivery.breaker import guarded
 from invalidation.pipeline.delivery.calls import Turn
-from invalidation.pipeline.delivery.fan_out import slowness
 from invalidation.pipeline.delivery.stamp import stamp
 from invalidation.pipeline.planning.plan import check_steps
 from invalidation.pipeline.planning.resolve import planned
@@ -44,9 +43,8 @@ def deliver(database: str, delivery_id: int) -> Delivery | None:
         outcome = attempt(held)
     except lease.LeaseLost:
         return None
-    seconds = time.perf_counter() - started
-    slowness.note((delivery.tier, delivery.node), seconds, delivery.calls)
-    finish(database, delivery, outcome, milliseconds=1000 * seconds, resumed=held.resumed)
+    milliseconds = 1000 * (time.perf_counter() - started)
+    finish(database, delivery, outcome, milliseconds=milliseconds, resumed=held.resumed)
     return delivery
 
 

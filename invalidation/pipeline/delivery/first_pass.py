@@ -25,6 +25,7 @@ from invalidation.pipeline.delivery import deliver, fan_out, lease, settle
 from invalidation.pipeline.delivery.breaker import guarded, noted, troubled
 from invalidation.pipeline.delivery.calls import Turn
 from invalidation.pipeline.delivery.fan_out import Job
+from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.delivery.stamp import draw
 from invalidation.pipeline.planning.plan import Step, merged
 from invalidation.pipeline.transitions import Action, Outcome
@@ -97,7 +98,7 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
     guards = _guards([row for row in load.rows if row.tier in carried])
     while level := list(_level(load, carried)):
         for row in level:
-            load.jobs[_place(row)] = Job(row, partial(_asked, load, row, guards[_place(row)]))
+            load.jobs[_place(row)] = Job(partial(_asked, load, row, guards[_place(row)]))
             lease.written(row, {"status": DeliveryStatus.RUNNING, "attempts": 1, "leases": 1, **_started()})
         fan_out.work([load.jobs[_place(row)] for row in level])
         for row in level:
@@ -118,7 +119,7 @@ def _started() -> dict[str, object]:
 
 def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
     for row in dispatch.startable(load.rows):
-        slow = fan_out.slowness.holds(_place(row)) and load.batch.lane != Lane.TAKEDOWN
+        slow = slowness.holds(_place(row)) and load.batch.lane != Lane.TAKEDOWN
         if row.tier in carried and _place(row) not in load.jobs and not slow:
             yield row
 
@@ -212,7 +213,7 @@ def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     shared.steps = [step.document() for step in merged(calls, node)]
     turn = Turn(shared, node, keep=None)
     call = partial(noted, first.tier, first.node, turn.run)
-    return Job(shared, partial(deliver.concluded, shared, call))
+    return Job(partial(deliver.concluded, shared, call))
 
 
 def end(database: str, loads: Sequence[Load]) -> None:

@@ -17,7 +17,7 @@ from invalidation.pipeline.delivery import first_pass
 from invalidation.pipeline.delivery.stamp import note_reach
 from invalidation.pipeline.intake import backpressure
 from invalidation.pipeline.intake.claim import Begin, Claimed, Contended, claim
-from invalidation.pipeline.intake.drain_lock import Seat, helm
+from invalidation.pipeline.intake.drain_lock import URGENT, Seat, helm
 from invalidation.signals import event_recorded, tell
 from invalidation.targets.values import Lane, Targets
 
@@ -117,7 +117,9 @@ class _Turn:
         self.claimed_at = time.monotonic()
         claimed = _claim(self.database, self._lanes(), self._begin)
         if claimed is None:
+            self.seat.lane = ""
             return False
+        self._call_for_help(claimed.batch)
         self.loads.append(claimed.begun.result())
         note_reach(self.database, claimed.batch, claimed.rows)
         self.drained.add(claimed.batch)
@@ -129,6 +131,11 @@ class _Turn:
     def _begin(self, batch: Batch, rows: Sequence[Delivery], remembered: int) -> Future[first_pass.Load]:
         self.seat.lane = batch.lane
         return first_pass.begin(batch, rows, remembered, self.carried)
+
+    def _call_for_help(self, batch: Batch) -> None:
+        """What came while bulk events were claimed was left to this drain, which is at them now; another sees to it."""
+        if batch.lane == Lane.BULK and self.seat.called:
+            announce_rest(self.database, lane__in=URGENT)
 
     def _lanes(self) -> Sequence[str]:
         """A drain that purges the innermost tiers itself can't be crowded: it claims no faster than they are purged."""
@@ -145,7 +152,8 @@ class _Turn:
             first_pass.go_round(ready)
             first_pass.end(self.database, over := [load for load in ready if not load.rounds])
             self.loads = [load for load in self.loads if load not in over]
-        self.seat.lane = ""
+        if self.seat.lane != Lane.BULK:
+            self.seat.lane = ""  # during a claim after bulk work another drain sees to what is urgent
 
     def _is_called(self) -> bool:
         """Are there new events? Where several were claimed together the next are left to merge a little as well."""

@@ -70,9 +70,16 @@ class Helm:
             taken = self.seats[database]
             if seat in taken:
                 taken.remove(seat)
-            if taken and not any(other.lanes == ALL for other in taken):
-                taken[0].lanes = ALL
+            self._hand_over(seat, taken)
             return True
+
+    def _hand_over(self, seat: Seat, taken: Sequence[Seat]) -> None:
+        """What sent a drain that may not claim everything may lie in a lane that it has not looked at."""
+        for other in taken if seat.lanes != ALL else ():
+            other.called = True
+        if taken and not any(other.lanes == ALL for other in taken):
+            taken[0].lanes = ALL
+        self.changed.notify_all()
 
 
 def _free(taken: Sequence[Seat], lane: str) -> Sequence[str]:

@@ -1,0 +1,100 @@
+"""What is urgent while a worker is at bulk work: another drain claims it, and no node is mistaken for a slow one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+
+from invalidation.models import Batch, BatchStatus, Delivery, Event
+from invalidation.pipeline.delivery.slowness import SLOW_SECONDS, Slowness, slowness
+from invalidation.pipeline.intake import drain
+from invalidation.pipeline.intake.drain_lock import Seat, helm
+from invalidation.signals import event_recorded
+from invalidation.targets.values import Lane
+from tests.pipeline.chain import EDGE, LEFT, RIGHT, SITE, Chain, Queue
+from tests.pipeline.conftest import Dirty
+
+pytestmark = [pytest.mark.databases, pytest.mark.django_db]
+
+TIERS = ("application", "inner", "edge")
+BEFORE_THE_LOWEST_TURN = 4
+PLACE = ("inner", LEFT)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    slowness.forget()
+    yield
+    slowness.forget()
+
+
+def test_what_came_while_bulk_events_were_claimed_is_announced_before_they_are_purged(
+    dirty: Dirty, queue: Queue
+) -> None:
+    announced, waited = threading.Event(), []
+
+    def comes(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith("INSERT") and Batch._meta.db_table in sql:
+            assert helm.take("default") is None
+        return execute(sql, *arguments)
+
+    def hears(**_: object) -> None:
+        announced.set()
+
+    event_recorded.connect(hears)
+    dirty("/bulk/", lane=Lane.BULK)
+    dirty("/edited/", lane=Lane.EDITORIAL)
+    Chain.nodes[EDGE].before.append(lambda: waited.append(announced.wait(10)))
+    drain.pace.batches = BEFORE_THE_LOWEST_TURN
+    with connection.execute_wrapper(comes):
+        drain.drain(carried=TIERS, limit_batches=1)
+    assert (Batch.objects.get().lane, waited) == (Lane.BULK, [True])
+
+
+def test_between_two_bulk_batches_another_drain_may_claim_what_is_more_urgent(dirty: Dirty, queue: Queue) -> None:
+    statements: list[str] = []
+    seats: list[Seat | None] = []
+
+    def comes(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith("SELECT") and any(Batch._meta.db_table in each for each in statements):
+            seats.append(seat := helm.take("default"))
+            assert seat is None or helm.leave("default", seat)
+        statements.append(sql if sql.startswith("INSERT") else "")
+        return execute(sql, *arguments)
+
+    dirty("/bulk/", lane=Lane.BULK)
+    Event.objects.filter(pk=dirty("/other/", lane=Lane.BULK).pk).update(tiers="inner")
+    with connection.execute_wrapper(comes):
+        drain.drain(carried=TIERS)
+    assert Batch.objects.count() == 2
+    assert any(seats)
+
+
+def test_a_node_is_not_called_slow_for_what_it_takes_to_plan_its_calls(dirty: Dirty, queue: Queue) -> None:
+    Chain.nodes[RIGHT].copies[f"{SITE}/a/"] = 1
+    planning = threading.Event()
+    Chain.plans.append(lambda: planning.wait(2 * SLOW_SECONDS))
+    dirty("/a/")
+    drain.drain(carried=TIERS)
+    assert not any(slowness.holds((row.tier, row.node)) for row in Delivery.objects.all())
+    assert Batch.objects.get().status == BatchStatus.DONE
+
+
+def test_a_node_that_is_being_asked_for_longer_than_its_calls_may_take_is_slow() -> None:
+    nodes = Slowness()
+    with nodes.asked(PLACE, calls=1):
+        assert not nodes.holds(PLACE)
+        nodes.due[PLACE] -= 10
+        assert nodes.holds(PLACE)
+    assert not nodes.holds(PLACE)
+
+
+def test_a_node_that_took_long_is_slow_until_one_of_its_calls_was_answered_faster() -> None:
+    nodes = Slowness()
+    nodes.note(PLACE, 10.0, calls=1)
+    assert nodes.holds(PLACE)
+    nodes.note(PLACE, 10.0, calls=10_000)
+    assert not nodes.holds(PLACE)
