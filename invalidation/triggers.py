@@ -14,6 +14,7 @@ from django.db.migrations.state import ProjectState
 
 from invalidation.emission.emit import TARGETS_PER_EVENT
 from invalidation.emission.rules import model_tag
+from invalidation.targets.values import Source
 
 #: Which rows a statement touched, from PostgreSQL's transition tables (its manual, "CREATE TRIGGER"). An update that
 #: changes nothing but ignored columns touches none.
@@ -36,7 +37,7 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $bod
 BEGIN
     INSERT INTO invalidation_event
         (uid, created_at, source, actor, reason, correlation_id, lane, tiers, status, targets)
-    SELECT gen_random_uuid(), clock_timestamp(), 'trigger', '', '{verb} {table}', gen_random_uuid()::text,
+    SELECT gen_random_uuid(), clock_timestamp(), '{source}', '', '{verb} {table}', gen_random_uuid()::text,
         'editorial', '', 'pending', jsonb_build_object('tags', jsonb_build_array('{tag}') || jsonb_agg(tag))
     FROM (
         SELECT tag, (row_number() OVER () - 1) / {limit} AS part
@@ -126,6 +127,7 @@ class InstallTrigger(Operation):
         ignored = "ARRAY[" + ", ".join(f"'{column}'" for column in columns) + "]::text[]"
         values: dict[str, Any] = {
             "function": quote(trigger_name(model._meta.db_table, verb)),
+            "source": Source.TRIGGER.value,
             "verb": verb,
             "table": model._meta.db_table,
             "tag": model_tag(model),

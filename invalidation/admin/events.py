@@ -23,6 +23,7 @@ from invalidation.admin.summary import targets_summary
 from invalidation.models import Delivery, Event
 from invalidation.pipeline import transitions
 from invalidation.status import documents
+from invalidation.targets.values import Source
 
 #: A page that is looked at reloads this often while its event is young; later only now and then, so that a
 #: forgotten window costs nothing.
@@ -40,7 +41,7 @@ class SourceFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every value that the app writes."""
-        return [(source, source) for source in ("signal", "code", "command", "admin", "api")]
+        return [(source, source) for source in Source.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         """Events of the chosen source."""

@@ -20,6 +20,7 @@ from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
 from invalidation.status.gate import Wide, judge
 from invalidation.status.previews import preview
+from invalidation.targets.values import Source
 
 
 class PurgeView:
@@ -76,7 +77,7 @@ class PurgeView:
 
 def enqueue(request: HttpRequest, **arguments: Any) -> Event:
     """Store an event whose source is the admin and whose actor is the signed-in user."""
-    return stored(invalidation.invalidate(source="admin", actor=request.user.get_username(), **arguments))
+    return stored(invalidation.invalidate(source=Source.ADMIN, actor=request.user.get_username(), **arguments))
 
 
 def permits(request: HttpRequest, wide: Wide | None) -> bool:

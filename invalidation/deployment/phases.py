@@ -21,6 +21,7 @@ from invalidation.models import Event, EventStatus
 from invalidation.providers.answers.reply import Probe
 from invalidation.providers.base import Provider
 from invalidation.status import documents
+from invalidation.targets.values import Source
 
 #: In the freshness Redis: what the newest deployment has done, for the phase that verifies it.
 KEY = "invalidation:deployment"
@@ -85,7 +86,9 @@ def _purge(outcome: Outcome, wait_seconds: float) -> Event | None:
     if not targets:
         return None
     reason = f"deployment of {outcome.release}" if outcome.release else "deployment"
-    event = stored(invalidation.invalidate(**targets.arguments(), reason=reason, source="deployment", using=database))
+    event = stored(
+        invalidation.invalidate(**targets.arguments(), reason=reason, source=Source.DEPLOYMENT, using=database)
+    )
     end = documents.wait(event.uid, database, wait_seconds)
     outcome.facts["purge"] = {"id": str(event.uid), "status": end.value}
     if end != EventStatus.DONE:

@@ -11,6 +11,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.core.exceptions import SynchronousOnlyOperation
+from django.db.models import TextChoices
 from django.utils import timezone
 
 from invalidation import conf, context
@@ -18,7 +19,7 @@ from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import outbox
 from invalidation.targets import sites
-from invalidation.targets.values import CacheKey, Lane, Targets, legible
+from invalidation.targets.values import CacheKey, Lane, Source, Targets, legible
 
 
 def invalidate(
@@ -32,7 +33,7 @@ def invalidate(
     lane: str = Lane.EDITORIAL,
     reason: str = "",
     using: str = "default",
-    source: str = "code",
+    source: str = Source.CODE,
     actor: str | None = None,
     at: datetime | None = None,
 ) -> Event | None:
@@ -43,7 +44,7 @@ def invalidate(
     event that is returned isn't stored yet, and will have the same `uid`.
 
     Raises:
-        InvalidTarget: a tag, URL, prefix, key, tier or lane can't be used.
+        InvalidTarget: a tag, URL, prefix, key, tier, lane or source can't be used.
         SynchronousOnlyOperation: called in a coroutine.
     """
     if _in_coroutine():
@@ -56,19 +57,19 @@ def invalidate(
     if at is not None and _aware(at) > timezone.now():
         how: dict[str, Any] = {
             "using": using,
-            "source": source,
+            "source": _one_of(source, Source, "source"),
             "actor": actor,
             "reason": reason,
-            "lane": _checked_lane(lane),
+            "lane": _one_of(lane, Lane, "lane"),
         }
         return _scheduled(targets, _aware(at), tiers=",".join(chosen), **how)
     return outbox.record(
         targets,
         using=using,
-        source=source,
+        source=_one_of(source, Source, "source"),
         actor=context.actor() if actor is None else actor,
         reason=reason,
-        lane=_checked_lane(lane),
+        lane=_one_of(lane, Lane, "lane"),
         tiers=",".join(chosen),
     )
 
@@ -125,7 +126,7 @@ def check(targets: Targets, tiers: Collection[str] | None = None) -> None:
         raise InvalidTarget(f"Unknown tiers {sorted(unknown)}; configured are {sorted(conf.settings().tiers)}.")
 
 
-def _checked_lane(lane: str) -> str:
-    if lane not in Lane.values:
-        raise InvalidTarget(f"{lane!r} is not a lane; use one of {', '.join(Lane.values)}.")
-    return str(lane)
+def _one_of(value: str, known: type[TextChoices], what: str) -> str:
+    if value not in known.values:
+        raise InvalidTarget(f"{value!r} is not a {what}; use one of {', '.join(known.values)}.")
+    return str(value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from invalidation import lazy
-from invalidation.targets.values import Lane, Targets, most_urgent, union
+from invalidation.targets.values import Lane, Source, Targets, most_urgent, union
 
 #: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
 #: whatever the size of the statement.
@@ -74,7 +74,7 @@ def _record(targets: Targets, using: str, lane: str) -> None:
         current.suppressed += 1
         targets = Targets.of(tags=[current.tag] if current.tag else ())
     if targets:
-        _note(targets, using=using, source="signal", lane=lane)
+        _note(targets, using=using, source=Source.SIGNAL, lane=lane)
 
 
 def _open_collection(using: str) -> Collection | None:

@@ -20,9 +20,8 @@ from invalidation.emission import evaluation, registry
 from invalidation.emission.rules import Rules, model_tag, object_tag
 from invalidation.models import ScheduledEvent
 from invalidation.pipeline import outbox
-from invalidation.targets.values import Targets, union
+from invalidation.targets.values import Source, Targets, union
 
-SOURCE = "time"
 #: Fired in one transaction.
 CHUNK = 200
 #: Longest that one call fires; the next one goes on.
@@ -99,7 +98,7 @@ def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apa
                     owner=owner,
                     key=str(key),
                     database=apart,
-                    source=SOURCE,
+                    source=Source.TIME,
                     actor=who,
                     reason=f"{owner} changes at {moment.isoformat()}"[:255],
                     correlation_id=cause,

@@ -15,7 +15,7 @@ from invalidation.freshness import sequence
 from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.sequence import Verdict
 from invalidation.pipeline import outbox
-from invalidation.targets.values import Targets
+from invalidation.targets.values import Source, Targets
 
 logger = lazy.Logger(__name__)
 
@@ -34,7 +34,7 @@ class Sent:
         """Record a purge of the URL, also where Redis can't tell. One round trip; failures are logged, never raised."""
         try:
             if self._verdict() is not Verdict.CURRENT:
-                outbox.record(Targets.of(urls=[self.url]), using=conf.settings().databases[0], source="recheck")
+                outbox.record(Targets.of(urls=[self.url]), using=conf.settings().databases[0], source=Source.RECHECK)
         except Exception:  # the visitor has the whole response by now
             logger.exception("recheck_failed", url=self.url)
 

@@ -33,6 +33,20 @@ class Lane(TextChoices):
     BULK = "bulk"
 
 
+class Source(TextChoices):
+    """What recorded an event."""
+
+    SIGNAL = "signal"  # a write of a registered model
+    TRIGGER = "trigger"  # a write that went past Django, seen by the database
+    TIME = "time"  # an instant that a rule or a caller named has come
+    CODE = "code"  # `invalidate()` in the project's code
+    COMMAND = "command"  # `manage.py purge`
+    ADMIN = "admin"  # the purge form, or a row's action
+    DEPLOYMENT = "deployment"  # `manage.py cache_deploy`
+    VERIFY = "verify"  # verification found a copy that is still old
+    RECHECK = "recheck"  # an answer took so long to be sent that it was old by then
+
+
 _URGENCY = {lane: place for place, lane in enumerate(Lane.values)}
 
 

@@ -50,7 +50,7 @@ def carry_out(strikes: Strikes, seconds: float) -> Takedowns:
             for _ in range(round(seconds / PAUSE_SECONDS)):
                 close_old_connections()
                 tag = f"takedown:{mood.value}:{len(done.behind)}"
-                event = stored(invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, source="chaos"))
+                event = stored(invalidation.invalidate(tags=[tag], lane=Lane.TAKEDOWN, reason="chaos"))
                 done.behind[str(event.uid)] = mood, strikes.world.place.node_of(victim)
                 strikes.run((), PAUSE_SECONDS)
             strikes.run((), BETWEEN_SECONDS)

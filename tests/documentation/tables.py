@@ -10,6 +10,7 @@ import inspect
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from invalidation.targets.values import Source
 from tests.documentation.commands import ROOT
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ SHARED = {
     "node": "Base URL of the node; empty for a tier without any.",
     "lane": "How urgent it is: `takedown`, `editorial` or `bulk`.",
     "uid": "The id that people and other programs see.",
-    "source": "What recorded it: a signal, a command, the admin, the HTTP API and so on.",
+    "source": "What recorded it: one of " + ", ".join(f"`{source}`" for source in Source.values) + ".",
     "actor": "Who did it, where that is known.",
     "reason": "Why, in the words of whoever asked.",
     "correlation_id": "Ties together what one request or task has caused, in rows and in logs.",

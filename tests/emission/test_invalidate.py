@@ -42,6 +42,15 @@ def test_a_lazy_string_is_no_list(outbox: Outbox) -> None:
         invalidation.invalidate(tags=lazy("front"))
 
 
+@pytest.mark.parametrize("named", [{"lane": "urgent"}, {"source": "cron"}])
+def test_a_lane_or_source_that_is_none_is_refused_with_those_that_there_are(
+    outbox: Outbox, named: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidTarget, match=r"use one of \w+, "):
+        invalidation.invalidate(tags=["front"], **named)
+    assert not outbox.tags
+
+
 def test_a_coroutine_awaits_its_own_form(outbox: Outbox) -> None:
     async def write() -> None:
         await invalidation.ainvalidate(tags=["front"])

@@ -14,6 +14,7 @@ from django.urls import reverse
 from invalidation.admin import base
 from invalidation.models import Batch, Delivery, Event
 from invalidation.status import documents
+from invalidation.targets.values import Source
 from tests.operators.conftest import SECRET, MakeEvent
 
 SignIn = Callable[..., Client]
@@ -184,3 +185,9 @@ def test_replay_without_permission_changes_nothing(sign_in: SignIn, event_with: 
     replay(sign_in(*VIEW))
     assert Delivery.objects.get().status == "dead"
     assert not LogEntry.objects.exists()
+
+
+def test_the_filter_offers_every_source_that_there_is(sign_in: SignIn, event_with: MakeEvent) -> None:
+    event_with("done", "done", "purged")
+    page = sign_in(*VIEW).get(reverse("admin:invalidation_event_changelist")).content.decode()
+    assert [source for source in Source.values if f"?source={source}" not in page] == []

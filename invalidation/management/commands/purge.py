@@ -19,7 +19,7 @@ from invalidation.pipeline.aftercare import verify
 from invalidation.status import documents
 from invalidation.status.gate import judge
 from invalidation.status.previews import preview
-from invalidation.targets.values import Lane, Targets
+from invalidation.targets.values import Lane, Source, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
 KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}
@@ -122,4 +122,4 @@ def enqueue(options: dict[str, Any]) -> Event:
     names = (*KINDS.values(), "everything", "tiers", "lane", "reason")
     asked_for = {name: options[name] for name in names}
     using = conf.settings().databases[0]
-    return stored(invalidation.invalidate(**asked_for, using=using, source="command", actor=account()))
+    return stored(invalidation.invalidate(**asked_for, using=using, source=Source.COMMAND, actor=account()))

@@ -26,7 +26,7 @@ from invalidation.providers.answers.reply import Probe
 from invalidation.providers.registry import provider
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.targets import sites
-from invalidation.targets.values import Targets
+from invalidation.targets.values import Source, Targets
 
 logger = lazy.Logger(__name__)
 
@@ -216,7 +216,7 @@ def _respond(database: str, batch: Batch, url: str, row: Verification) -> None:
         return
     logger.warning("stale_after_purge", **facts)
     reason = f"{row.tier} {row.node} served a copy from before batch {batch.pk}"
-    outbox.record(Targets.of(urls=[url], tags=_tags(batch, url)), using=database, source="verify", reason=reason)
+    outbox.record(Targets.of(urls=[url], tags=_tags(batch, url)), using=database, source=Source.VERIFY, reason=reason)
 
 
 def _tags(batch: Batch, url: str) -> Collection[str]:
