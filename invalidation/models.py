@@ -55,7 +55,6 @@ class Widening(models.TextChoices):
     """How far a batch is widened because its lane is deep in backlog; each level includes those before it."""
 
     NONE = "", "none"
-    TAGS = "tags"  # URLs that are known to carry one of the batch's tags are left to the tags
     PREFIXES = "prefixes"  # many URLs of one folder become the folder
     EVERYTHING = "everything"  # the product is emptied
 

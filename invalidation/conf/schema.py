@@ -65,9 +65,6 @@ class Settings:
     lowest_lane_every: int = 5
     """Every so many batches the lowest lane with pending events is served first, so that bulk never starves."""
 
-    backlog_tags_depth: int = 10_000
-    """Pending events of a lane above which URLs known to carry one of the batch's tags are left to the tags."""
-
     backlog_prefixes_depth: int = 50_000
     """Pending events of a lane above which many URLs of one folder are purged as a prefix."""
 

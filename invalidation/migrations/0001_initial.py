@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('targets', models.JSONField(default=dict)),
                 ('event_count', models.PositiveIntegerField(default=0)),
                 ('backlog', models.PositiveIntegerField(default=0)),
-                ('widening', models.CharField(blank=True, choices=[('', 'none'), ('tags', 'Tags'), ('prefixes', 'Prefixes'), ('everything', 'Everything')], default='', max_length=16)),
+                ('widening', models.CharField(blank=True, choices=[('', 'none'), ('prefixes', 'Prefixes'), ('everything', 'Everything')], default='', max_length=16)),
                 ('correlation_id', models.CharField(blank=True, max_length=64)),
                 ('sequence', models.BigIntegerField(blank=True, null=True)),
                 ('status', models.CharField(choices=[('running', 'Running'), ('done', 'Done'), ('dead', 'Dead')], default='running', max_length=16)),

@@ -35,7 +35,7 @@ GROUPS = {
     "Proxies and CDNs: how much one batch may ask": ("plan_calls_limit", "plan_cheaper_calls", "plan_price_limit_usd"),
     "Back pressure: what happens when much is pending": (
         *("claim_limit", "batch_targets_limit", "linger_milliseconds", "lowest_lane_every"),
-        *("backlog_tags_depth", "backlog_prefixes_depth", "backlog_everything_depth"),
+        *("backlog_prefixes_depth", "backlog_everything_depth"),
     ),
     "Failures: retries, breakers, dead letters": (
         *("max_attempts", "backoff_base_seconds", "backoff_cap_seconds", "give_up_seconds"),

@@ -83,9 +83,7 @@ def test_a_deep_backlog_is_widened_reported_and_forgotten(
     dirty: Dirty, settings: Settings, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backpressure, "COUNT_SECONDS", 0)
-    settings.INVALIDATION = declared(
-        BACKLOG_TAGS_DEPTH=20, BACKLOG_PREFIXES_DEPTH=40, BACKLOG_EVERYTHING_DEPTH=100, CLAIM_LIMIT=2
-    )
+    settings.INVALIDATION = declared(BACKLOG_PREFIXES_DEPTH=40, BACKLOG_EVERYTHING_DEPTH=100, CLAIM_LIMIT=2)
     store(120)
     assert backpressure.levels() == {"bulk": "everything"}
     takedown = dirty("/illegal/", lane="takedown")
@@ -94,9 +92,9 @@ def test_a_deep_backlog_is_widened_reported_and_forgotten(
     found = list(Batch.objects.filter(lane="bulk").order_by("id").values_list("widening", "event_count"))
     assert found[:2] == [("everything", 20), ("everything", 20)][: len(found[:2])]
     assert [widening for widening, _ in found] == sorted(
-        (widening for widening, _ in found), key=["everything", "prefixes", "tags", ""].index
+        (widening for widening, _ in found), key=["everything", "prefixes", ""].index
     )
-    assert {widening for widening, _ in found} == {"everything", "prefixes", "tags", ""}
+    assert {widening for widening, _ in found} == {"everything", "prefixes", ""}
     takedown.refresh_from_db()
     assert takedown.batch is not None
     assert takedown.batch.widening == ""

@@ -73,12 +73,11 @@ def absolute(urls: frozenset[str]) -> frozenset[str]:
     return frozenset(found for url in urls for found in expand(url, SITES))
 
 
-def purges(found: Plan, url: str, tagged: frozenset[str] = frozenset()) -> bool:
-    """Does the plan remove the copy of this absolute URL? Those that are `tagged` go with any tag."""
-    by_tag = url in tagged and bool(items(found, "purge_tags"))
+def purges(found: Plan, url: str) -> bool:
+    """Does the plan remove the copy of this absolute URL?"""
     below = tuple(items(found, "purge_prefixes"))
     emptied = any(step.verb == "purge_everything" for step in found.steps)
-    return emptied or by_tag or url in items(found, "purge_urls") or url.startswith(below)
+    return emptied or url in items(found, "purge_urls") or url.startswith(below)
 
 
 def answered(targets: Targets, product: type[Provider], known: frozenset[str]) -> Resolution:
@@ -162,25 +161,23 @@ def test_escalation_loses_nothing_says_why_and_ends_within_the_limits_where_the_
     exact = plan(targets, product, SITES, resolution)
     if limits.allow(exact):
         return
-    found = escalate(exact, with_urls(targets, resolution, product), product, SITES, tagged=known, limits=limits)
-    assert all(purges(found, url, known) for url in absolute(targets.urls) | resolution.urls)
+    found = escalate(exact, with_urls(targets, resolution, product), product, SITES, limits=limits)
+    assert all(purges(found, url) for url in absolute(targets.urls) | resolution.urls)
     assert limits.allow(found) or (product is not Everything)
     assert any("above the limit of" in decision for decision in found.decisions)
     assert len(found.steps) <= max(calls, len(exact.steps))
 
 
-def test_the_ladder_goes_from_urls_to_tags_to_prefixes_to_everything() -> None:
+def test_the_ladder_goes_from_urls_to_prefixes_to_everything() -> None:
     urls = frozenset(f"{SITES[0]}/blog/{number}" for number in range(40))
     targets = Targets.of(urls=[*urls, f"{SITES[0]}/about"], tags=["post"])
     exact = plan(targets, Everything, SITES, Resolution())
-    tagged = frozenset(sorted(urls)[:20])
 
     def verbs(calls: int) -> list[str]:
-        found = escalate(exact, targets, Everything, SITES, tagged=tagged, limits=Limits(calls))
+        found = escalate(exact, targets, Everything, SITES, limits=Limits(calls))
         return [step.verb for step in found.steps]
 
     assert len(exact.steps) == 7
-    assert verbs(4) == ["purge_tags", *["purge_urls"] * 3]
     assert verbs(3) == ["purge_tags", "purge_prefixes", "purge_urls"]
     assert verbs(2) == ["purge_everything"]
 
@@ -188,7 +185,7 @@ def test_the_ladder_goes_from_urls_to_tags_to_prefixes_to_everything() -> None:
 def test_a_price_escalates_as_a_number_of_calls_does() -> None:
     targets = Targets.of(urls=[f"{SITES[0]}/blog/{number}" for number in range(40)])
     exact = plan(targets, Everything, SITES, Resolution())
-    found = escalate(exact, targets, Everything, SITES, tagged=(), limits=Limits(price_usd=0.1))
+    found = escalate(exact, targets, Everything, SITES, limits=Limits(price_usd=0.1))
     assert (exact.price_usd, found.price_usd) == (0.2, 0.005)
     assert found.decisions == ("$0.20 is above the limit of $0.10: 40 URLs widened to 1 prefixes",)
 
@@ -209,7 +206,7 @@ def test_a_call_that_makes_a_request_for_each_url_counts_for_as_many() -> None:
 def test_what_no_widening_helps_is_done_in_full_and_said() -> None:
     targets = Targets.of(urls=[f"{SITES[0]}/{number}" for number in range(40)])
     exact = plan(targets, UrlsAlone, SITES, Resolution())
-    found = escalate(exact, targets, UrlsAlone, SITES, tagged=(), limits=Limits(calls=2))
+    found = escalate(exact, targets, UrlsAlone, SITES, limits=Limits(calls=2))
     assert found.steps == exact.steps
     assert found.decisions == (
         "6 calls are above the limit of 2, and 6 calls for $0.20 is the least that this product can",

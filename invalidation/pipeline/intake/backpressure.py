@@ -51,7 +51,6 @@ def depths() -> dict[Widening, int]:
     """The configured depths."""
     settings = conf.settings()
     return {
-        Widening.TAGS: settings.backlog_tags_depth,
         Widening.PREFIXES: settings.backlog_prefixes_depth,
         Widening.EVERYTHING: settings.backlog_everything_depth,
     }

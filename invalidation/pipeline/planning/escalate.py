@@ -1,4 +1,4 @@
-"""Escalation: a plan above its limits goes from URLs to tags, to prefixes, to everything, and says so. Pure."""
+"""Escalation: a plan above its limits goes from URLs to prefixes, to everything, and says so. Pure."""
 
 from __future__ import annotations
 
@@ -32,17 +32,16 @@ def escalate(
     provider: Product,
     sites: Sequence[str],
     *,
-    tagged: Collection[str],
     limits: Limits,
 ) -> Plan:
     """The narrowest plan within the limits; where there is none, the one that is least above them.
 
-    `targets` are those of the plan `exact`, as `with_urls` gives them; `tagged` are URLs that carry one of their tags.
+    `targets` are those of the plan `exact`, as `with_urls` gives them.
     """
     why = _why(exact, limits)
     best = exact
-    for level in (Widening.TAGS, Widening.PREFIXES, Widening.EVERYTHING):
-        wider, decisions = widen(targets, provider, level, sites=sites, tagged=tagged, why=why)
+    for level in (Widening.PREFIXES, Widening.EVERYTHING):
+        wider, decisions = widen(targets, provider, level, why=why)
         found = plan(wider, provider, sites, Resolution())
         if decisions and _size(found, limits) < _size(best, limits):
             best = replace(found, decisions=(*exact.decisions, *decisions))
@@ -57,17 +56,16 @@ def cheaper(
     provider: Product,
     sites: Sequence[str],
     *,
-    tagged: Collection[str],
     calls: int,
     known: Callable[[Collection[str]], float],
 ) -> Plan:
     """A plan of fewer calls than `exact`, which makes more than `calls`, if half of what it removes was named anyway.
 
-    `targets` and `tagged` are as for `escalate`; `known` counts the pages that start with any of the prefixes.
+    `targets` are as for `escalate`; `known` counts the pages that start with any of the prefixes.
     """
     why = f"{exact.requests} calls are above {calls}"
-    for level in (Widening.TAGS, Widening.PREFIXES, Widening.EVERYTHING):
-        wider, decisions = widen(targets, provider, level, sites=sites, tagged=tagged, why=why)
+    for level in (Widening.PREFIXES, Widening.EVERYTHING):
+        wider, decisions = widen(targets, provider, level, why=why)
         found = plan(wider, provider, sites, Resolution())
         if decisions and found.requests < exact.requests and _is_mostly_meant(targets, wider, sites, known):
             exact = replace(found, decisions=(*exact.decisions, *decisions))

@@ -14,7 +14,7 @@ from invalidation.models import Batch, Widening
 from invalidation.pipeline.planning import index_coverage
 from invalidation.pipeline.planning.escalate import cheaper, escalate, with_urls
 from invalidation.pipeline.planning.plan import Limits, Plan, Resolution, plan, unresolved
-from invalidation.pipeline.planning.widen import wants_tagged, widen
+from invalidation.pipeline.planning.widen import widen
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
 from invalidation.targets import sites
@@ -34,8 +34,7 @@ def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, 
     """The same for targets that are not a batch yet; for a `node` that is known, with what it alone may hold."""
     settings = conf.settings()
     product, served = _product(tier), settings.sites_of(tier)
-    tagged = _tagged(targets) if wants_tagged(targets, product, widening) else frozenset()
-    wider, decisions = widen(targets, product, widening, sites=served, tagged=tagged)
+    wider, decisions = widen(targets, product, widening)
     wanted = unresolved(wider, product)
     if node is not None and wanted and product.supports_everything and not index_coverage.known(tier, node):
         return replace(
@@ -47,15 +46,13 @@ def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, 
         exact = _cheaper(exact, wider, found, product, served)
     limits = Limits(settings.plan_calls_limit or inf, settings.plan_price_limit_usd or inf)
     if not limits.allow(exact):
-        tagged = _tagged(wider) if wants_tagged(wider, product, Widening.TAGS) else frozenset()
-        exact = escalate(exact, with_urls(wider, found, product), product, served, tagged=tagged, limits=limits)
+        exact = escalate(exact, with_urls(wider, found, product), product, served, limits=limits)
     return replace(exact, decisions=(*decisions, *exact.decisions))
 
 
 def _cheaper(exact: Plan, targets: Targets, found: Resolution, product: Provider, served: Sequence[str]) -> Plan:
-    tagged = _tagged(targets) if wants_tagged(targets, product, Widening.TAGS) else frozenset()
     wanted, calls = with_urls(targets, found, product), conf.settings().plan_cheaper_calls
-    return cheaper(exact, wanted, product, served, tagged=tagged, calls=calls, known=_known)
+    return cheaper(exact, wanted, product, served, calls=calls, known=_known)
 
 
 def _known(prefixes: Collection[str]) -> float:
@@ -72,15 +69,6 @@ def _product(tier: str) -> Provider:
     product = provider(tier, conf.settings().tiers[tier].nodes[0])
     product.learn()
     return product
-
-
-def _tagged(targets: Targets) -> frozenset[str]:
-    """URLs that the index knows to carry one of the tags; none while it can't be asked, which only costs calls."""
-    server = patient_client()
-    try:
-        return frozenset(index.urls_of(server, targets.tags)[0]) if server else frozenset()
-    except UNAVAILABLE:
-        return frozenset()
 
 
 def resolution(wanted: Targets, served: Sequence[str]) -> Resolution:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
-from invalidation.exceptions import InvalidTarget
 from invalidation.models import Widening
 from invalidation.pipeline.planning.plan import Product
-from invalidation.targets.sites import expand
 from invalidation.targets.values import Targets
 
 #: Fewer URLs of one folder than this are purged one by one.
@@ -17,69 +14,37 @@ FOLDER_URLS = 10
 
 
 def allows(widening: str, level: Widening) -> bool:
-    """Does `widening` reach as far as `level`?"""
+    """Does `widening` reach as far as `level`? What another version stored as a level reaches nowhere."""
     ranks = Widening.values
-    return ranks.index(widening) >= ranks.index(level)
-
-
-def wants_tagged(targets: Targets, provider: Product, widening: str) -> bool:
-    """Is it worth asking the tag index which URLs carry the batch's tags?"""
-    by_tag = provider.holds_responses and provider.supports_tags and bool(targets.tags and targets.urls)
-    return by_tag and allows(widening, Widening.TAGS)
+    return widening in ranks and ranks.index(widening) >= ranks.index(level)
 
 
 def widen(
-    targets: Targets,
-    provider: Product,
-    widening: str,
-    *,
-    sites: Sequence[str] = (),
-    tagged: Collection[str] = (),
-    why: str = "backlog",
+    targets: Targets, provider: Product, widening: str, *, why: str = "backlog"
 ) -> tuple[Targets, tuple[str, ...]]:
-    """Targets that cover `targets`, and what was decided.
+    """Targets that cover `targets`, and what was decided; `why` begins each decision.
 
-    `tagged` are absolute URLs that are known to carry one of the tags; `why` begins each decision. Application caches
-    are never widened: their keys go a thousand a call, and an emptied cache is a stampede.
+    A URL is never left to a tag of the batch, though the tag index may know that its page carries it: a node's copy
+    may be from a time when it did not. Application caches are never widened: their keys go a thousand a call, and an
+    emptied cache is a stampede.
     """
     if not provider.holds_responses or targets.everything:
         return targets, ()
     if allows(widening, Widening.EVERYTHING) and provider.supports_everything:
         return Targets(everything=True), (f"{why}: {len(targets)} targets widened to everything",)
-    decisions: list[str] = []
-    if wants_tagged(targets, provider, widening):
-        targets = _left_to_tags(targets, sites, tagged, decisions, why)
     if allows(widening, Widening.PREFIXES) and provider.supports_prefixes:
-        targets = _folders(targets, decisions, why)
-    return targets, tuple(decisions)
+        return _folders(targets, why)
+    return targets, ()
 
 
-def _left_to_tags(
-    targets: Targets, sites: Sequence[str], tagged: Collection[str], decisions: list[str], why: str
-) -> Targets:
-    """Without the URLs that a tag purges anyway."""
-    urls = frozenset(url for url in targets.urls if not _known(url, sites, tagged))
-    if left := len(targets.urls) - len(urls):
-        decisions.append(f"{why}: {left} URLs left to their tags")
-    return Targets(targets.tags, urls, targets.prefixes, targets.keys)
-
-
-def _known(url: str, sites: Sequence[str], tagged: Collection[str]) -> bool:
-    """Does the page carry a tag of the batch on every site that its path stands for?"""
-    try:
-        return all(absolute in tagged for absolute in expand(url, sites))
-    except InvalidTarget:
-        return False
-
-
-def _folders(targets: Targets, decisions: list[str], why: str) -> Targets:
+def _folders(targets: Targets, why: str) -> tuple[Targets, tuple[str, ...]]:
     counted = Counter(map(folder, targets.urls))
     wide = {prefix for prefix, urls in counted.items() if prefix and urls >= FOLDER_URLS}
     if not wide:
-        return targets
+        return targets, ()
     urls = frozenset(url for url in targets.urls if folder(url) not in wide)
-    decisions.append(f"{why}: {len(targets.urls) - len(urls)} URLs widened to {len(wide)} prefixes")
-    return Targets(targets.tags, urls, targets.prefixes | wide, targets.keys)
+    decision = f"{why}: {len(targets.urls) - len(urls)} URLs widened to {len(wide)} prefixes"
+    return Targets(targets.tags, urls, targets.prefixes | wide, targets.keys), (decision,)
 
 
 def folder(url: str) -> str:
