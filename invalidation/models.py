@@ -31,7 +31,7 @@ class BatchStatus(models.TextChoices):
 
 
 class DeliveryStatus(models.TextChoices):
-    """State of one batch on one node of one tier. The transitions stand in `pipeline.transitions`."""
+    """State of one batch on one node of one tier. The transitions stand in `rows.states`."""
 
     PENDING = "pending"  # waits for the tiers it fills from
     RUNNING = "running"  # a worker holds the lease

@@ -15,7 +15,7 @@ from django.utils.text import Truncator
 from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, link, tier_filter
 from invalidation.models import Delivery
 from invalidation.pipeline import replay
-from invalidation.pipeline.transitions import DEAD_LETTERS
+from invalidation.rows.states import DEAD_LETTERS
 
 #: Characters of an error that a list shows; the delivery's own page has all of it.
 SHOWN_CHARACTERS = 120

@@ -21,7 +21,7 @@ from invalidation.admin.doctor import DoctorView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Delivery, Event
-from invalidation.pipeline import transitions
+from invalidation.rows.states import FINAL
 from invalidation.status import documents
 from invalidation.targets.values import Source
 
@@ -176,7 +176,7 @@ def status_context(event: Event) -> dict[str, Any]:
 def is_final(event: Event, deliveries: list[Delivery]) -> bool:
     """Can nothing on the page change any more, later passes and verification included?"""
     verified = event.batch is None or event.batch.verified_at is not None
-    ended = transitions.FINAL.issuperset(delivery.status for delivery in deliveries)
+    ended = FINAL.issuperset(delivery.status for delivery in deliveries)
     return event.status in documents.FINAL and ended and verified
 
 

@@ -18,6 +18,7 @@ from invalidation import conf, context
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import outbox
+from invalidation.rows import instants
 from invalidation.targets import sites
 from invalidation.targets.values import CacheKey, Lane, Source, Targets, legible
 
@@ -87,7 +88,7 @@ def _scheduled(targets: Targets, due_at: datetime, *, using: str, actor: str | N
     who = context.actor() if actor is None else actor
     common = {"actor": who, "reason": legible(reason)[:255], "correlation_id": context.correlation_id(), **how}
     scheduled = ScheduledEvent(due_at=due_at, targets=targets.document(), **common)
-    scheduled.save(using=using if using in outboxes else outboxes[0])
+    instants.insert(using if using in outboxes else outboxes[0], [scheduled])
     return Event(uid=scheduled.uid, created_at=scheduled.created_at, targets=scheduled.targets, **common)
 
 

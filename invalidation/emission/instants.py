@@ -12,7 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils import timezone
 
 from invalidation import conf, context
@@ -20,14 +20,13 @@ from invalidation.emission import evaluation, registry
 from invalidation.emission.rules import Rules, model_tag, object_tag
 from invalidation.models import ScheduledEvent
 from invalidation.pipeline import outbox
+from invalidation.rows import instants as scheduled
 from invalidation.targets.values import Source, Targets, union
 
 #: Fired in one transaction.
 CHUNK = 200
 #: Longest that one call fires; the next one goes on.
 MOST_CHUNKS = 50
-#: Rows inserted in one statement, keys named in one.
-ROWS_PER_STATEMENT = 500
 #: How long a process goes by what it has read of the instants that pages end with, and for how many sets of tags.
 KNOWN_SECONDS, MOST_KNOWN = 5.0, 2000
 _known: dict[frozenset[str], tuple[float, datetime | None]] = {}
@@ -80,10 +79,9 @@ def _with(using: str, store: Any) -> None:
 
 
 def _replace(rules: Rules, wanted: Sequence[tuple[Any, Sequence[datetime]]], database: str, apart: str) -> None:
-    stored = ScheduledEvent.objects.using(database)
     for part in _parts(wanted):
-        stored.filter(owner__in=[object_tag(rules.model, key) for key, _ in part])._raw_delete(database)
-        stored.bulk_create(_to_come(rules, part, apart), batch_size=ROWS_PER_STATEMENT)
+        scheduled.withdraw(database, [object_tag(rules.model, key) for key, _ in part])
+        scheduled.insert(database, _to_come(rules, part, apart))
 
 
 def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apart: str) -> Iterator[ScheduledEvent]:
@@ -107,15 +105,14 @@ def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apa
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (items[start : start + ROWS_PER_STATEMENT] for start in range(0, len(items), ROWS_PER_STATEMENT))
+    return (items[start : start + scheduled.AT_ONCE] for start in range(0, len(items), scheduled.AT_ONCE))
 
 
 def fire(database: str) -> int:
     """Make an event of everything that is due, each once whoever else fires; returns how many."""
     fired = 0
     for _ in range(MOST_CHUNKS):
-        due = ScheduledEvent.objects.using(database).filter(due_at__lte=timezone.now()).order_by("due_at", "id")
-        rows = list(due[:CHUNK])
+        rows = list(scheduled.due(database, timezone.now())[:CHUNK])
         if not rows:
             break
         fired += _fire(rows, database)
@@ -132,8 +129,7 @@ def _fire(rows: Sequence[ScheduledEvent], database: str) -> int:
 
 def _take(rows: Sequence[ScheduledEvent], targets: dict[int, Targets], database: str) -> bool:
     with transaction.atomic(using=database):
-        taken = ScheduledEvent.objects.using(database).filter(pk__in=[row.pk for row in rows])._raw_delete(database)
-        if taken != len(rows):
+        if scheduled.take(database, rows) != len(rows):
             transaction.set_rollback(True, using=database)
             return False
         for row in rows:
@@ -185,7 +181,8 @@ def next_instant(named: frozenset[str], after: datetime, until: datetime) -> dat
 
 
 def _first(named: frozenset[str], models: frozenset[str], after: datetime) -> datetime | None:
-    stored = [ScheduledEvent.objects.using(database).filter(due_at__gt=after) for database in conf.settings().databases]
-    wanted = Q(owner__in=named - models) | Q(model__in=models)
-    found = [rows.filter(wanted).order_by("due_at").values_list("due_at", flat=True).first() for rows in stored]
+    found = [
+        scheduled.first_after(database, after, owners=named - models, models=models)
+        for database in conf.settings().databases
+    ]
     return min((moment for moment in found if moment is not None), default=None)

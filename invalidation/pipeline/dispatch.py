@@ -10,16 +10,11 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline import completion, rebound_schedule, repeat
-from invalidation.pipeline.transitions import FINAL
+from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
+from invalidation.pipeline import completion, rebound_schedule
+from invalidation.rows import batches, deliveries, events
+from invalidation.rows.states import FINAL
 from invalidation.signals import batch_settled, deliveries_ready, tell
-
-#: What tells whose turn it is, and whether a purge came too early.
-ORDER_COLUMNS = (
-    *("batch_id", "tier", "node", "delivery_pass", "status"),
-    *("attempted_at", "started_at", "completed_at", "milliseconds"),
-)
 
 
 def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = (), *, again: bool = True) -> None:
@@ -29,7 +24,7 @@ def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = (), *, agai
     Two workers that end inner deliveries at the same time may both announce an outer one: the lease admits one.
     """
     if not rows or rows[0].pk is None:  # MySQL doesn't tell the keys of rows that were stored together
-        rows = read(database, batch)
+        rows = deliveries.in_order(database, batch)
     onward(database, batch, rows, again=again)
     if all(row.status in FINAL for row in rows):
         settle(database, batch)
@@ -47,46 +42,30 @@ def onward(database: str, batch: Batch, rows: Sequence[Delivery], *, again: bool
 def _with_repeats(database: str, batch: Batch) -> Sequence[Delivery]:
     """The deliveries, and a repeat for each that came too early; of two workers one stores them."""
     with transaction.atomic(using=database):
-        _lock(database, batch)
-        rows = read(database, batch)
-        return [*rows, *repeat.store(batch, completion.early(rows))]
-
-
-def _lock(database: str, batch: Batch) -> None:
-    list(Batch.objects.using(database).select_for_update().filter(pk=batch.pk).values_list("pk"))
+        batches.lock(database, batch)
+        rows = deliveries.in_order(database, batch)
+        return [*rows, *deliveries.repeat(batch, completion.early(rows))]
 
 
 def after(database: str, delivery: Delivery) -> None:
     """The same after one delivery. A first attempt leaves looking at the others to the last one of its tier."""
-    rows = Delivery.objects.using(database).filter(batch_id=delivery.batch_id)
-    unattempted = rows.filter(attempted_at=None)
-    siblings = unattempted.filter(tier=delivery.tier, delivery_pass=delivery.delivery_pass)
-    if delivery.leases <= 1 and siblings.exists():
+    if delivery.leases <= 1 and deliveries.unattempted_beside(database, delivery).exists():
         return
     hand_out(database, delivery.batch, again=False)
 
 
 def pass_by(database: str, delivery_id: int) -> None:
     """Let the tiers further out go on without a delivery that nobody is free for; its late success repeats them."""
-    rows = Delivery.objects.using(database).filter(attempted_at=None)
-    if rows.filter(pk=delivery_id, status=DeliveryStatus.PENDING).update(attempted_at=timezone.now()):
-        batch = Batch.objects.using(database).get(deliveries=delivery_id)
-        announce(database, [row for row in startable(read(database, batch)) if row.attempted_at is None])
+    if deliveries.pass_by(database, delivery_id, timezone.now()):
+        [batch] = batches.of_deliveries(database, [delivery_id])
+        rows = deliveries.in_order(database, batch)
+        announce(database, [row for row in startable(rows) if row.attempted_at is None])
 
 
 def announce(database: str, ready: list[Delivery]) -> None:
     """Let workers run these."""
     if ready:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=ready, wait_seconds=0.0)
-
-
-def read(database: str, batch: Batch) -> Sequence[Delivery]:
-    """The deliveries of the batch, as far as their order is concerned."""
-    rows = Delivery.objects.using(database).filter(batch_id=batch.pk).order_by("id")
-    found = list(rows.only(*ORDER_COLUMNS))
-    for row in found:
-        row.batch = batch
-    return found
 
 
 def startable(rows: Sequence[Delivery]) -> list[Delivery]:
@@ -113,14 +92,12 @@ def settle(database: str, batch: Batch) -> None:
     The deliveries are read again under the batch's lock: a repeat or a replay may have been stored meanwhile.
     """
     with transaction.atomic(using=database):
-        _lock(database, batch)
-        rows = read(database, batch)
+        batches.lock(database, batch)
+        rows = deliveries.in_order(database, batch)
         status, now = completion.status(rows), timezone.now()
         values = rebound_schedule.of_settled(now, (row.tier for row in rows)) if batch.rebound_at else {}
-        running = Batch.objects.using(database).filter(pk=batch.pk, status=BatchStatus.RUNNING)
-        if status == BatchStatus.RUNNING or not running.update(status=status, completed_at=now, **values):
+        if status == BatchStatus.RUNNING or not batches.end(database, batch.pk, status, now, **values):
             return
-        ended = EventStatus.DEAD if status == BatchStatus.DEAD else EventStatus.DONE
-        Event.objects.using(database).filter(batch_id=batch.pk).update(status=ended, completed_at=now)
-    batch.status, batch.completed_at = status, now
+        batch.status, batch.completed_at = status, now
+        events.end(database, [batch])
     tell(batch_settled, "batch_receiver_failed", database=database, batch=batch)

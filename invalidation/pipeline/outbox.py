@@ -12,9 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from invalidation import conf, context
 from invalidation.commit_hooks import Own, in_testcase, on_commit, own_transaction
 from invalidation.models import Event, ScheduledEvent
-from invalidation.pipeline import event_rows
 from invalidation.pipeline.before_commit import LastMoment, last_moment
-from invalidation.pipeline.event_rows import Fact
+from invalidation.rows import events
+from invalidation.rows.events import Fact
 from invalidation.signals import committed, event_recorded, tell
 from invalidation.targets.values import Lane, Targets, legible, most_urgent
 
@@ -87,7 +87,7 @@ def _last_moment(connection: BaseDatabaseWrapper) -> LastMoment:
 
 
 def _insert(connection: BaseDatabaseWrapper, waiting: Sequence[Announcement | Fact]) -> None:
-    event_rows.insert_many(connection, [one if isinstance(one, Fact) else one.fact for one in waiting])
+    events.insert_many(connection, [one if isinstance(one, Fact) else one.fact for one in waiting])
 
 
 def _tell_stored(connection: BaseDatabaseWrapper, facts: Sequence[Fact]) -> None:
@@ -136,7 +136,7 @@ def record(
     if (standing := _standing(connection, key)) and standing.event:
         return standing.event
     fact = _fact(key, actor)
-    event = event_rows.insert(connection, fact)
+    event = events.insert(connection, fact)
     _announce(connection, key, fact, event)
     return event
 
@@ -189,7 +189,7 @@ def _fact(key: Key, actor: str | None = None) -> Fact:
 
 def _store(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:
     if own_transaction(connection) is None:
-        event_rows.insert_many(connection, [fact])
+        events.insert_many(connection, [fact])
         _announce(connection, key, fact)
     elif announcement := _announce(connection, key, fact):
         _last_moment(connection).add(announcement)

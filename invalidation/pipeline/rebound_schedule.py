@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.models import Batch, BatchStatus, Delivery
+from invalidation.models import Delivery
+from invalidation.rows import batches
 
-#: Batches with nothing more to come; a slow rebound may outlast its time by far.
-_SEEN_TO = Q(rebounded_at__isnull=False) & (Q(rebound=None) | ~Q(rebound__status=BatchStatus.RUNNING))
-OVER = (Q(rebound_at=None) | _SEEN_TO) & ~Q(status=BatchStatus.RUNNING)
 #: A batch that isn't over after so many delays, because of one slow node, is rebounded where it is over.
 PATIENCE = 2
 
@@ -40,7 +37,6 @@ def of_settled(completed_at: datetime, tiers: Iterable[str]) -> dict[str, Any]:
 def again(delivery: Delivery) -> None:
     """One more, where a node has ended so late that the batch's rebound has passed it by."""
     outer = graph.outer(conf.settings().tiers, delivery.tier)
-    database, wanted = delivery._state.db, delay([delivery.tier, *outer])
-    passed = Batch.objects.using(database).filter(pk=delivery.batch_id, rebounded_at__isnull=False)
+    database, wanted = delivery._state.db or "default", delay([delivery.tier, *outer])
     if wanted:
-        passed.update(rebound_at=timezone.now() + PATIENCE * wanted, rebounded_at=None)
+        batches.schedule_again(database, delivery.batch_id, timezone.now() + PATIENCE * wanted)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.models import Batch, Delivery, DeliveryStatus, Pass
+from invalidation.models import Delivery, DeliveryStatus, Pass
 from invalidation.pipeline import completion
-from invalidation.pipeline.transitions import DEAD_LETTERS
+from invalidation.rows import deliveries
+from invalidation.rows.states import DEAD_LETTERS
 
 
 def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:
@@ -23,29 +24,18 @@ def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:
         outer |= {delivery.tier}
     if not outer:
         return []
-    database = delivery._state.db
-    rows = Delivery.objects.using(database).filter(
-        batch_id=delivery.batch_id, tier__in=outer, delivery_pass__in=[delivery.delivery_pass, Pass.REPEAT]
-    )
-    early = too_early(rows.order_by("id"))
-    return store(delivery.batch, early)
+    return deliveries.repeat(delivery.batch, too_early(deliveries.of_passes(delivery, outer)))
 
 
-def store(batch: Batch, places: Iterable[tuple[str, str]]) -> list[Delivery]:
-    """One repeat for each tier and node."""
-    repeats = [Delivery(batch=batch, tier=tier, node=node, delivery_pass=Pass.REPEAT) for tier, node in places]
-    return Delivery.objects.using(batch._state.db).bulk_create(repeats)
-
-
-def too_early(deliveries: Iterable[Delivery]) -> list[tuple[str, str]]:
+def too_early(rows: Iterable[Delivery]) -> list[tuple[str, str]]:
     """Tier and node of those that purged something already, with nothing still to come that purges all of it again.
 
     Pure. A dead letter is left to the person who replays it.
     """
     by_node: defaultdict[tuple[str, str], list[Delivery]] = defaultdict(list)
-    for delivery in deliveries:
-        by_node[delivery.tier, delivery.node].append(delivery)
-    return [place for place, rows in by_node.items() if any(map(_began, rows)) and not any(map(_to_come, rows))]
+    for row in rows:
+        by_node[row.tier, row.node].append(row)
+    return [place for place, found in by_node.items() if any(map(_began, found)) and not any(map(_to_come, found))]
 
 
 def _to_come(delivery: Delivery) -> bool:

@@ -15,7 +15,6 @@ from invalidation import conf
 from invalidation.freshness import complaints
 from invalidation.models import (
     Batch,
-    BatchStatus,
     Delivery,
     DeliveryStatus,
     Event,
@@ -23,8 +22,8 @@ from invalidation.models import (
     ScheduledEvent,
     Verification,
 )
-from invalidation.pipeline import transitions
-from invalidation.pipeline.rebound_schedule import OVER
+from invalidation.rows import batches, events, instants, states
+from invalidation.rows import deliveries as rows
 from invalidation.targets.values import Lane
 
 #: States that an event never leaves by itself.
@@ -134,9 +133,9 @@ def find(identifier: UUID | str) -> Event:
     """
     uid = _uuid(identifier)
     for alias in conf.settings().databases:
-        if event := Event.objects.using(alias).filter(uid=uid).select_related("batch").first():
+        if event := events.on(alias).filter(uid=uid).select_related("batch").first():
             return event
-        if scheduled := ScheduledEvent.objects.using(alias).filter(uid=uid).first():
+        if scheduled := instants.on(alias).filter(uid=uid).first():
             return _to_come(scheduled, alias)
     raise Event.DoesNotExist(f"No event has the id {identifier}.")
 
@@ -159,11 +158,11 @@ def _uuid(identifier: UUID | str) -> UUID:
 
 def deliveries_of(event: Event) -> QuerySet[Delivery]:
     """The deliveries that carry this event, rebounds included, in the order in which they were planned."""
-    batches, batch = [], event.batch
+    keys, batch = [], event.batch
     while batch:
-        batches.append(batch.pk)
+        keys.append(batch.pk)
         batch = batch.rebound
-    return Delivery.objects.using(event._state.db).filter(batch_id__in=batches).order_by("id")
+    return rows.on(event._state.db or "default").filter(batch_id__in=keys).order_by("id")
 
 
 def verifications_of(event: Event) -> QuerySet[Verification]:
@@ -230,14 +229,13 @@ def _verification(row: Verification) -> VerificationDocument:
 
 def overview() -> Overview:
     """Backlog, lag, running batches, dead letters and tiers, summed over every database with an outbox."""
-    pending = [Event.objects.using(alias).filter(status=EventStatus.PENDING) for alias in _databases()]
-    batches = [Batch.objects.using(alias).filter(status=BatchStatus.RUNNING) for alias in _databases()]
-    deliveries = [Delivery.objects.using(alias) for alias in _databases()]
+    pending = [events.pending(alias) for alias in _databases()]
+    deliveries = [rows.on(alias) for alias in _databases()]
     return {
-        "backlog": {lane.value: count(events.filter(lane=lane) for events in pending) for lane in Lane},
+        "backlog": {lane.value: count(found.filter(lane=lane) for found in pending) for lane in Lane},
         "lag_seconds": _lag_seconds(pending, timezone.now()),
-        "running_batches": count(batches),
-        "dead_letters": count(rows.filter(status=status) for rows in deliveries for status in transitions.DEAD_LETTERS),
+        "running_batches": count(map(batches.running, _databases())),
+        "dead_letters": count(found.filter(status=one) for found in deliveries for one in states.DEAD_LETTERS),
         "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
         "rules": [_rule(complaint) for complaint in complaints.counted()],
         "count_limit": COUNT_LIMIT,
@@ -255,19 +253,19 @@ def _databases() -> tuple[str, ...]:
 
 def count(querysets: Iterable[QuerySet[Any]]) -> int:
     """Rows of all of these together, but no more than COUNT_LIMIT, and without reading more of each."""
-    return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
+    return min(COUNT_LIMIT, sum(found.order_by()[:COUNT_LIMIT].count() for found in querysets))
 
 
 def _lag_seconds(pending: Iterable[QuerySet[Event]], now: datetime) -> float:
     """Age of the oldest pending event; asked lane by lane, because that is how the index of the claim is sorted."""
-    lanes = [events.filter(lane=lane).order_by("id") for events in pending for lane in Lane]
-    instants = [instant for events in lanes for instant in events.values_list("created_at", flat=True)[:1]]
-    return max(0.0, (now - min(instants)).total_seconds()) if instants else 0.0
+    lanes = [found.filter(lane=lane).order_by("id") for found in pending for lane in Lane]
+    oldest = [instant for found in lanes for instant in found.values_list("created_at", flat=True)[:1]]
+    return max(0.0, (now - min(oldest)).total_seconds()) if oldest else 0.0
 
 
 def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocument:
     counts = {
-        status.value: count(rows.filter(status=status, tier=tier.name) for rows in deliveries)
+        status.value: count(found.filter(status=status, tier=tier.name) for found in deliveries)
         for status in DeliveryStatus
     }
     return {
@@ -287,7 +285,7 @@ def wait(event_uid: UUID | str, database: str, timeout_seconds: float) -> EventS
 
 def wait_for_rebound(event_uid: UUID | str, database: str, timeout_seconds: float) -> bool:
     """The same until its rebound is over, too; False where it isn't by then."""
-    over = Event.objects.using(database).filter(uid=event_uid, batch__in=Batch.objects.using(database).filter(OVER))
+    over = events.on(database).filter(uid=event_uid, batch__in=batches.over(database))
     return bool(_poll(over.exists, bool, timeout_seconds))
 
 
@@ -302,7 +300,7 @@ def _poll(look: Callable[[], Any], is_end: Callable[[Any], bool], timeout_second
 
 
 def _status(event_uid: UUID | str, database: str) -> EventStatus:
-    return EventStatus(Event.objects.using(database).values_list("status", flat=True).get(uid=event_uid))
+    return EventStatus(events.on(database).values_list("status", flat=True).get(uid=event_uid))
 
 
 def _last_result(state: RetryCallState) -> Any:

@@ -14,8 +14,8 @@ from invalidation.freshness.clients import patient_client
 from invalidation.models import Delivery
 from invalidation.pipeline.delivery import deliver
 from invalidation.pipeline.planning.plan import Step
-from invalidation.pipeline.transitions import FINAL
 from invalidation.providers.base import Provider
+from invalidation.rows.states import FINAL
 from invalidation.status.previews import preview
 from invalidation.targets.values import Targets
 from tests.cdn.floods import Measured

@@ -12,7 +12,7 @@ import invalidation
 from invalidation.models import Delivery
 from invalidation.pipeline.delivery import deliver
 from invalidation.pipeline.intake import drain
-from invalidation.pipeline.transitions import FINAL
+from invalidation.rows.states import FINAL
 from tests.cdn.products import Product
 
 SITE = "https://example.com"

@@ -27,8 +27,8 @@ from invalidation.exceptions import DeliveryError
 from invalidation.models import Delivery
 from invalidation.pipeline.delivery import deliver
 from invalidation.pipeline.intake import drain
-from invalidation.pipeline.transitions import FINAL
 from invalidation.providers.registry import provider
+from invalidation.rows.states import FINAL
 from tests.cdn.pipeline import SITE, hours_later
 from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET

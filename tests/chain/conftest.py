@@ -31,7 +31,7 @@ def admin(stack: Stack) -> Admin:
 #: Says whether a purge or a rebound is still to come.
 ASKS_FOR_OPEN_WORK = """
 from invalidation.models import Batch, Event, EventStatus
-from invalidation.pipeline.rebound_schedule import OVER
+from invalidation.rows.batches import OVER
 print(Batch.objects.exclude(OVER).exists() or Event.objects.filter(status=EventStatus.PENDING).exists())
 """
 #: A rebound comes after the longest render, and beat looks for it each second.

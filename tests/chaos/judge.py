@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from invalidation.models import Delivery, Event, EventStatus
-from invalidation.pipeline.transitions import DEAD_LETTERS
+from invalidation.rows.states import DEAD_LETTERS
 from tests.chaos.models import Change, Thing
 from tests.chaos.recorder import PREFIX, Record
 from tests.chaos.rules import change_tag, proof_key

@@ -16,7 +16,7 @@ from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Ev
 from invalidation.pipeline.aftercare import replay, sweep
 from invalidation.pipeline.delivery import deliver, fan_out, slowness
 from invalidation.pipeline.intake import drain
-from invalidation.pipeline.transitions import FINAL
+from invalidation.rows.states import FINAL
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared
 

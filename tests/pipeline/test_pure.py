@@ -15,18 +15,10 @@ from invalidation.models import BatchStatus, DeliveryStatus, Widening
 from invalidation.pipeline.delivery.backoff import backoff_seconds
 from invalidation.pipeline.intake import backpressure
 from invalidation.pipeline.intake.drain import lanes
+from invalidation.pipeline.outcome import Budget, batch_status, crashed, decide
 from invalidation.pipeline.planning.plan import Resolution, Step, concerns, plan, unresolved
 from invalidation.pipeline.planning.widen import folder, widen
-from invalidation.pipeline.transitions import (
-    DEAD_LETTERS,
-    FINAL,
-    TRANSITIONS,
-    Action,
-    Budget,
-    batch_status,
-    crashed,
-    decide,
-)
+from invalidation.rows.states import DEAD_LETTERS, DELIVERY, FINAL, Action
 from invalidation.targets.coalesce import coalesce
 from invalidation.targets.sites import expand
 from invalidation.targets.values import Lane, Targets
@@ -67,14 +59,14 @@ def covers(wide: Targets, narrow: Targets) -> bool:
 @given(st.sampled_from(DeliveryStatus), st.lists(st.sampled_from(Action)))
 def test_a_final_state_is_left_by_replay_alone(status: DeliveryStatus, actions: list[Action]) -> None:
     for action in actions:
-        following = TRANSITIONS.get((status, action))
+        following = DELIVERY.moves.get((status, action))
         assert following is None or status not in FINAL or action is Action.REPLAY
         status = following or status
 
 
 def test_every_state_leads_to_the_end_and_from_a_purge_nothing_leads_away() -> None:
-    assert {status for status, _ in TRANSITIONS} == set(DeliveryStatus) - {DeliveryStatus.PURGED}
-    assert {TRANSITIONS[status, Action.REPLAY] for status in DEAD_LETTERS} == {DeliveryStatus.PENDING}
+    assert {status for status, _ in DELIVERY.moves} == set(DeliveryStatus) - {DeliveryStatus.PURGED}
+    assert {DELIVERY.moves[status, Action.REPLAY] for status in DEAD_LETTERS} == {DeliveryStatus.PENDING}
 
 
 @pytest.mark.parametrize(

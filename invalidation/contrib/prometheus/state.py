@@ -16,9 +16,9 @@ from prometheus_client.registry import Collector
 from invalidation import conf, lazy
 from invalidation.freshness import degraded, index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
-from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline import transitions
+from invalidation.models import Batch
 from invalidation.pipeline.delivery.breaker import breakers
+from invalidation.rows import batches, deliveries, events, states
 from invalidation.status.documents import count
 from invalidation.targets.values import Lane
 
@@ -85,24 +85,17 @@ def _database() -> Iterator[Metric]:
     )
     databases = conf.settings().databases
     for lane in Lane.values:
-        events = [_pending(database, lane) for database in databases]
-        pending.add_metric((lane,), count(events))
-        oldest.add_metric((lane,), max(map(_age_seconds, [*events, *(_running(one, lane) for one in databases)])))
+        waiting = [events.pending(database).filter(lane=lane) for database in databases]
+        running = [batches.running(database).filter(lane=lane) for database in databases]
+        pending.add_metric((lane,), count(waiting))
+        oldest.add_metric((lane,), max(map(_age_seconds, [*waiting, *running])))
     yield pending
     yield oldest
     letters = GaugeMetricFamily("invalidation_dead_letters", "Deliveries that ended without a purge.", labels=("tier",))
     for tier in conf.settings().tiers:
-        rows = [Delivery.objects.using(database).filter(tier=tier) for database in databases]
-        letters.add_metric((tier,), count(own.filter(status=one) for own in rows for one in transitions.DEAD_LETTERS))
+        rows = [deliveries.on(database).filter(tier=tier) for database in databases]
+        letters.add_metric((tier,), count(own.filter(status=one) for own in rows for one in states.DEAD_LETTERS))
     yield letters
-
-
-def _pending(database: str, lane: str) -> QuerySet[Event]:
-    return Event.objects.using(database).filter(status=EventStatus.PENDING, lane=lane)
-
-
-def _running(database: str, lane: str) -> QuerySet[Batch]:
-    return Batch.objects.using(database).filter(status=BatchStatus.RUNNING, lane=lane)
 
 
 def _age_seconds(rows: QuerySet[Any]) -> float:

@@ -12,7 +12,7 @@ from invalidation.management.account import account
 from invalidation.management.output import USAGE, add_format, print_json
 from invalidation.models import Delivery
 from invalidation.pipeline import replay
-from invalidation.pipeline.transitions import DEAD_LETTERS
+from invalidation.rows import deliveries
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
 def dead_letters(alias: str, options: dict[str, Any]) -> QuerySet[Delivery]:
     """The dead letters of one database that the options name."""
-    chosen = Delivery.objects.using(alias).filter(status__in=DEAD_LETTERS)
+    chosen = deliveries.dead_letters(alias)
     if options["tier"]:
         chosen = chosen.filter(tier=options["tier"])
     return chosen.filter(pk__in=options["deliveries"]) if options["deliveries"] else chosen

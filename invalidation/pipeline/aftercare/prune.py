@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from invalidation import conf
-from invalidation.models import Batch, BatchStatus, Event, EventStatus
-from invalidation.pipeline.rebound_schedule import OVER
+from invalidation.models import BatchStatus, Event
+from invalidation.rows import batches, events
 
 #: Rows per DELETE, so that no statement holds locks for long.
 CHUNK = 5000
@@ -27,20 +28,19 @@ def prune(older_than_days: float | None = None) -> dict[str, int]:
     removed = {"events": 0, "batches": 0}
     for database in settings.databases:
         done = {"completed_at__lt": before}
-        removed["events"] += _delete(_events(database, **done))
-        removed["batches"] += _delete(Batch.objects.using(database).filter(OVER, status=BatchStatus.DONE, **done))
+        removed["events"] += _delete(_events(database, **done), events.remove)
+        removed["batches"] += _delete(batches.over(database).filter(status=BatchStatus.DONE, **done), batches.remove)
     return removed
 
 
 def _events(database: str, **done: Any) -> QuerySet[Event]:
     """Without a batch of its own an event has nothing more to come."""
-    over = Batch.objects.using(database).filter(OVER)
-    return Event.objects.using(database).filter(Q(batch=None) | Q(batch__in=over), status=EventStatus.DONE, **done)
+    return events.done(database).filter(Q(batch=None) | Q(batch__in=batches.over(database)), **done)
 
 
-def _delete(rows: QuerySet[Any]) -> int:
+def _delete(rows: QuerySet[Any], remove: Callable[[str, Collection[int]], None]) -> int:
     total = 0
     while pks := list(rows.values_list("pk", flat=True)[:CHUNK]):
-        rows.model._default_manager.using(rows.db).filter(pk__in=pks).delete()
+        remove(rows.db, pks)
         total += len(pks)
     return total

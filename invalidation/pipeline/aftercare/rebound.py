@@ -16,9 +16,10 @@ from django.utils import timezone
 from invalidation import conf
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
 from invalidation.pipeline.delivery import first_pass
-from invalidation.pipeline.intake.batch_rows import Birth
-from invalidation.pipeline.intake.claim import Contended, deliveries
+from invalidation.pipeline.intake.claim import Contended, new_deliveries
 from invalidation.pipeline.rebound_schedule import delay
+from invalidation.rows import batches, deliveries
+from invalidation.rows.birth import Birth
 from invalidation.targets.coalesce import coalesce
 from invalidation.targets.values import Targets, most_urgent
 
@@ -60,26 +61,25 @@ def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
     now = timezone.now()
     try:
         with transaction.atomic(using=database):
-            batches = _take(database, now)
-            groups = list(_groups(_due(database, batches, now))) if batches else []
+            taken = _take(database, now)
+            groups = list(_groups(_due(database, taken, now))) if taken else []
             made = [found for group in groups if (found := _carrier(database, group, now))]
     except Contended:
         return Rebounded()
     free = first_pass.carriable(carried)
     first_pass.finish(database, [first_pass.first_pass(carrier, rows, free) for carrier, rows in made])
-    return Rebounded(len(batches), tuple(carrier.pk for carrier, _ in made))
+    return Rebounded(len(taken), tuple(carrier.pk for carrier, _ in made))
 
 
 def _take(database: str, now: datetime) -> Sequence[Batch]:
     """Batches whose time has come, marked as seen to; of two workers one takes them."""
-    rows = Batch.objects.using(database).filter(rebound_at__lte=now, rebounded_at=None).order_by("rebound_at")
+    rows = batches.due_for_rebound(database, now)
     if connections[database].features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True)
     due = list(rows[:LIMIT])
     if not due:
         return due
-    mine = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in due], rebounded_at=None)
-    if mine.update(rebounded_at=now) != len(due):
+    if batches.take_rebounds(database, [batch.pk for batch in due], now) != len(due):
         raise Contended
     return due
 
@@ -88,19 +88,19 @@ def _later(database: str, due: Sequence[Batch]) -> list[Purge]:
     """Batches claimed after the first of the due times; those that ended dead did nobody's work."""
     if not due:
         return []
-    rows = Batch.objects.using(database).filter(created_at__gte=due[0].rebound_at).exclude(status=BatchStatus.DEAD)
-    return [_purge(batch) for batch in rows.order_by("-id")[:LIMIT]]
+    since = due[0].rebound_at or due[0].created_at
+    return [_purge(batch) for batch in batches.claimed_since(database, since)[:LIMIT]]
 
 
 def _purge(batch: Batch) -> Purge:
     return Purge(batch.created_at, batch.tiers, batch.readable or Targets())
 
 
-def _due(database: str, batches: Sequence[Batch], now: datetime) -> Iterator[Due]:
+def _due(database: str, taken: Sequence[Batch], now: datetime) -> Iterator[Due]:
     """The rebounds that are due, without what a later batch has purged already, at nodes where the purge is over."""
-    later, deliveries_of = _later(database, batches), _deliveries(database, batches)
-    before = {batch.pk: batch.created_at for batch in Batch.objects.using(database).filter(rebounds__in=batches)}
-    for batch in batches:
+    later, deliveries_of = _later(database, taken), _deliveries(database, taken)
+    before = batches.rebounds_of(database, taken)
+    for batch in taken:
         left = remaining(_purge(batch), batch.rebound_at or batch.created_at, later)
         rows = deliveries_of[batch.pk]
         waited = delay(row.tier for row in rows)
@@ -110,9 +110,9 @@ def _due(database: str, batches: Sequence[Batch], now: datetime) -> Iterator[Due
             yield Due(batch, left, nodes)
 
 
-def _deliveries(database: str, batches: Sequence[Batch]) -> defaultdict[int, list[Delivery]]:
+def _deliveries(database: str, taken: Sequence[Batch]) -> defaultdict[int, list[Delivery]]:
     found: defaultdict[int, list[Delivery]] = defaultdict(list)
-    rows = Delivery.objects.using(database).filter(batch__in=batches)
+    rows = deliveries.on(database).filter(batch__in=taken)
     for row in rows.only("batch_id", "tier", "node", "status", "completed_at"):
         found[row.batch_id].append(row)
     return found
@@ -162,22 +162,22 @@ def _without(targets: Targets, done: Targets) -> Targets:
 
 def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch, Sequence[Delivery]] | None:
     """A batch without events whose deliveries purge again what the group's batches purged."""
-    batches = [one.batch for one in group]
+    due = [one.batch for one in group]
     carrier = Batch(
         created_at=now,
-        lane=most_urgent(batch.lane for batch in batches),
-        tiers=batches[0].tiers,
+        lane=most_urgent(batch.lane for batch in due),
+        tiers=due[0].tiers,
         targets=coalesce(one.left for one in group).document(),
-        correlation_id=batches[0].correlation_id,
-        sequence=max((batch.sequence for batch in batches if batch.sequence), default=None),
-        rebound_id=batches[0].rebound_id,
+        correlation_id=due[0].correlation_id,
+        sequence=max((batch.sequence for batch in due if batch.sequence), default=None),
+        rebound_id=due[0].rebound_id,
         verified_at=now,
     )
     tiers, nodes = conf.settings().tiers, group[0].nodes
-    wanted = [row for row in deliveries(carrier, Pass.REBOUND) if tiers[row.tier].rebound_seconds != 0]
+    wanted = [row for row in new_deliveries(carrier, Pass.REBOUND) if tiers[row.tier].rebound_seconds != 0]
     rows = [row for row in wanted if (row.tier, row.node) in nodes]
     if not rows:
         return None
     Birth(database, carrier, rows).store()
-    Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches]).update(rebound=carrier)
+    batches.carry(database, [batch.pk for batch in due], carrier)
     return carrier, rows

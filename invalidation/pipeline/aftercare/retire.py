@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Min, Q
-
 from invalidation import conf, lazy
 from invalidation.freshness import index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
-from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Pass
+from invalidation.models import Batch, BatchStatus, Pass
 from invalidation.providers.registry import provider_class
+from invalidation.rows import batches, deliveries
 from invalidation.targets import sites
 
 logger = lazy.Logger(__name__)
@@ -26,7 +25,7 @@ def retire(database: str, batch: Batch, **_: Any) -> None:
     """
     if batch.event_count or batch.status != BatchStatus.DONE or batch.tiers or not _went_everywhere(database, batch):
         return
-    first = _first_sequence(database, batch)
+    first = batches.first_sequence(database, batch)
     server = patient_client()
     if server is None or first is None:
         return
@@ -41,18 +40,7 @@ def retire(database: str, batch: Batch, **_: Any) -> None:
 
 def _went_everywhere(database: str, batch: Batch) -> bool:
     """To every node that holds responses: else one may hold a page that nobody would find again."""
-    rows = Delivery.objects.using(database).filter(
-        batch_id=batch.pk, delivery_pass=Pass.REBOUND, status=DeliveryStatus.PURGED
-    )
+    rows = deliveries.purged_by(database, batch, Pass.REBOUND)
     tiers = [tier for tier in conf.settings().tiers.values() if provider_class(tier.provider).holds_responses]
     wanted = {(tier.name, node) for tier in tiers for node in tier.nodes}
     return wanted <= set(rows.values_list("tier", "node"))
-
-
-def _first_sequence(database: str, batch: Batch) -> int | None:
-    """Of the batches that it repeats; None where one of them did not end well."""
-    carried = Batch.objects.using(database).filter(rebound_id=batch.pk)
-    if carried.filter(~Q(status=BatchStatus.DONE) | Q(sequence=None)).exists():
-        return None
-    first: int | None = carried.aggregate(first=Min("sequence"))["first"]
-    return first

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from invalidation import conf, lazy
@@ -21,9 +20,9 @@ from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.models import Batch, Verification
 from invalidation.pipeline import outbox
 from invalidation.pipeline.delivery.breaker import breakers
-from invalidation.pipeline.rebound_schedule import OVER
 from invalidation.providers.answers.reply import Probe
 from invalidation.providers.registry import provider
+from invalidation.rows import batches, verifications
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.targets import sites
 from invalidation.targets.values import Source, Targets
@@ -83,43 +82,36 @@ def verify(database: str) -> Verified:
     """Verify the newest batches whose rebound is over, as far as the budget goes; leave the others out for good."""
     done, started = Verified(), time.monotonic()
     budget = _budget(database)
-    batches = list(_due(database).order_by("-id")[:LIMIT])
-    for place, batch in enumerate(batches):
+    due = list(batches.unverified(database, asked_since=timezone.now() - PAUSE)[:LIMIT])
+    for place, batch in enumerate(due):
         if budget <= done.requests or time.monotonic() - started > TURN_SECONDS:
-            done.left_out = _seen_to(database, batches[place:])
+            done.left_out = _seen_to(database, due[place:])
             break
         if _seen_to(database, [batch]):
             done.add(_checked(database, batch))
     return done
 
 
-def _seen_to(database: str, batches: Sequence[Batch]) -> int:
+def _seen_to(database: str, found: Sequence[Batch]) -> int:
     """Mark these batches as verified; returns how many no other worker had marked before."""
-    rows = Batch.objects.using(database).filter(pk__in=[batch.pk for batch in batches], verified_at=None)
-    return rows.update(verified_at=timezone.now())
+    return batches.take_verifications(database, [batch.pk for batch in found], timezone.now())
 
 
 def _checked(database: str, batch: Batch) -> Collection[Verification]:
     """Ask the nodes that have not answered yet; while any has not, the batch is verified again after a pause."""
     passed_at = batch.rebounded_at or batch.created_at  # what a person asked before is no news of the last pass
-    before = list(batch.verifications.using(database).filter(checked_at__gte=passed_at))
+    before = verifications.of(database, batch, passed_at)
     answered = {(row.tier, row.node) for row in before if not row.error}
     rows = check(database, batch, sample(batch, conf.settings().verify_urls_per_batch), answered=answered)
     tries = Counter((row.tier, row.node) for row in (*before, *rows) if row.error)
     if any(row.error and tries[row.tier, row.node] < TIMES for row in rows):
-        Batch.objects.using(database).filter(pk=batch.pk).update(verified_at=None)
+        batches.verify_again(database, batch)
     return rows
-
-
-def _due(database: str) -> QuerySet[Batch]:
-    """Both passes are over: until then old copies are no news. Nor is a node that could not be asked a moment ago."""
-    lately = Verification.objects.using(database).filter(batch=OuterRef("pk"), checked_at__gt=timezone.now() - PAUSE)
-    return Batch.objects.using(database).filter(OVER, ~Exists(lately), verified_at=None)
 
 
 def _budget(database: str) -> int:
     """Requests that may still be made, after those of the last minute."""
-    made = Verification.objects.using(database).filter(checked_at__gt=timezone.now() - BUDGET_INTERVAL).count()
+    made = verifications.since(database, timezone.now() - BUDGET_INTERVAL).count()
     return conf.settings().verify_requests_per_minute - made
 
 
@@ -154,7 +146,7 @@ def check(database: str, batch: Batch, urls: Collection[str], *, answered: Colle
     stale = {row.url: row for row in rows if row.stale}
     for url, row in stale.items():
         _respond(database, batch, url, row)
-    rows = Verification.objects.using(database).bulk_create(rows)
+    rows = verifications.insert(database, rows)
     tell(verified, "verification_receiver_failed", database=database, verifications=rows)
     return rows
 
@@ -209,7 +201,7 @@ def is_stale(rendered: int | None, purged: int | None) -> bool:
 
 def _respond(database: str, batch: Batch, url: str, row: Verification) -> None:
     facts = {"url": url, "tier": row.tier, "node": row.node, "batch": batch.pk, "cache_status": row.cache_status}
-    before = Verification.objects.using(database).filter(stale=True, checked_at__gt=timezone.now() - TWICE_WITHIN)
+    before = verifications.since(database, timezone.now() - TWICE_WITHIN).filter(stale=True)
     if before.filter(url=url).exists():
         logger.error("stale_twice", **facts)
         tell(stale_twice, "verification_receiver_failed", database=database, verification=row)

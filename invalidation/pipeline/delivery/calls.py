@@ -10,11 +10,12 @@ from invalidation.models import Delivery
 from invalidation.pipeline.delivery import lease, quota
 from invalidation.pipeline.delivery.idempotency_key import reference
 from invalidation.pipeline.delivery.slowness import slowness
+from invalidation.pipeline.outcome import Outcome, defer
 from invalidation.pipeline.planning import index_coverage
 from invalidation.pipeline.planning.plan import Step, requests
-from invalidation.pipeline.transitions import Action, Outcome, defer
 from invalidation.providers.answers.reply import Reply
 from invalidation.providers.base import Provider
+from invalidation.rows.states import Action
 
 #: A delivery with calls left gives its worker back after this long, so that a takedown need not wait for a long plan;
 #: well below every task time limit and lease.

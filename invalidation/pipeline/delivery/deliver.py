@@ -17,11 +17,13 @@ from invalidation.pipeline.delivery.backoff import backoff_seconds
 from invalidation.pipeline.delivery.breaker import guarded
 from invalidation.pipeline.delivery.calls import Turn
 from invalidation.pipeline.delivery.stamp import stamp
+from invalidation.pipeline.outcome import Outcome, crashed, decide
 from invalidation.pipeline.planning.plan import check_steps
 from invalidation.pipeline.planning.resolve import planned
-from invalidation.pipeline.transitions import Action, Outcome, crashed, decide
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
+from invalidation.rows import deliveries
+from invalidation.rows.states import Action
 from invalidation.signals import deliveries_ready, delivery_settled, tell
 
 logger = lazy.Logger(__name__)
@@ -56,7 +58,7 @@ def _let_arrive(delivery: Delivery, *, resumed: bool) -> None:
     last = delivery.delivery_pass == Pass.REPEAT or completion.is_metered(delivery.tier, delivery.node)
     if resumed or not last or not conf.settings().transfer_seconds:
         return
-    rows = dispatch.read(delivery._state.db or "default", delivery.batch)
+    rows = deliveries.in_order(delivery._state.db or "default", delivery.batch)
     if counts_at := completion.counts_from(rows, delivery.tier):
         seconds = (counts_at - timezone.now()).total_seconds()
         time.sleep(min(max(0.0, seconds), completion.LONGEST_SECONDS + conf.settings().transfer_seconds))

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from django.db import connections
 
-from invalidation.pipeline.transitions import Outcome
+from invalidation.pipeline.outcome import Outcome
 
 #: Nodes asked at once; a helper that is held up by a slow node is replaced, up to so many threads.
 HELPERS = 8

@@ -27,9 +27,11 @@ from invalidation.pipeline.delivery.calls import Turn
 from invalidation.pipeline.delivery.fan_out import Job
 from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.delivery.stamp import draw
+from invalidation.pipeline.outcome import Outcome
 from invalidation.pipeline.planning.plan import Step, merged
-from invalidation.pipeline.transitions import Action, Outcome
 from invalidation.providers.registry import provider
+from invalidation.rows import deliveries
+from invalidation.rows.states import Action
 from invalidation.signals import batch_settled, tell
 from invalidation.targets.values import Lane
 
@@ -99,7 +101,7 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
     while level := list(_level(load, carried)):
         for row in level:
             load.jobs[_place(row)] = Job(partial(_asked, load, row, guards[_place(row)]))
-            lease.written(row, {"status": DeliveryStatus.RUNNING, "attempts": 1, "leases": 1, **_started()})
+            deliveries.leased(row, timezone.now())
         fan_out.work([load.jobs[_place(row)] for row in level])
         for row in level:
             _note(load, row)
@@ -111,10 +113,6 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
     load.rounds = _rounds(load)
     load.passed_at = time.monotonic()
     return load
-
-
-def _started() -> dict[str, object]:
-    return {"started_at": timezone.now()}
 
 
 def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
@@ -149,7 +147,7 @@ def _note(load: Load, row: Delivery) -> None:
     """Put the end of a job into its row, unless it has none yet; one that was passed by is late, whenever it ends."""
     job = load.jobs[_place(row)]
     if row.status == DeliveryStatus.RUNNING and row.attempted_at is None and (outcome := job.result()):
-        lease.written(row, lease.ended(row, outcome, job.milliseconds))
+        deliveries.tell(row, lease.ended(row, outcome, job.milliseconds))
 
 
 def _pass_by(load: Load, row: Delivery) -> None:
@@ -201,7 +199,7 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
             else:
                 row.steps = load.calls[_place(row)]
                 load.jobs[_place(row)].outcome = outcome
-                lease.written(row, lease.ended(row, outcome, row.milliseconds or 0.0))
+                deliveries.tell(row, lease.ended(row, outcome, row.milliseconds or 0.0))
 
 
 def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:

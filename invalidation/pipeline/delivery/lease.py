@@ -1,4 +1,4 @@
-"""The row of a delivery as its holder sees it: take the lease, store progress, settle; nobody else may write."""
+"""A delivery as its holder sees it: take the lease, store progress, settle; nobody else may."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import Delivery, DeliveryStatus
 from invalidation.pipeline import rebound_schedule, repeat
-from invalidation.pipeline.transitions import WAITING, Action, Budget, Outcome
+from invalidation.pipeline.outcome import Budget, Outcome
+from invalidation.rows import deliveries
+from invalidation.rows.states import WAITING, Action
 
 
 class LeaseLost(Exception):
@@ -34,20 +35,12 @@ class Lease:
 
 def take(database: str, delivery_id: int) -> Lease | None:
     """Take the delivery if it is due, or if its holder's lease has run out; of several takers one succeeds."""
-    delivery = Delivery.objects.using(database).select_related("batch").filter(pk=delivery_id).first()
+    delivery = deliveries.on(database).select_related("batch").filter(pk=delivery_id).first()
     now = timezone.now()
     if delivery is None or not due(delivery, now, conf.settings().lease_seconds):
         return None
-    seen = Delivery.objects.using(database).filter(pk=delivery_id, status=delivery.status, leases=delivery.leases)
-    values = {
-        "status": DeliveryStatus.RUNNING,
-        "started_at": now,
-        "attempts": delivery.attempts + 1,
-        "leases": delivery.leases + 1,
-    }
-    taken_over = delivery.status == DeliveryStatus.RUNNING
-    resumed = delivery.calls > 0
-    return Lease(written(delivery, values), taken_over, resumed) if seen.update(**values) else None
+    taken_over, resumed = delivery.status == DeliveryStatus.RUNNING, delivery.calls > 0
+    return Lease(delivery, taken_over, resumed) if deliveries.lease(delivery, now) else None
 
 
 def due(delivery: Delivery, now: datetime, lease_seconds: float) -> bool:
@@ -73,8 +66,7 @@ def keep_progress(delivery: Delivery) -> None:
     Raises:
         LeaseLost: another worker has it already.
     """
-    values = {name: getattr(delivery, name) for name in ("steps", "decisions", "calls", "removed", "external_id")}
-    if not _mine(delivery).update(**values):
+    if not deliveries.keep_progress(delivery):
         raise LeaseLost
 
 
@@ -86,16 +78,12 @@ def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float, resumed
     values = ended(delivery, outcome, milliseconds)
     late = outcome.action is Action.PROVE and (delivery.leases > 1 or delivery.attempted_at is not None)
     if not late:
-        settled = _mine(delivery).update(**values)
-    else:
-        with transaction.atomic(using=delivery._state.db):
-            settled = _mine(delivery).update(**values)
-            if settled:
-                repeat.outside(delivery, resumed=resumed)
-                rebound_schedule.again(delivery)
-    if settled:
-        written(delivery, values)
-    return bool(settled)
+        return deliveries.end(delivery, values)
+    with transaction.atomic(using=delivery._state.db):
+        if settled := deliveries.end(delivery, values):
+            repeat.outside(delivery, resumed=resumed)
+            rebound_schedule.again(delivery)
+    return settled
 
 
 def ended(delivery: Delivery, outcome: Outcome, milliseconds: float) -> dict[str, Any]:
@@ -118,16 +106,3 @@ def ended(delivery: Delivery, outcome: Outcome, milliseconds: float) -> dict[str
         "reply": outcome.reply or (delivery.reply if outcome.action is Action.DEFER else ""),
         "error": outcome.error,
     }
-
-
-def _mine(delivery: Delivery) -> QuerySet[Delivery]:
-    """The delivery's row, as long as this lease is the newest one."""
-    rows = Delivery.objects.using(delivery._state.db)
-    return rows.filter(pk=delivery.pk, status=DeliveryStatus.RUNNING, leases=delivery.leases)
-
-
-def written(delivery: Delivery, values: dict[str, Any]) -> Delivery:
-    """The delivery as its row is now."""
-    for name, value in values.items():
-        setattr(delivery, name, value)
-    return delivery

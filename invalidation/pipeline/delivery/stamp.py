@@ -11,6 +11,7 @@ from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.models import Batch, Delivery
 from invalidation.pipeline.planning.impact import Reach, wide_reach
 from invalidation.providers.registry import provider_class
+from invalidation.rows import batches, deliveries
 from invalidation.targets import sites
 from invalidation.targets.values import Targets
 
@@ -42,7 +43,7 @@ def note_reach(database: str, batch: Batch, rows: Iterable[Delivery] = ()) -> No
 def stamp(database: str, batch: Batch) -> None:
     """Draw, and store the number."""
     draw(batch)
-    Batch.objects.using(database).filter(pk=batch.pk).update(sequence=batch.sequence)
+    batches.stamp(database, batch)
 
 
 def draw(batch: Batch, *, remembered: int = 0) -> None:
@@ -66,9 +67,8 @@ def _record(database: str, batch: Batch, wide: Reach, rows: Iterable[Delivery]) 
     logger.warning("wide_purge", batch=batch.pk, urls=wide.urls, known=wide.known)
     tiers = conf.settings().tiers
     names = [name for name, tier in tiers.items() if provider_class(tier.provider).holds_responses]
-    concerned = Delivery.objects.using(database).filter(batch=batch, tier__in=names)
     decisions = [f"wide: reaches {wide}"]
-    concerned.update(decisions=decisions)
+    deliveries.note_decisions(database, batch, names, decisions)
     for row in rows:
         if row.tier in names:  # its plan may have been made already
             row.decisions = [*decisions, *row.decisions]

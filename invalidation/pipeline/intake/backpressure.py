@@ -13,7 +13,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from invalidation import conf, lazy
-from invalidation.models import Delivery, DeliveryStatus, Event, EventStatus, Widening
+from invalidation.models import Widening
+from invalidation.rows import deliveries, events
 from invalidation.targets.values import Lane
 
 logger = lazy.Logger(__name__)
@@ -58,7 +59,7 @@ def depths() -> dict[Widening, int]:
 
 def count(database: str, lane: str) -> int:
     """Pending events of the lane; counts no further than the deepest level."""
-    waiting = Event.objects.using(database).filter(status=EventStatus.PENDING, lane=lane).order_by("id")
+    waiting = events.pending(database).filter(lane=lane).order_by("id")
     return waiting[: max(depths().values())].count()
 
 
@@ -147,8 +148,7 @@ def holds(database: str) -> bool:
     if not crowds.crowded(database):
         return False
     old_at = timezone.now() - timedelta(seconds=conf.settings().sweep_after_seconds)
-    pending = Event.objects.using(database).filter(status=EventStatus.PENDING)
-    return not pending.filter(created_at__lt=old_at).exists()
+    return not events.pending(database).filter(created_at__lt=old_at).exists()
 
 
 def innermost() -> frozenset[str]:
@@ -158,7 +158,4 @@ def innermost() -> frozenset[str]:
 
 def _waiting(database: str) -> int:
     """Deliveries of the innermost tiers, which wait for no other; a node that fails has been attempted, and is none."""
-    waiting = Delivery.objects.using(database).filter(
-        status=DeliveryStatus.PENDING, tier__in=innermost(), available_at__lt=timezone.now() - WAITED
-    )
-    return waiting[:CROWD].count()
+    return deliveries.waiting_since(database, innermost(), timezone.now() - WAITED)[:CROWD].count()

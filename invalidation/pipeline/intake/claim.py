@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connections, transaction
-from django.utils import timezone
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.models import Batch, Delivery, Event, EventStatus, Pass
+from invalidation.models import Batch, Delivery, Pass
 from invalidation.pipeline import rebound_schedule
 from invalidation.pipeline.intake import backpressure, unreadable
-from invalidation.pipeline.intake.batch_rows import Birth
-from invalidation.pipeline.intake.pending import Pending, instant, oldest
 from invalidation.pipeline.planning.plan import concerns
 from invalidation.providers.registry import provider_class
+from invalidation.rows import events
+from invalidation.rows.birth import Birth
+from invalidation.rows.pending import Pending, instant, oldest
 from invalidation.targets.coalesce import coalesce
 from invalidation.targets.values import Lane, Targets
 from invalidation.targets.variants import Variants, spread
@@ -59,36 +59,37 @@ def claim(
     """
     with transaction.atomic(using=database):
         while True:
-            events, waiting = _claimable(database, lanes)
-            if not events:
+            found, waiting = _claimable(database, lanes)
+            if not found:
                 return None
-            if read := unreadable.buried(database, _alike(events, waiting)):
+            if read := unreadable.buried(database, _alike(found, waiting)):
                 break
         batch, mine = _merged(database, read, waiting)
-        rows = deliveries(batch)
+        rows = new_deliveries(batch)
         batch.rebound_at = rebound_schedule.of_running(batch.created_at, (row.tier for row in rows))
         birth = Birth(database, batch, rows)  # before others write to them
         if early := connections[database].features.has_select_for_update_skip_locked:
             begun = begin(batch, rows, mine[0].remembered or 0)
         birth.store()
-        _take(database, mine, batch)
-    left = len(mine) < len(events) or len(events) >= waiting.claim_limit
+        if events.claim(database, [event.pk for event in mine], batch) != len(mine):
+            raise Contended
+    left = len(mine) < len(found) or len(found) >= waiting.claim_limit
     return Claimed(batch, rows, left, begun if early else begin(batch, rows, mine[0].remembered or 0))
 
 
 def _claimable(database: str, lanes: Sequence[str]) -> tuple[Sequence[Pending], backpressure.Backlog]:
     """As many of the oldest pending events as the backlog allows: that is only known once a small claim is full."""
     limit = max(backpressure.backlogs.known(database, lane).claim_limit for lane in lanes)
-    events = _foremost(database, lanes, limit)
-    if not events:
+    found = _foremost(database, lanes, limit)
+    if not found:
         return (), backpressure.Backlog()
-    lane = events[0].lane
-    seen = sum(event.lane == lane for event in events)
+    lane = found[0].lane
+    seen = sum(event.lane == lane for event in found)
     known = backpressure.backlogs.known(database, lane)
     waiting = backpressure.backlogs.read(database, lane, seen=min(seen, known.claim_limit))
     if waiting.claim_limit > seen == limit:
-        events = oldest(database, [lane], waiting.claim_limit)
-    return events, waiting
+        found = oldest(database, [lane], waiting.claim_limit)
+    return found, waiting
 
 
 def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Pending]:
@@ -96,7 +97,7 @@ def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Pendi
     if list(lanes) == sorted(lanes, reverse=True):
         return oldest(database, lanes, limit)
     looks = (oldest(database, [lane], limit) for lane in lanes)
-    return next((events for events in looks if events), ())
+    return next((found for found in looks if found), ())
 
 
 def _alike(found: Sequence[Pending], waiting: backpressure.Backlog) -> Sequence[Pending]:
@@ -110,20 +111,20 @@ def _merged(
 ) -> tuple[Batch, Sequence[Pending]]:
     """A batch, and the events that it is made of."""
     fitting = _fitting([targets for _, targets in read])
-    events = [event for event, _ in read[: len(fitting)]]
+    taken = [event for event, _ in read[: len(fitting)]]
     merged = batched(fitting)
     batch = Batch(
-        lane=events[0].lane if events[0].lane in Lane.values else Lane.EDITORIAL,
-        tiers=events[0].tiers,
+        lane=taken[0].lane if taken[0].lane in Lane.values else Lane.EDITORIAL,
+        tiers=taken[0].tiers,
         targets=merged.document(),
-        event_count=len(events),
-        recorded_at=instant(database, events[0].created_at),
+        event_count=len(taken),
+        recorded_at=instant(database, taken[0].created_at),
         backlog=waiting.depth,
         widening=waiting.widening,
-        correlation_id=events[0].correlation_id,
+        correlation_id=taken[0].correlation_id,
     )
     batch.merged = merged  # it need not be read again
-    return batch, events
+    return batch, taken
 
 
 def batched(many: Sequence[Targets]) -> Targets:
@@ -146,26 +147,7 @@ def _fitting(many: Sequence[Targets]) -> list[Targets]:
     return fitting
 
 
-def _take(database: str, events: Sequence[Pending], batch: Batch) -> None:
-    connection = connections[database]
-    quote, now = connection.ops.quote_name, connection.ops.adapt_datetimefield_value(timezone.now())
-    written = "status = %s, claimed_at = %s, batch_id = %s"
-    keys = [event.pk for event in events]
-    # One array where there are arrays: to find the marks of hundreds of parameters takes longer than the statement.
-    marks, named = ("= ANY(%s)", [keys]) if connection.vendor == "postgresql" else (_in(len(keys)), keys)
-    statement = f"UPDATE {quote(Event._meta.db_table)} SET {written} WHERE status = %s AND id {marks}"  # noqa: S608
-    values = [EventStatus.CLAIMED.value, now, batch.pk, EventStatus.PENDING.value, *named]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        if cursor.rowcount != len(events):
-            raise Contended
-
-
-def _in(number: int) -> str:
-    return f"IN ({', '.join(['%s'] * number)})"
-
-
-def deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delivery]:
+def new_deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delivery]:
     """One unsaved delivery per node of every tier that the batch concerns, innermost tiers first."""
     tiers = conf.settings().tiers
     targets = batch.merged

@@ -9,15 +9,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from django.db import OperationalError, connections
-from django.db.models import QuerySet
 
 from invalidation import conf
-from invalidation.models import Batch, Delivery, Event, EventStatus
+from invalidation.models import Batch, Delivery
 from invalidation.pipeline.delivery import first_pass
 from invalidation.pipeline.delivery.stamp import note_reach
 from invalidation.pipeline.intake import backpressure
 from invalidation.pipeline.intake.claim import Begin, Claimed, Contended, claim
 from invalidation.pipeline.intake.drain_lock import URGENT, Seat, helm
+from invalidation.rows import events
 from invalidation.signals import event_recorded, tell
 from invalidation.targets.values import Lane, Targets
 
@@ -168,7 +168,7 @@ class _Turn:
 
 def announce_rest(database: str, **old: object) -> bool:
     """Announce one pending event, if there is any, so that another drain goes on."""
-    pending = _pending(database).filter(**old)
+    pending = events.pending(database).filter(**old)
     for lane in Lane.values:
         if event := pending.filter(lane=lane).order_by("id").only("uid").first():
             tell(event_recorded, "announcement_failed", database=database, uids=[str(event.uid)], lane=lane)
@@ -179,10 +179,6 @@ def announce_rest(database: str, **old: object) -> bool:
 def resume(database: str) -> bool:
     """After a delivery: announce the events that were left to merge, once the crowd that they were left for is gone."""
     return backpressure.crowds.has_dissolved(database) and announce_rest(database)
-
-
-def _pending(database: str) -> QuerySet[Event]:
-    return Event.objects.using(database).filter(status=EventStatus.PENDING)
 
 
 def _claim(database: str, wanted: Sequence[str], begin: Begin) -> Claimed | None:

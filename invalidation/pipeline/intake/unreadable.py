@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from invalidation import lazy
 from invalidation.exceptions import InvalidTarget
-from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
-from invalidation.pipeline.intake.pending import Pending
+from invalidation.models import Delivery
+from invalidation.rows import batches, deliveries, events
+from invalidation.rows.pending import Pending
 from invalidation.targets.values import Lane, Targets
 
 logger = lazy.Logger(__name__)
@@ -23,14 +24,14 @@ OUTBOX = "outbox"
 REMEMBERED, REMEMBERED_CHARACTERS = 4096, 512
 
 
-def buried(database: str, events: Sequence[Pending]) -> list[tuple[Pending, Targets]]:
+def buried(database: str, pending: Sequence[Pending]) -> list[tuple[Pending, Targets]]:
     """Those that can be read, with what they say; each of the others is made a dead letter.
 
     What many events say alike is read once, and is one object.
     """
-    texts = {text: _remembered(text) for text in dict.fromkeys(event.targets for event in events)}
+    texts = {text: _remembered(text) for text in dict.fromkeys(event.targets for event in pending)}
     read = []
-    for event in events:
+    for event in pending:
         if isinstance(said := texts[event.targets], Targets):
             read.append((event, said))
         else:
@@ -57,27 +58,15 @@ def _bury(database: str, event: Pending, reason: str) -> None:
     logger.error("event_unreadable", database=database, pk=event.pk, error=reason)
     now = timezone.now()
     lane = event.lane if event.lane in Lane.values else Lane.EDITORIAL
-    batch = Batch.objects.using(database).create(
-        lane=lane, correlation_id=event.correlation_id, event_count=1, status=BatchStatus.DEAD, completed_at=now
-    )
-    Delivery.objects.using(database).create(
-        batch=batch,
-        tier=OUTBOX,
-        status=DeliveryStatus.REJECTED,
-        attempts=1,
-        attempted_at=now,
-        completed_at=now,
-        error=f"The event can't be read: {reason}",
-    )
-    rows = Event.objects.using(database).filter(pk=event.pk)
-    rows.update(status=EventStatus.DEAD, claimed_at=now, completed_at=now, batch=batch)
+    batch = batches.bury(database, lane=lane, correlation_id=event.correlation_id, now=now)
+    deliveries.bury(database, batch, tier=OUTBOX, error=f"The event can't be read: {reason}", now=now)
+    events.bury(database, event.pk, batch)
 
 
 def returned(letters: QuerySet[Delivery]) -> int:
     """Let the events behind these dead letters be read again, for the row or the program may have been mended."""
     database = letters.db
-    batches = list(letters.filter(tier=OUTBOX).values_list("batch_id", flat=True))
-    events = Event.objects.using(database).filter(batch_id__in=batches)
-    count = events.update(status=EventStatus.PENDING, claimed_at=None, completed_at=None, batch=None)
-    Batch.objects.using(database).filter(pk__in=batches).delete()
+    buried_in = list(letters.filter(tier=OUTBOX).values_list("batch_id", flat=True))
+    count = events.unbury(database, buried_in)
+    batches.remove(database, buried_in)
     return count

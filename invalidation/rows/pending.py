@@ -11,7 +11,7 @@ from django.db.models import Subquery
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware, make_aware
 
-from invalidation.models import Batch, Event, EventStatus
+from invalidation.rows import batches, events
 from invalidation.targets.values import Lane
 
 
@@ -51,13 +51,12 @@ def oldest(database: str, lanes: Sequence[str], limit: int) -> list[Pending]:
 
 @lru_cache(maxsize=64)
 def _statement(database: str, lanes: Sequence[str], limit: int) -> tuple[str, tuple[Any, ...]]:
-    pending = Event.objects.using(database).filter(status=EventStatus.PENDING).order_by("-lane", "id")
+    pending = events.pending(database).order_by("-lane", "id")
     if len(lanes) < len(Lane.values):
         pending = pending.filter(lane__in=lanes)
     if connections[database].features.has_select_for_update_skip_locked:
         pending = pending.select_for_update(skip_locked=True)
-    newest = Batch.objects.using(database).filter(sequence__isnull=False).order_by("-id").values("sequence")[:1]
-    pending = pending.annotate(remembered=Subquery(newest))
+    pending = pending.annotate(remembered=Subquery(batches.newest_sequence(database)))
     found = pending.values_list(*Pending._fields)[:limit]
     statement, parameters = found.query.get_compiler(database).as_sql()
     return statement, tuple(parameters)

@@ -1,9 +1,12 @@
-"""The INSERT of events, composed once per database: the request pays for its execution and little else."""
+"""Events: what is stored of them, what becomes of them, and what is asked of them.
+
+Their INSERT is composed once per database: the request pays for its execution and little else.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
@@ -11,9 +14,14 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from invalidation.models import Event
+from invalidation.models import Batch, BatchStatus, Event, EventStatus
+from invalidation.rows.states import EVENT, EventMove
+
+#: What a batch's end means for its events.
+ENDS = {BatchStatus.DONE: EventMove.COMPLETE, BatchStatus.DEAD: EventMove.FAIL}
 
 
 @dataclass(slots=True)
@@ -88,3 +96,66 @@ def insert_many(connection: BaseDatabaseWrapper, facts: Sequence[Fact]) -> None:
     values = [value for fact in facts for value in constants + _values(connection, fact)]
     with connection.cursor() as cursor:
         cursor.execute(insertion + ", ".join([marks] * len(facts)), values)
+
+
+def claim(database: str, keys: Collection[int], batch: Batch) -> int:
+    """Make events that are still pending part of the batch; returns how many were."""
+    connection = connections[database]
+    quote, now = connection.ops.quote_name, connection.ops.adapt_datetimefield_value(timezone.now())
+    [pending] = EVENT.sources(EventMove.CLAIM)
+    # One array where there are arrays: to find the marks of hundreds of parameters takes longer than the statement.
+    arrays = connection.vendor == "postgresql"
+    marks = "= ANY(%s)" if arrays else f"IN ({', '.join(['%s'] * len(keys))})"
+    written = "status = %s, claimed_at = %s, batch_id = %s"
+    statement = f"UPDATE {quote(Event._meta.db_table)} SET {written} WHERE status = %s AND id {marks}"  # noqa: S608
+    values = [EVENT.target(EventMove.CLAIM).value, now, batch.pk, pending.value, *([[*keys]] if arrays else keys)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)
+
+
+def end(database: str, batches: Sequence[Batch]) -> None:
+    """The events of those of the batches that are over end as their batch has."""
+    for status, move in ENDS.items():
+        if over := [batch for batch in batches if batch.status == status]:
+            _moved(on(database).filter(batch_id__in=[batch.pk for batch in over]), move, over[0].completed_at)
+
+
+def bury(database: str, key: int, batch: Batch) -> None:
+    """It can't be read; `batch` carries the reason."""
+    _moved(on(database).filter(pk=key), EventMove.BURY, batch.completed_at, claimed_at=batch.completed_at, batch=batch)
+
+
+def unbury(database: str, batches: Collection[int]) -> int:
+    """Let the events of batches that carried what can't be read be read again; returns how many."""
+    return _moved(on(database).filter(batch_id__in=batches), EventMove.RETURN, None, claimed_at=None, batch=None)
+
+
+def reopen(database: str, batches: Collection[int]) -> None:
+    """Deliveries of their batches are tried again."""
+    _moved(on(database).filter(batch_id__in=batches), EventMove.REOPEN, None)
+
+
+def remove(database: str, keys: Collection[int]) -> None:
+    """Of these nothing more is to come, and nobody wants to know."""
+    on(database).filter(pk__in=keys).delete()
+
+
+def _moved(rows: QuerySet[Event], move: EventMove, completed_at: datetime | None, **values: Any) -> int:
+    possible = rows.filter(status__in=EVENT.sources(move))
+    return possible.update(status=EVENT.target(move), completed_at=completed_at, **values)
+
+
+def on(database: str) -> QuerySet[Event]:
+    """All of a database."""
+    return Event.objects.using(database)
+
+
+def pending(database: str) -> QuerySet[Event]:
+    """Those that nobody has claimed."""
+    return on(database).filter(status=EventStatus.PENDING)
+
+
+def done(database: str) -> QuerySet[Event]:
+    """Those whose deliveries were all confirmed."""
+    return on(database).filter(status=EventStatus.DONE)

@@ -1,57 +1,13 @@
-"""The delivery machine: every state, every action, and what an attempt's end means. Pure."""
+"""What the end of an attempt means for its delivery, and for its batch. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, Unrecognised
 from invalidation.models import BatchStatus, DeliveryStatus
-
-PENDING, RUNNING, PURGED = DeliveryStatus.PENDING, DeliveryStatus.RUNNING, DeliveryStatus.PURGED
-ACCEPTED, DEFERRED, FAILED = DeliveryStatus.ACCEPTED, DeliveryStatus.DEFERRED, DeliveryStatus.FAILED
-REJECTED, DEAD = DeliveryStatus.REJECTED, DeliveryStatus.DEAD
-
-
-class Action(StrEnum):
-    """What can happen to a delivery."""
-
-    LEASE = "lease"  # a worker takes it, or takes it over from a dead one
-    PROVE = "prove"  # the cache proved the purge
-    ACCEPT = "accept"  # the vendor took a job
-    DEFER = "defer"  # not now; no attempt consumed
-    FAIL = "fail"  # try again later
-    REJECT = "reject"  # never try again
-    EXHAUST = "exhaust"  # no attempts or no time left
-    REPLAY = "replay"  # a person wants it tried again
-
-
-#: The whole machine. What isn't here can't happen: a final state is left by replay alone.
-TRANSITIONS: dict[tuple[DeliveryStatus, Action], DeliveryStatus] = {
-    (PENDING, Action.LEASE): RUNNING,
-    (FAILED, Action.LEASE): RUNNING,
-    (DEFERRED, Action.LEASE): RUNNING,
-    (ACCEPTED, Action.LEASE): RUNNING,
-    (RUNNING, Action.LEASE): RUNNING,
-    (RUNNING, Action.PROVE): PURGED,
-    (RUNNING, Action.ACCEPT): ACCEPTED,
-    (RUNNING, Action.DEFER): DEFERRED,
-    (RUNNING, Action.FAIL): FAILED,
-    (RUNNING, Action.REJECT): REJECTED,
-    (RUNNING, Action.EXHAUST): DEAD,
-    (REJECTED, Action.REPLAY): PENDING,
-    (DEAD, Action.REPLAY): PENDING,
-}
-DEAD_LETTERS = frozenset({REJECTED, DEAD})
-FINAL = frozenset({PURGED}) | DEAD_LETTERS
-#: Waits that end at `available_at`.
-WAITING = frozenset({FAILED, DEFERRED, ACCEPTED})
-
-
-def sources(action: Action) -> frozenset[DeliveryStatus]:
-    """States in which `action` is possible."""
-    return frozenset(status for status, possible in TRANSITIONS if possible == action)
+from invalidation.rows.states import DEAD_LETTERS, DELIVERY, FINAL, Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +27,7 @@ class Outcome:
     @property
     def status(self) -> DeliveryStatus:
         """The state of a delivery to which this outcome leads."""
-        return TRANSITIONS[RUNNING, self.action]
+        return DELIVERY.target(self.action)
 
     @property
     def final(self) -> bool:

@@ -1,0 +1,25 @@
+"""Verifications: what nodes answered when they were asked for what was purged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from invalidation.models import Batch, Verification
+
+
+def insert(database: str, rows: Sequence[Verification]) -> list[Verification]:
+    """Store these."""
+    return Verification.objects.using(database).bulk_create(rows)
+
+
+def since(database: str, instant: datetime) -> QuerySet[Verification]:
+    """Those of requests made since then."""
+    return Verification.objects.using(database).filter(checked_at__gt=instant)
+
+
+def of(database: str, batch: Batch, passed_at: datetime) -> list[Verification]:
+    """Those of a batch since its last pass."""
+    return list(batch.verifications.using(database).filter(checked_at__gte=passed_at))
