@@ -68,7 +68,7 @@ def _remove(alias: str, keys: list[str]) -> None:
     try:
         (found.client if is_django_redis(found) else found).delete_many(keys, version=1)
     except away() as error:
-        _left_alone_until[alias] = time.monotonic() + conf.settings().redis_pause_seconds
+        _left_alone_until[alias] = time.monotonic() + conf.settings().freshness.redis_pause_seconds
         logger.warning("replacing_failed", cache=alias, error=repr(error))
 
 

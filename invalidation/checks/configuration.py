@@ -52,7 +52,7 @@ def _tier_problems(settings: conf.Settings) -> Iterator[CheckMessage]:
         hint = "Set INVALIDATION['SITES'] to the origins that the site is reached at, such as ['https://example.com']."
         yield Error("HTTP tiers are configured, but no site.", hint=hint, id="invalidation.E003")
     yield from _caches_of_one_process(settings)
-    if responses and not settings.query_parameters.declared:
+    if responses and not settings.pages.query_parameters.declared:
         yield _any_parameter()
     if not settings.redis_url:
         hint = "Set INVALIDATION['REDIS_URL']; without it an in-flight render may re-fill a cache with old content."
@@ -64,8 +64,8 @@ def _any_parameter() -> CheckMessage:
     return checks.Warning(
         "No query parameters are declared: whoever appends one to an address makes another page of it.",
         hint=(
-            "Set INVALIDATION['QUERY_PARAMETERS'] to the names that pages depend on, such as ['page'], [] for none, or "
-            "names for each pattern of paths, and give the shipped proxies the same (docs/how-to/proxies.md)."
+            "Set INVALIDATION['PAGES']['QUERY_PARAMETERS'] to the names that pages depend on, such as ['page'], [] for "
+            "none, or names for each pattern of paths, and give the shipped proxies the same (docs/how-to/proxies.md)."
         ),
         id="invalidation.W008",
     )

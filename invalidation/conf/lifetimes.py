@@ -34,9 +34,11 @@ def rule_of(declared: Mapping[str, Any]) -> PolicyRule:
     """One entry of POLICY."""
     known = {rule.name.upper(): rule.name for rule in fields(PolicyRule)}
     if unknown := set(declared) - set(known):
-        raise ImproperlyConfigured(f"INVALIDATION['POLICY'] has unknown names {sorted(unknown)}; use {sorted(known)}.")
+        raise ImproperlyConfigured(
+            f"INVALIDATION['PAGES']['POLICY'] has unknown names {sorted(unknown)}; use {sorted(known)}."
+        )
     if not declared.get("PATHS") and not declared.get("VIEWS"):
-        raise ImproperlyConfigured("Each rule of INVALIDATION['POLICY'] needs 'PATHS' or 'VIEWS', a list.")
+        raise ImproperlyConfigured("Each rule of INVALIDATION['PAGES']['POLICY'] needs 'PATHS' or 'VIEWS', a list.")
     values: dict[str, Any] = {
         known[name]: tuple(value) if isinstance(value, list) else value for name, value in declared.items()
     }
@@ -44,5 +46,7 @@ def rule_of(declared: Mapping[str, Any]) -> PolicyRule:
         for path in values.get("paths", ()):
             re.compile(path)
     except (re.error, TypeError) as error:
-        raise ImproperlyConfigured(f"INVALIDATION['POLICY'] holds a path that is no pattern: {error}") from error
+        raise ImproperlyConfigured(
+            f"INVALIDATION['PAGES']['POLICY'] holds a path that is no pattern: {error}"
+        ) from error
     return PolicyRule(**values)

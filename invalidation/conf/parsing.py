@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import Field, fields
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from invalidation.conf.lifetimes import rule_of
-from invalidation.conf.schema import Settings, Tier
+from invalidation.conf.schema import (
+    Backlog,
+    Deploy,
+    Freshness,
+    Index,
+    Limits,
+    Monitor,
+    Pages,
+    Retry,
+    Settings,
+    Tier,
+    Workers,
+)
 from invalidation.targets.parameters import Parameters
 from invalidation.targets.values import parts_of
 
-#: Settings that are lists of strings.
-TEXTS = (
-    *("language_prefixes", "query_variants", "monitor_varnish", "monitor_nginx", "monitor_nginx_logs"),
-    "critical_urls",
-    *("deploy_tags", "deploy_urls", "deploy_prefixes", "deploy_patterns"),
-)
+#: Top keys that are groups of settings.
+GROUPS: Mapping[str, type[Any]] = {
+    "PAGES": Pages,
+    "FRESHNESS": Freshness,
+    "INDEX": Index,
+    "BACKLOG": Backlog,
+    "LIMITS": Limits,
+    "RETRY": Retry,
+    "WORKERS": Workers,
+    "MONITOR": Monitor,
+    "DEPLOY": Deploy,
+}
 #: A user name or password before the host, with or without a scheme.
 CREDENTIALS_PATTERN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?[^/?#]*@")
 TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS", "SITES"}
@@ -66,16 +84,10 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _listed(name: str, values: Any) -> Iterable[Any]:
-    if not isinstance(values, list | tuple):
-        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a list.")
-    return values
-
-
-def _texts(name: str, values: Any) -> tuple[str, ...]:
+def _texts(name: str, values: Any, place: str = "INVALIDATION") -> tuple[str, ...]:
     """A list of strings; a lone string would be taken for its letters."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) and value for value in values):
-        raise ImproperlyConfigured(f"INVALIDATION['{name}'] takes a list of strings.")
+        raise ImproperlyConfigured(f"{place}['{name}'] takes a list of strings.")
     return tuple(values)
 
 
@@ -96,23 +108,52 @@ def parse(declared: Mapping[str, Any]) -> Settings:
     Raises:
         ImproperlyConfigured: a name is unknown or a value can't be used; the message names the fix.
     """
-    known = {setting.name.upper(): setting for setting in fields(Settings)}
-    if unknown := set(declared) - set(known):
-        raise ImproperlyConfigured(f"INVALIDATION has unknown settings {sorted(unknown)}; known are {sorted(known)}.")
-    values: dict[str, Any] = {known[name].name: value for name, value in declared.items()}
-    for name, value in values.items():
-        default = known[name.upper()].default
-        if default is not MISSING and isinstance(default, int | float) and not isinstance(value, int | float):
-            raise ImproperlyConfigured(f"INVALIDATION[{name.upper()!r}] takes a number, not {value!r}.")
+    values = _named("INVALIDATION", Settings, declared)
     values["tiers"] = {name: _tier(name, tier) for name, tier in _mapping("TIERS", values.get("tiers", {})).items()}
     values["sites"] = tuple(map(_site, _texts("SITES", values.get("sites", ()))))
-    values["policy"] = tuple(rule_of(_mapping("POLICY", rule)) for rule in _listed("POLICY", values.get("policy", ())))
-    values["query_parameters"] = Parameters.of(values.get("query_parameters", {}))
-    values["databases"] = _texts("DATABASES", values.get("databases", ("default",)))
-    for name in TEXTS:
-        values[name] = _texts(name.upper(), values.get(name, ()))
+    values |= {name.lower(): _group(name, declared.get(name, {})) for name in GROUPS}
     settings = Settings(**values)
     for tier in settings.tiers.values():
         if foreign := sorted(set(tier.sites) - set(settings.sites)):
             raise ImproperlyConfigured(f"INVALIDATION['TIERS'][{tier.name!r}]['SITES'] names {foreign}, SITES doesn't.")
     return settings
+
+
+def _group(name: str, declared: Any) -> Any:
+    values = _named(f"INVALIDATION['{name}']", GROUPS[name], _mapping(name, declared))
+    if "policy" in values:
+        values["policy"] = tuple(rule_of(_mapping("PAGES']['POLICY", rule)) for rule in _rules(values["policy"]))
+    if "query_parameters" in values:
+        values["query_parameters"] = Parameters.of(values["query_parameters"])
+    return GROUPS[name](**values)
+
+
+def _rules(rules: Any) -> Iterable[Any]:
+    if not isinstance(rules, list | tuple):
+        raise ImproperlyConfigured("INVALIDATION['PAGES']['POLICY'] takes a list.")
+    return rules
+
+
+def _named(place: str, group: type[Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a group by the names of its fields; numbers and lists of strings are checked."""
+    known = {setting.name.upper(): setting for setting in fields(group)}
+    if unknown := set(declared) - set(known):
+        hint = _hint(unknown)
+        raise ImproperlyConfigured(f"{place} has unknown settings {sorted(unknown)}{hint}; known are {sorted(known)}.")
+    return {known[name].name: _checked(place, name, known[name], value) for name, value in declared.items()}
+
+
+def _hint(unknown: Iterable[str]) -> str:
+    """Where a setting belongs that stands at another place."""
+    found = {name: group for group, kind in GROUPS.items() for name in unknown if _holds(kind, group, name)}
+    return "".join(f" ({name} belongs into {group!r})" for name, group in sorted(found.items()))
+
+
+def _holds(kind: type[Any], group: str, name: str) -> bool:
+    return name.removeprefix(f"{group}_").lower() in {setting.name for setting in fields(kind)}
+
+
+def _checked(place: str, name: str, setting: Field[Any], value: Any) -> Any:
+    if isinstance(setting.default, int | float) and not isinstance(value, int | float):
+        raise ImproperlyConfigured(f"{place}[{name!r}] takes a number, not {value!r}.")
+    return _texts(name, value, place) if setting.type == "tuple[str, ...]" else value

@@ -11,15 +11,15 @@ def targets() -> Targets:
     """What a deployment purges; empty where nothing is declared."""
     settings = conf.settings()
     return Targets.of(
-        tags=settings.deploy_tags,
-        urls=settings.deploy_urls,
-        prefixes=settings.deploy_prefixes,
-        keys=[keys.pattern(one) for one in settings.deploy_patterns],
+        tags=settings.deploy.tags,
+        urls=settings.deploy.urls,
+        prefixes=settings.deploy.prefixes,
+        keys=[keys.pattern(one) for one in settings.deploy.patterns],
     )
 
 
 def unconfirmed() -> Wide | None:
     """Why it must be confirmed. Settings that name a whole site have said so; those that only come to it have not."""
-    if any(map(is_whole_site, conf.settings().deploy_prefixes)):
+    if any(map(is_whole_site, conf.settings().deploy.prefixes)):
         return None
     return judge(targets())

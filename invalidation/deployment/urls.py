@@ -32,7 +32,9 @@ def critical() -> list[str]:
         InvalidTarget: one is on no configured site.
     """
     settings = conf.settings()
-    return list(dict.fromkeys(url for one in settings.critical_urls for url in sites.expand(one, settings.sites)))
+    return list(
+        dict.fromkeys(url for one in settings.deploy.critical_urls for url in sites.expand(one, settings.sites))
+    )
 
 
 def indexed(limit: int) -> list[str]:

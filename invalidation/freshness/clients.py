@@ -41,12 +41,12 @@ def binary_client() -> redis.Redis | None:
 @cache
 def second_client() -> redis.Redis | None:
     """The same for who asks once more: on other connections, and with more patience."""
-    return _connected(decode_responses=True, timeout_seconds=conf.settings().redis_pause_seconds / 2)
+    return _connected(decode_responses=True, timeout_seconds=conf.settings().freshness.redis_pause_seconds / 2)
 
 
 def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) -> redis.Redis | None:
     settings = conf.settings()
-    timeout_seconds = timeout_seconds or settings.redis_timeout_seconds
+    timeout_seconds = timeout_seconds or settings.freshness.redis_timeout_seconds
     if not settings.redis_url or settings.offline:
         return None
     return redis.Redis.from_url(

@@ -60,8 +60,8 @@ def is_indexable(url: str) -> bool:
 
 def _registration(url: str, tags: Iterable[str], shared_seconds: int) -> tuple[str | int, ...]:
     settings = conf.settings()
-    lifetime = max(settings.index_ttl_seconds, shared_seconds) + round(settings.longest_render_seconds)
-    limits = (settings.index_max_urls_per_tag, settings.index_max_urls, settings.index_max_bytes)
+    lifetime = max(settings.index.ttl_seconds, shared_seconds) + round(settings.longest_render_seconds)
+    limits = (settings.index.max_urls_per_tag, settings.index.max_urls, settings.index.max_bytes)
     return (digits(url), url, " ".join(sorted(tags)), lifetime, *limits)
 
 

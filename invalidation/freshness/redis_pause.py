@@ -94,7 +94,7 @@ class Absence:
             logger.warning("freshness_degraded", error=repr(error))
 
     def _pause(self, now: float) -> None:
-        self.until = now + conf.settings().redis_pause_seconds
+        self.until = now + conf.settings().freshness.redis_pause_seconds
 
     def _start_probe(self) -> None:
         if self.probe is None or not self.probe.is_alive():

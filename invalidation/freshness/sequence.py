@@ -97,7 +97,7 @@ def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed, mark: in
 def stamp_seconds() -> int:
     """A stamp matters only to what is being rendered or computed."""
     settings = conf.settings()
-    return max(1, round(2 * (settings.longest_render_seconds + settings.replica_lag_seconds)))
+    return max(1, round(2 * (settings.longest_render_seconds + settings.freshness.replica_lag_seconds)))
 
 
 def current(client: redis.Redis) -> int:

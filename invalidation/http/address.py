@@ -27,7 +27,7 @@ def exact_url(request: HttpRequest) -> str:
 
 def is_declared(request: HttpRequest) -> bool:
     """Are all parameters of the request among those that a page there depends on?"""
-    return conf.settings().query_parameters.know(request.get_full_path())
+    return conf.settings().pages.query_parameters.know(request.get_full_path())
 
 
 def _wsgi_target(request: HttpRequest) -> str:

@@ -80,7 +80,7 @@ class Conditional:
     def _variant(self, request: HttpRequest) -> str:
         """Whatever else the content depends on: two variants must not share an ETag."""
         asked = [request.headers.get(name, "") for name in self.vary]
-        return _digest([conf.settings().release, request.build_absolute_uri(), get_language() or "", *asked])
+        return _digest([conf.settings().pages.release, request.build_absolute_uri(), get_language() or "", *asked])
 
     def answer(self, request: HttpRequest, page: Page) -> HttpResponseBase | None:
         """A 304 where the visitor has the page as it is, tagged as the page is."""

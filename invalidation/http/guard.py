@@ -64,7 +64,7 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
         cacheable.forbid(response)
     elif isinstance(found, Reason):
         pending.note(found)
-        cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
+        cacheable.shorten(response, conf.settings().pages.degraded_ttl_seconds)
 
 
 def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, tags: frozenset[str]) -> None:
@@ -78,7 +78,7 @@ def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, ta
         ends_at = instants.next_instant(named, begun_at, now + lives)
     except DatabaseError as error:
         logger.warning("instants_unknown", path=request.path, error=repr(error))
-        cacheable.shorten(response, conf.settings().degraded_ttl_seconds)
+        cacheable.shorten(response, conf.settings().pages.degraded_ttl_seconds)
     else:
         if ends_at:
             cacheable.cap(response, ends_at)
@@ -101,7 +101,7 @@ def _unindexable(url: str) -> Reason | None:
     if settings.sites and origin not in settings.sites:  # where none is configured, nothing is known about it
         logger.warning("origin_not_in_sites", origin=origin, remedy="add it to INVALIDATION['SITES']")
         return Reason.ORIGIN
-    declared = settings.query_parameters.know(url[len(origin) :])
+    declared = settings.pages.query_parameters.know(url[len(origin) :])
     return None if declared and index.is_indexable(url) else Reason.ADDRESS
 
 

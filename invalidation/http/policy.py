@@ -82,7 +82,7 @@ def _may_be_ruled(response: HttpResponseBase) -> bool:
 def rule_for(request: HttpRequest) -> PolicyRule | None:
     """The first rule that names the path or the route."""
     route = request.resolver_match.view_name if request.resolver_match else ""
-    return next((rule for rule in conf.settings().policy if _names(rule, request.path, route)), None)
+    return next((rule for rule in conf.settings().pages.policy if _names(rule, request.path, route)), None)
 
 
 def _names(rule: PolicyRule, path: str, route: str) -> bool:

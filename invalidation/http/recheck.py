@@ -40,7 +40,7 @@ class Sent:
 
     def purge_if_late(self) -> None:
         """The same, if it was on its way for longer than the second purge of a batch waits for it."""
-        if 0 < conf.settings().transfer_seconds < monotonic() - self.judged_at:
+        if 0 < conf.settings().freshness.transfer_seconds < monotonic() - self.judged_at:
             self.purge_if_outdated()
 
     def _verdict(self) -> Verdict:

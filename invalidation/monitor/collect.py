@@ -66,9 +66,9 @@ def _counted(one: Counters | Proxy) -> dict[str, int]:
 
 def _proxies() -> Iterable[Proxy]:
     settings = conf.settings()
-    yield from map(proxies.varnish, settings.monitor_varnish)
-    yield from map(proxies.nginx, settings.monitor_nginx)
-    yield from map(proxies.nginx_log, settings.monitor_nginx_logs)
+    yield from map(proxies.varnish, settings.monitor.varnish)
+    yield from map(proxies.nginx, settings.monitor.nginx)
+    yield from map(proxies.nginx_log, settings.monitor.nginx_logs)
 
 
 def _recent(proxy: Proxy, before: last_counters.Counted) -> Proxy:

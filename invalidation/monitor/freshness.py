@@ -27,9 +27,9 @@ def _read(server: redis.Redis) -> Freshness:
     pipeline.info("memory")
     newest, memory = pipeline.execute()
     urls, size = index.size(server)
-    policy, limit = str(memory["maxmemory_policy"]), conf.settings().index_max_urls
+    policy, limit = str(memory["maxmemory_policy"]), conf.settings().index.max_urls
     problems = [f"evicts ({policy}): stamps may be lost"] if memory["maxmemory"] and policy != "noeviction" else []
-    most = conf.settings().index_max_bytes
+    most = conf.settings().index.max_bytes
     if urls >= limit or size >= most:
         problems.append("the tag index is full: new pages are kept for a short time only")
     age = None if newest is None else max(0.0, (sequence.by_clock() - int(newest)) / 1_000_000)

@@ -34,7 +34,7 @@ def status(rows: Sequence[Delivery]) -> BatchStatus:
 
 def transfer_seconds(rows: Iterable[Delivery]) -> float:
     """For how long what left a cache just before these purges may be on its way; 0: nobody wants to know."""
-    declared = conf.settings().transfer_seconds
+    declared = conf.settings().freshness.transfer_seconds
     slowest = max((row.milliseconds or 0.0 for row in rows), default=0.0) / 1000
     return declared and max(declared, min(TIMES_SLOWEST_PURGE * slowest, LONGEST_SECONDS))
 
@@ -65,7 +65,7 @@ def early(rows: Sequence[Delivery]) -> list[Place]:
     one. A dead letter is left to whoever replays it.
     """
     tiers, found = conf.settings().tiers, dict[Place, None]()
-    if not conf.settings().transfer_seconds:
+    if not conf.settings().freshness.transfer_seconds:
         return []
     by_tier = _begun(rows)
     for tier in graph.order(tiers):

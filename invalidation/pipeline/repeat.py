@@ -20,7 +20,7 @@ def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:
     """
     outer = graph.outer(conf.settings().tiers, delivery.tier)
     again = resumed and delivery.delivery_pass != Pass.REPEAT and completion.holds_responses(delivery.tier)
-    if again and conf.settings().transfer_seconds and not completion.is_metered(delivery.tier, delivery.node):
+    if again and conf.settings().freshness.transfer_seconds and not completion.is_metered(delivery.tier, delivery.node):
         outer |= {delivery.tier}
     if not outer:
         return []

@@ -89,7 +89,7 @@ def _both(tier: conf.Tier) -> dict[str, Value]:
         "secret": str(tier.options.get("SECRET", "")),
         "public_port": _public_port(settings.sites_of(tier.name)),
         "private_cookies": f"{django_settings.SESSION_COOKIE_NAME}|{django_settings.CSRF_COOKIE_NAME}|messages",
-        "query_parameters": settings.query_parameters.declared,
+        "query_parameters": settings.pages.query_parameters.declared,
         "hidden_headers": _hidden(settings, tier),
     }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
-from invalidation.models import Batch, BatchStatus, Delivery, Verification
-from invalidation.rows import statements
+from invalidation.models import Batch, BatchStatus
+from invalidation.rows import deliveries, statements, verifications
 from invalidation.rows.states import BATCH, FINAL, BatchMove
 
 #: Columns that the end of a first pass changes.
@@ -112,7 +112,7 @@ def over(database: str) -> QuerySet[Batch]:
 
 def idle(database: str, since: datetime) -> QuerySet[Batch]:
     """Running ones without an open delivery: a worker died just before it settled the batch."""
-    still_open = Delivery.objects.using(database).filter(batch=OuterRef("pk")).exclude(status__in=FINAL)
+    still_open = deliveries.on(database).filter(batch=OuterRef("pk")).exclude(status__in=FINAL)
     return running(database).filter(~Exists(still_open), created_at__lt=since).order_by("id")
 
 
@@ -147,7 +147,7 @@ def newest_sequence(database: str) -> QuerySet[Batch, Any]:
 
 def unverified(database: str, asked_since: datetime) -> QuerySet[Batch]:
     """Over, the newest first, without those of which a node was asked since then."""
-    lately = Verification.objects.using(database).filter(batch=OuterRef("pk"), checked_at__gt=asked_since)
+    lately = verifications.since(database, asked_since).filter(batch=OuterRef("pk"))
     return over(database).filter(~Exists(lately), verified_at=None).order_by("-id")
 
 

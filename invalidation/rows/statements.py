@@ -68,7 +68,7 @@ def write(database: str, rows: Sequence[models.Model], columns: Sequence[str], u
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_update(database, model, tuple(columns), untouched), written)
-        return cursor.rowcount == len(rows)
+        return bool(cursor.rowcount == len(rows))
 
 
 def _fields(model: type[models.Model], names: Sequence[str]) -> list[models.Field[Any, Any]]:

@@ -20,6 +20,11 @@ def since(database: str, instant: datetime) -> QuerySet[Verification]:
     return Verification.objects.using(database).filter(checked_at__gt=instant)
 
 
+def none() -> QuerySet[Verification]:
+    """Of an event that nobody has claimed."""
+    return Verification.objects.none()
+
+
 def of(database: str, batch: Batch, passed_at: datetime) -> list[Verification]:
     """Those of a batch since its last pass."""
     return list(batch.verifications.using(database).filter(checked_at__gte=passed_at))

@@ -22,7 +22,7 @@ from invalidation.models import (
     ScheduledEvent,
     Verification,
 )
-from invalidation.rows import batches, events, instants, states
+from invalidation.rows import batches, events, instants, states, verifications
 from invalidation.rows import deliveries as rows
 from invalidation.targets.values import Lane
 
@@ -167,7 +167,7 @@ def deliveries_of(event: Event) -> QuerySet[Delivery]:
 
 def verifications_of(event: Event) -> QuerySet[Verification]:
     """What nodes answered when they were asked for what this event purged, oldest first."""
-    return event.batch.verifications.order_by("id") if event.batch else Verification.objects.none()
+    return event.batch.verifications.order_by("id") if event.batch else verifications.none()
 
 
 def document(event: Event) -> EventDocument:

@@ -52,7 +52,7 @@ def judge(targets: Targets, tiers: Collection[str] | None = None) -> Wide | None
     if merged.everything or any(map(is_whole_site, merged.prefixes)):
         return _everything("every copy")
     found = reach(merged)
-    if not found.counted and conf.settings().wide_share < 1:
+    if not found.counted and conf.settings().limits.wide_share < 1:
         return Wide("a number of URLs that can't be counted while Redis is away", "uncounted")
     return _counted(found) if found.is_wide else _planned(targets, tiers, found.known)
 

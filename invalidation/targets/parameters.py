@@ -72,13 +72,15 @@ def _pattern(pattern: Any) -> str:
     try:
         re.compile(pattern)
     except (re.error, TypeError) as error:
-        raise ImproperlyConfigured(f"INVALIDATION['QUERY_PARAMETERS'] holds no pattern: {error}") from error
+        raise ImproperlyConfigured(f"INVALIDATION['PAGES']['QUERY_PARAMETERS'] holds no pattern: {error}") from error
     if UNQUOTABLE_PATTERN.search(pattern):
-        raise ImproperlyConfigured(f"INVALIDATION['QUERY_PARAMETERS']: the proxies can't be given {pattern!r}.")
+        raise ImproperlyConfigured(
+            f"INVALIDATION['PAGES']['QUERY_PARAMETERS']: the proxies can't be given {pattern!r}."
+        )
     return str(pattern)
 
 
 def _names(names: Any) -> tuple[str, ...]:
     if not isinstance(names, list | tuple) or not all(isinstance(n, str) and NAME_PATTERN.fullmatch(n) for n in names):
-        raise ImproperlyConfigured(f"INVALIDATION['QUERY_PARAMETERS'] takes lists of names, not {names!r}.")
+        raise ImproperlyConfigured(f"INVALIDATION['PAGES']['QUERY_PARAMETERS'] takes lists of names, not {names!r}.")
     return tuple(sorted(names))

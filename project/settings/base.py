@@ -92,12 +92,8 @@ INVALIDATION: dict[str, Any] = {
     ),
     "SITES": SITE_URLS,
     "REDIS_URL": FRESHNESS_REDIS_URL,
-    "POLICY": POLICY,
-    "QUERY_PARAMETERS": QUERY_PARAMETERS,
-    "RELEASE": environment.text("RELEASE"),
-    "MONITOR_VARNISH": environment.words("MONITOR_VARNISH"),
-    "MONITOR_NGINX": environment.words("MONITOR_NGINX"),
-    "MONITOR_NGINX_LOGS": environment.words("MONITOR_NGINX_LOGS"),
+    "PAGES": {"POLICY": POLICY, "QUERY_PARAMETERS": QUERY_PARAMETERS, "RELEASE": environment.text("RELEASE")},
+    "MONITOR": {name: environment.words(f"MONITOR_{name}") for name in ("VARNISH", "NGINX", "NGINX_LOGS")},
 }
 
 LOGIN_URL = "admin:login"

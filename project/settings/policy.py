@@ -1,4 +1,4 @@
-"""INVALIDATION["POLICY"]: which pages may be cached, and for how long; docs/explanation/cache-policy.md says why."""
+"""The POLICY of pages: which may be cached, and for how long; docs/explanation/cache-policy.md says why."""
 
 from __future__ import annotations
 

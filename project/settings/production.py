@@ -33,14 +33,14 @@ CACHES = stores.caches(
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_CACHE_ALIAS = "sessions"
 
-INVALIDATION |= {
+INVALIDATION["DEPLOY"] = {
     "CRITICAL_URLS": ["/", "/blog/", "/about/", "/api/posts/", "/sitemap.xml"],
     # A new release may render every page anew.
-    "DEPLOY_PREFIXES": ["/"],
+    "PREFIXES": ["/"],
 }
 if CACHE_REPLICA_URLS:
     # A page may be rendered from a replica that has not heard of the purge yet; the rebound waits for so long more.
-    INVALIDATION["REPLICA_LAG_SECONDS"] = 1.0
+    INVALIDATION["FRESHNESS"] = {"REPLICA_LAG_SECONDS": 1.0}
 
 STATIC_URL = f"{environment.text('STATIC_CDN_URL').rstrip('/')}/static/"
 STATIC_ROOT = environment.text("STATIC_ROOT", str(BASE_DIR / "staticfiles"))

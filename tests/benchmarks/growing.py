@@ -44,8 +44,8 @@ def tier(nodes: int = 1, fills_from: str = "", provider: str = MEMORY) -> dict[s
 @contextmanager
 def tiers(declared: dict[str, Any]) -> Iterator[None]:
     """The site has these."""
-    base = {"SITES": [SITE], "REDIS_URL": settings.INVALIDATION["REDIS_URL"], "LINGER_MILLISECONDS": 0}
-    limits = {"INDEX_MAX_URLS_PER_TAG": MOST_ADDRESSES}
+    base = {"SITES": [SITE], "REDIS_URL": settings.INVALIDATION["REDIS_URL"]}
+    limits = {"BACKLOG": {"LINGER_MILLISECONDS": 0}, "INDEX": {"MAX_URLS_PER_TAG": MOST_ADDRESSES}}
     with override_settings(INVALIDATION={**base, **limits, "TIERS": declared}):
         yield
     Memory.caches.clear()

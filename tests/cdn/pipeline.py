@@ -14,6 +14,7 @@ from invalidation.pipeline.delivery import deliver
 from invalidation.pipeline.intake import drain
 from invalidation.rows.states import FINAL
 from tests.cdn.products import Product
+from tests.fixtures.grouped import grouped
 
 SITE = "https://example.com"
 MAX_TURNS = 40
@@ -26,21 +27,23 @@ def declare(settings: Settings, product: Product, **values: Any) -> None:
 
 def declared(product: Product, **values: Any) -> dict[str, Any]:
     """INVALIDATION with this CDN as the only tier."""
-    return {
-        "TIERS": {
-            product.name: {
-                "PROVIDER": f"{product.provider_class.__module__}.{product.provider_class.__qualname__}",
-                "NODES": [product.node] if product.node else [],
-                "OPTIONS": {**product.options, **product.extra},
-            }
-        },
-        "SITES": [SITE],
-        "LINGER_MILLISECONDS": 0,
-        "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way
-        "MAX_ATTEMPTS": 4,
-        "BACKOFF_BASE_SECONDS": 1000,
-        **values,
-    }
+    return grouped(
+        {
+            "TIERS": {
+                product.name: {
+                    "PROVIDER": f"{product.provider_class.__module__}.{product.provider_class.__qualname__}",
+                    "NODES": [product.node] if product.node else [],
+                    "OPTIONS": {**product.options, **product.extra},
+                }
+            },
+            "SITES": [SITE],
+            "LINGER_MILLISECONDS": 0,
+            "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way
+            "MAX_ATTEMPTS": 4,
+            "BACKOFF_BASE_SECONDS": 1000,
+            **values,
+        }
+    )
 
 
 def purge(**targets: Any) -> Delivery:

@@ -100,9 +100,8 @@ def secrets(
         "TIERS": tiers,
         "SITES": [SITE],
         "REDIS_URL": redis_server.url(5),
-        "LINGER_MILLISECONDS": 0,
-        "MAX_ATTEMPTS": 4,
-        "BREAKER_FAILURES": 1000,
+        "BACKLOG": {"LINGER_MILLISECONDS": 0},
+        "RETRY": {"MAX_ATTEMPTS": 4, "BREAKER_FAILURES": 1000},
     }
     return [SECRET, "a-wrong-secret-of-the-tests", *(product.secret for product in vendors.values())]
 

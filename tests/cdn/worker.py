@@ -28,7 +28,7 @@ def declared(endpoint: str) -> dict[str, object]:
         "TIMEOUT_SECONDS": 60.0,
     }
     tier = {"PROVIDER": "invalidation.providers.cloudfront.CloudFront", "OPTIONS": options}
-    return {"TIERS": {"cloudfront": tier}, "SITES": [SITE], "LINGER_MILLISECONDS": 0}
+    return {"TIERS": {"cloudfront": tier}, "SITES": [SITE], "BACKLOG": {"LINGER_MILLISECONDS": 0}}
 
 
 def main() -> None:

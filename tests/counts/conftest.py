@@ -107,7 +107,7 @@ def _counted_site(wire: Wire, proxies: dict[str, Cache], settings: Settings) -> 
         },
         "SITES": [SITE],
         "REDIS_URL": wire.url(FRESHNESS),
-        "LINGER_MILLISECONDS": 0,
+        "BACKLOG": {"LINGER_MILLISECONDS": 0},
     }
     backpressure.backlogs.counted.clear()
     slowness.forget()

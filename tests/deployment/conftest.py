@@ -69,9 +69,8 @@ def site(  # noqa: PLR0917 (fixtures come by name)
         },
         "SITES": [name],
         "REDIS_URL": redis_server.url(8),
-        "LINGER_MILLISECONDS": 0,
-        "CRITICAL_URLS": ["/", "/blog/"],
-        "DEPLOY_URLS": ["/", "/blog/"],
+        "BACKLOG": {"LINGER_MILLISECONDS": 0},
+        "DEPLOY": {"CRITICAL_URLS": ["/", "/blog/"], "URLS": ["/", "/blog/"]},
     }
     for path in ("/", "/blog/"):
         origin.pages[path].headers = {**CACHEABLE, "X-Cache-Sequence": "1"}

@@ -23,6 +23,7 @@ from invalidation.pipeline.aftercare import rebound
 from invalidation.providers.answers.reply import Probe
 from tests.deployment import naive
 from tests.deployment.conftest import cache
+from tests.fixtures.grouped import grouped
 from tests.pipeline.chain import Chain, Queue
 from tests.stand_ins.origin import CACHEABLE, Origin
 
@@ -122,7 +123,7 @@ def test_f19_keys_are_cleared_by_pattern_where_the_naive_script_stops_the_server
     plain = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": redis_server.url(9)}
     settings.CACHES = {"default": plain | {"KEY_PREFIX": "without-generation"}}
     tiers = settings.INVALIDATION["TIERS"] | {"cache": {"PROVIDER": "invalidation.providers.redis.Redis"}}
-    settings.INVALIDATION = settings.INVALIDATION | {"TIERS": tiers, "DEPLOY_PATTERNS": ["summary:*"]}
+    settings.INVALIDATION = grouped({**settings.INVALIDATION, "TIERS": tiers, "DEPLOY_PATTERNS": ["summary:*"]})
     default: Any = caches["default"]
     default.set_many({"summary:1": "text", "other": "text"})
     before = calls_of_keys(default)
@@ -299,7 +300,7 @@ def test_a_sitemap_that_is_none_and_a_page_that_fails_end_in_an_exit_code(origin
     assert code == 1
     assert "no XML" in report["problems"][0]
     origin.pages["/broken/"].status = 503
-    settings.INVALIDATION = settings.INVALIDATION | {"CRITICAL_URLS": ["/broken/"]}
+    settings.INVALIDATION = grouped({**settings.INVALIDATION, "CRITICAL_URLS": ["/broken/"]})
     assert run("warm_cache", "--sitemap", "", "--critical-only")[0] == 1
 
 

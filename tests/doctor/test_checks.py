@@ -13,6 +13,7 @@ from pytest_django import Settings
 import invalidation
 from invalidation.checks import database
 from invalidation.emission import registry
+from tests.fixtures.grouped import grouped
 
 VARNISH = "invalidation.providers.varnish.Varnish"
 NGINX = "invalidation.providers.nginx.Nginx"
@@ -30,7 +31,7 @@ def tier(provider: str, *fills_from: str, node: str = "http://127.0.0.1:1", **op
 
 def found(settings: Settings, sites: tuple[str, ...] = ("https://example.com",), **tiers: Any) -> set[str]:
     known = {"SITES": list(sites), "REDIS_URL": "redis://127.0.0.1:1/0", "QUERY_PARAMETERS": ["page"]}
-    settings.INVALIDATION = {"TIERS": tiers, **known}
+    settings.INVALIDATION = grouped({"TIERS": tiers, **known})
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ids = {str(message.id) for message in run_checks(tags=["invalidation"], include_deployment_checks=True)}
     return ids - {"invalidation.W002", "invalidation.W003", "invalidation.W007"}
@@ -46,7 +47,7 @@ def test_a_good_configuration_is_passed(settings: Settings) -> None:
 def test_row_4_a_site_that_declares_no_query_parameters_is_warned_and_told_the_remedy(
     settings: Settings, declared: dict[str, Any], warned: bool
 ) -> None:
-    settings.INVALIDATION = {"TIERS": {"varnish": tier(VARNISH)}, "SITES": ["https://example.com"], **declared}
+    settings.INVALIDATION = grouped({"TIERS": {"varnish": tier(VARNISH)}, "SITES": ["https://example.com"], **declared})
     hints = [message.hint for message in run_checks(tags=["invalidation"]) if message.id == "invalidation.W008"]
     assert ["['page'], [] for none" in str(hint) for hint in hints] == [True] * warned
 

@@ -22,7 +22,7 @@ PAGE, PRODUCT = ROOT / "docs/architecture.md", ROOT / "invalidation"
 #: Folders by what happens there, in the order of the flow.
 STAGES: Mapping[str, tuple[str, ...]] = {
     "a change becomes targets": ("emission", "emission/rows"),
-    "targets become rows of the outbox, and are announced after the commit": ("pipeline",),
+    "targets become rows of the outbox, and are announced after the commit": ("pipeline", "rows"),
     "announcements become messages, and messages tasks": ("contrib/celery",),
     "events become a batch": ("pipeline/intake",),
     "a batch becomes calls": ("pipeline/planning",),

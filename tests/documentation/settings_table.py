@@ -8,12 +8,13 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from itertools import pairwise
 from typing import Any
 
 from invalidation import conf
+from invalidation.conf.parsing import GROUPS
 from tests.documentation.commands import ROOT
 
 README = ROOT / "README.md"
@@ -21,38 +22,6 @@ PAGE = ROOT / "docs/reference/settings.md"
 BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
 #: Those that a project thinks about before its first purge, which the README shows.
 FIRST = ("tiers", "sites", "databases", "redis_url", "longest_render_seconds")
-#: Every other one, by who asks for it.
-GROUPS = {
-    "What a path stands for": ("language_prefixes", "trailing_slash_twins", "query_variants", "query_parameters"),
-    "Pages: policy, lifetimes, validators": ("policy", "release", "degraded_ttl_seconds"),
-    "Freshness: what keeps old pages out": (
-        *("transfer_seconds", "replica_lag_seconds", "rebound_interval_seconds"),
-        *("redis_timeout_seconds", "redis_pause_seconds"),
-    ),
-    "Proxies and CDNs without tags: the tag index": (
-        *("index_ttl_seconds", "index_max_urls_per_tag", "index_max_urls", "index_max_bytes"),
-    ),
-    "Proxies and CDNs: how much one batch may ask": ("plan_calls_limit", "plan_cheaper_calls", "plan_price_limit_usd"),
-    "Back pressure: what happens when much is pending": (
-        *("claim_limit", "batch_targets_limit", "linger_milliseconds", "lowest_lane_every"),
-        *("backlog_prefixes_depth", "backlog_everything_depth"),
-    ),
-    "Failures: retries, breakers, dead letters": (
-        *("max_attempts", "backoff_base_seconds", "backoff_cap_seconds", "give_up_seconds"),
-        *("breaker_failures", "breaker_reset_seconds", "lease_seconds"),
-    ),
-    "The broker, and what beat looks after": (
-        *("announce_timeout_seconds", "announce_pause_seconds", "sweep_after_seconds", "sweep_interval_seconds"),
-        *("schedule_interval_seconds", "retention_days"),
-    ),
-    "Purges by hand": ("wide_share", "wide_urls"),
-    "Proof and monitoring": (
-        *("verify_urls_per_batch", "verify_requests_per_minute", "verify_interval_seconds"),
-        *("canary_interval_seconds", "monitor_varnish", "monitor_nginx", "monitor_nginx_logs"),
-    ),
-    "Deployment": ("critical_urls", "deploy_tags", "deploy_urls", "deploy_prefixes", "deploy_patterns"),
-    "Tests": ("offline",),
-}
 UNITS = {
     "milliseconds": "milliseconds",
     "seconds": "seconds",
@@ -74,9 +43,10 @@ KINDS = {
 }
 BEGINNING = """# Settings
 
-Everything stands in the dictionary `settings.INVALIDATION`. Only `TIERS` has no default. A misspelt name or a value of
-the wrong kind is refused when the site starts. What must differ from one machine to the next comes from the
-environment: [environment.md](environment.md).
+Everything stands in the dictionary `settings.INVALIDATION`: five settings, and groups of those that most sites never
+touch, each a dictionary of its own. Only `TIERS` has no default. A misspelt name or a value of the wrong kind is
+refused when the site starts, and one in the wrong place is told where it belongs. What must differ from one machine to
+the next comes from the environment: [environment.md](environment.md).
 
 This page is generated: `python -m tests.documentation.settings_table`.
 
@@ -96,11 +66,19 @@ TIER = """
 """
 
 
-def meanings() -> dict[str, str]:
+GROUP = """
+```python
+INVALIDATION = {{..., "{group}": {{"{setting}": ...}}}}
+```
+
+"""
+
+
+def meanings(group: type[Any] = conf.Settings) -> dict[str, str]:
     """The string below each field, on one line."""
-    source = inspect.getsource(sys.modules[conf.Settings.__module__])
-    declaration = next(node for node in ast.walk(ast.parse(source)) if _is_settings(node))
-    assert isinstance(declaration, ast.ClassDef)
+    source = inspect.getsource(sys.modules[group.__module__])
+    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    [declaration] = [node for node in classes if node.name == group.__name__]
     return {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairwise(declaration.body)
@@ -110,10 +88,6 @@ def meanings() -> dict[str, str]:
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
-
-
-def _is_settings(node: ast.AST) -> bool:
-    return isinstance(node, ast.ClassDef) and node.name == conf.Settings.__name__
 
 
 def _default(field: Field[Any]) -> str:
@@ -130,9 +104,9 @@ def _takes(field: Field[Any]) -> str:
     return unit or KINDS[str(field.type)]
 
 
-def table(names: Iterable[str]) -> str:
+def table(names: Iterable[str], group: type[Any] = conf.Settings) -> str:
     """Markdown, one row per setting."""
-    explained, declared = meanings(), {field.name: field for field in fields(conf.Settings)}
+    explained, declared = meanings(group), {field.name: field for field in fields(group)}
     rows = [
         f"| `{name.upper()}` | {_default(declared[name])} | {_takes(declared[name])} | {explained[name]} |"
         for name in names
@@ -140,9 +114,21 @@ def table(names: Iterable[str]) -> str:
     return "\n".join(["| setting | default | takes | meaning |", "|---|---|---|---|", *rows]) + "\n"
 
 
-def page() -> str:
+def section(name: str, group: type[Any]) -> str:
+    """The settings of one group, under its title."""
+    names = [field.name for field in fields(group)]
+    example = GROUP.format(group=name, setting=names[0].upper())
+    return f"\n## {name}: {_lower(str(group.__doc__))}\n{example}{table(names, group)}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:].rstrip(".")
+
+
+def page(groups: Mapping[str, type[Any]] = GROUPS) -> str:
     """The reference of all settings."""
-    return BEGINNING + table(FIRST) + TIER + "".join(f"\n## {title}\n{table(names)}" for title, names in GROUPS.items())
+    tests = f"\n## For tests\n{table(['offline'])}"
+    return BEGINNING + table(FIRST) + TIER + "".join(section(*group) for group in groups.items()) + tests
 
 
 def rendered(document: str) -> str:

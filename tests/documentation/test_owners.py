@@ -21,6 +21,7 @@ OWNERS = {
 WRITES = frozenset({"update", "create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "delete"})
 #: Where rows of the site are written, not ours.
 OTHERS = (
+    "invalidation/monitor/",
     "invalidation/managers.py",
     "invalidation/providers/",
     "invalidation/emission/rows/",

@@ -44,7 +44,7 @@ def test_a_lazy_string_is_no_list(outbox: Outbox) -> None:
 
 @pytest.mark.parametrize("named", [{"lane": "urgent"}, {"source": "cron"}])
 def test_a_lane_or_source_that_is_none_is_refused_with_those_that_there_are(
-    outbox: Outbox, named: dict[str, str]
+    outbox: Outbox, named: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidTarget, match=r"use one of \w+, "):
         invalidation.invalidate(tags=["front"], **named)

@@ -22,6 +22,7 @@ from pytest_django import Settings
 from deploy.local import Nginx, Redis, Varnish
 from invalidation.freshness.redis_pause import absence
 from invalidation.models import Batch, Delivery
+from tests.fixtures.grouped import grouped
 from tests.fixtures.servers import SECRET
 from tests.freshness import pages
 from tests.pipeline.chain import Queue
@@ -112,14 +113,16 @@ def declare(settings: Settings, redis_server: Redis, freshness_redis: redis.Redi
         settings.ROOT_URLCONF = "tests.freshness.pages"
         settings.MIDDLEWARE = [middleware]
         settings.ALLOWED_HOSTS = ["*"]
-        settings.INVALIDATION = {
-            "TIERS": tiers or {},
-            "REDIS_URL": redis_server.url(5),
-            "SITES": ["http://testserver"],
-            "LINGER_MILLISECONDS": 0,
-            "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way, unless a test wants it
-            **values,
-        }
+        settings.INVALIDATION = grouped(
+            {
+                "TIERS": tiers or {},
+                "REDIS_URL": redis_server.url(5),
+                "SITES": ["http://testserver"],
+                "LINGER_MILLISECONDS": 0,
+                "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way, unless a test wants it
+                **values,
+            }
+        )
 
     return declared
 

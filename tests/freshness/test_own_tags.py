@@ -61,7 +61,7 @@ def test_an_unusable_tag_is_named_and_the_page_is_sent_with_a_short_life(respond
         response = respond({}, ["ours", tag])
     assert response.status_code == 200
     assert response["xkey"] == "ours"
-    assert response["Cache-Control"] == f"public, max-age=0, s-maxage={conf.settings().degraded_ttl_seconds}"
+    assert response["Cache-Control"] == f"public, max-age=0, s-maxage={conf.settings().pages.degraded_ttl_seconds}"
     (named,) = (line for line in logs if line["event"] == "unusable_tags")
     assert named["tags"] == [repr(tag)]
     assert named["path"] == "/page/"

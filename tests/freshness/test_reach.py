@@ -22,6 +22,7 @@ from invalidation.pipeline.planning.resolve import plan_targets
 from invalidation.status.previews import preview
 from invalidation.targets.values import Targets
 from project.settings import base
+from tests.fixtures.grouped import grouped
 from tests.freshness.conftest import Declare
 from tests.operators.conftest import UNREADABLE_URLS
 
@@ -158,4 +159,4 @@ def test_a_path_is_purged_in_its_declared_variants(declare: Declare) -> None:
 )
 def test_a_declaration_that_would_purge_nothing_is_refused(declared: dict[str, object]) -> None:
     with pytest.raises(Exception, match="INVALIDATION"):
-        parse({"SITES": [SITE], **declared})
+        parse(grouped({"SITES": [SITE], **declared}))

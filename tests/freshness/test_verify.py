@@ -264,7 +264,7 @@ def test_f28_a_node_that_is_left_alone_by_its_breaker_could_not_be_asked(queue: 
     def fail() -> None:
         raise TransientError("down")
 
-    for _ in range(conf.settings().breaker_failures):
+    for _ in range(conf.settings().retry.breaker_failures):
         with contextlib.suppress(TransientError):
             breaker.guarded("outer", LEFT, fail)
     verify.verify("default")

@@ -153,7 +153,9 @@ def test_tags_fit_a_header_or_the_page_is_not_kept(tags: list[str]) -> None:
 @example({"TIERS": {"a": {"PROVIDER": "x", "FILLS_FROM": 3}}})
 @example({"TIERS": []})
 @example({"DATABASES": 1})
-@example({"POLICY": [{"PATHS": ["("]}]})
+@example({"PAGES": {"POLICY": [{"PATHS": ["("]}]}})
+@example({"INDEX": 1})
+@example({"INDEX": {"MAX_URLS": "many"}})
 def test_settings_are_taken_or_their_name_is_told(declared: dict[str, Any]) -> None:
     with contextlib.suppress(ImproperlyConfigured):
         assert conf.parse(declared).tiers is not None

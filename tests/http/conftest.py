@@ -11,6 +11,7 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from invalidation.middleware import CachePolicyMiddleware
+from tests.fixtures.grouped import grouped
 
 PUBLIC = "public, max-age=0, s-maxage=600"
 Send = Callable[..., HttpResponseBase]
@@ -19,7 +20,8 @@ Send = Callable[..., HttpResponseBase]
 @pytest.fixture(autouse=True)
 def _policy(settings: Settings) -> None:
     """One rule that makes everything below /public/ public."""
-    settings.INVALIDATION = settings.INVALIDATION | {"POLICY": [{"PATHS": ["^/public/"], "CACHE_CONTROL": PUBLIC}]}
+    rules = [{"PATHS": ["^/public/"], "CACHE_CONTROL": PUBLIC}]
+    settings.INVALIDATION = grouped({**settings.INVALIDATION, "POLICY": rules})
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from pytest_django import Settings
 from invalidation import conf
 from invalidation.http import policy
 from invalidation.middleware import CachePolicyMiddleware
+from tests.fixtures.grouped import grouped
 from tests.http import naive
 from tests.http.conftest import PUBLIC, through_policy
 
@@ -142,19 +143,18 @@ def test_a_rule_is_for_answers_that_are_the_same_for_everybody(rf: RequestFactor
 
 
 def test_the_first_rule_that_matches_counts(rf: RequestFactory, settings: Settings) -> None:
-    settings.INVALIDATION = settings.INVALIDATION | {
-        "POLICY": [
-            {
-                "VIEWS": ["blog:about"],
-                "CACHE_CONTROL": "public, max-age=0",
-                "CDN_CACHE_CONTROL": "max-age=60",
-                "SURROGATE_CONTROL": "max-age=90",
-                "STALE_WHILE_REVALIDATE": 5,
-                "STALE_IF_ERROR": 7,
-            },
-            {"PATHS": ["."], "CACHE_CONTROL": "public, max-age=1"},
-        ]
-    }
+    rules = [
+        {
+            "VIEWS": ["blog:about"],
+            "CACHE_CONTROL": "public, max-age=0",
+            "CDN_CACHE_CONTROL": "max-age=60",
+            "SURROGATE_CONTROL": "max-age=90",
+            "STALE_WHILE_REVALIDATE": 5,
+            "STALE_IF_ERROR": 7,
+        },
+        {"PATHS": ["."], "CACHE_CONTROL": "public, max-age=1"},
+    ]
+    settings.INVALIDATION = grouped({**settings.INVALIDATION, "POLICY": rules})
     about = rf.get("/about/")
     about.resolver_match = resolve("/about/")
     left = through_policy(about, HttpResponse())
@@ -169,7 +169,7 @@ def test_the_first_rule_that_matches_counts(rf: RequestFactory, settings: Settin
 )
 def test_a_rule_that_can_not_be_read_is_named(rule: dict[str, object], word: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=word):
-        conf.parse({"POLICY": [rule]})
+        conf.parse({"PAGES": {"POLICY": [rule]}})
 
 
 def test_vary_names_each_header_once_and_cookies_on_a_public_page_are_reported_once(rf: RequestFactory) -> None:

@@ -18,7 +18,7 @@ def _api(settings: Settings, shared_cache: None) -> None:
     settings.INVALIDATION = settings.INVALIDATION | {
         "TIERS": {"varnish": varnish | {"NODES": ["http://127.0.0.1:6081"]}},
         "SITES": ["http://testserver"],
-        "QUERY_PARAMETERS": ["name"],
+        "PAGES": {"QUERY_PARAMETERS": ["name"]},
     }
     settings.ROOT_URLCONF = "tests.http.rest"
     settings.MIDDLEWARE = [f"invalidation.middleware.{name}Middleware" for name in ("CacheTag", "CachePolicy")]

@@ -163,7 +163,7 @@ def test_the_state_of_sequence_and_index_is_shown(redis_server: Redis) -> None:
 def test_varnish_tells_its_hits(varnish_server: Varnish, origin: Origin, settings: Settings) -> None:
     import requests
 
-    settings.INVALIDATION = {"TIERS": {}, "MONITOR_VARNISH": [str(varnish_server.folder / "work")]}
+    settings.INVALIDATION = {"TIERS": {}, "MONITOR": {"VARNISH": [str(varnish_server.folder / "work")]}}
     last_counters.remember({})
     assert monitor.look().proxies[0].recent_hit_rate is None
     for _ in range(4):
@@ -195,7 +195,7 @@ def test_nginx_tells_its_requests(state_folder: Path, origin_server: Origin) -> 
 def test_nginx_tells_its_hits_by_its_log(
     nginx_server: Nginx, origin: Origin, site: str, settings: Settings, tmp_path: Path
 ) -> None:
-    settings.INVALIDATION = {"TIERS": {}, "MONITOR_NGINX_LOGS": [str(nginx_server.cache_log)]}
+    settings.INVALIDATION = {"TIERS": {}, "MONITOR": {"NGINX_LOGS": [str(nginx_server.cache_log)]}}
     last_counters.remember({})
     before = nginx_answers(nginx_server, site)
     after = nginx_answers(nginx_server, site)

@@ -23,7 +23,11 @@ settings.configure(
     + ["invalidation"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     CACHES={"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}},
-    INVALIDATION={"SITES": ["https://example.com"], "QUERY_PARAMETERS": [], "TIERS": json.loads(sys.argv[1])},
+    INVALIDATION={
+        "SITES": ["https://example.com"],
+        "PAGES": {"QUERY_PARAMETERS": []},
+        "TIERS": json.loads(sys.argv[1]),
+    },
 )
 import django
 django.setup()

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from invalidation.models import Batch, Event
 from invalidation.pipeline.intake import backpressure, drain
 from invalidation.targets.values import Targets
+from tests.fixtures.grouped import grouped
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue
 
 PROVIDER = "tests.pipeline.chain.Chain"
@@ -18,18 +19,20 @@ PROVIDER = "tests.pipeline.chain.Chain"
 
 def declared(**values: Any) -> dict[str, Any]:
     """INVALIDATION for the chain."""
-    return {
-        "TIERS": {
-            "application": {"PROVIDER": PROVIDER},
-            "inner": {"PROVIDER": PROVIDER, "FILLS_FROM": ["application"], "NODES": [LEFT, RIGHT]},
-            "edge": {"PROVIDER": PROVIDER, "FILLS_FROM": ["inner"], "NODES": [EDGE]},
-        },
-        "SITES": [SITE],
-        "LINGER_MILLISECONDS": 0,
-        "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way, unless a test wants it
-        "BACKOFF_BASE_SECONDS": 1000,  # a retry comes when a test lets an hour pass, and not before
-        **values,
-    }
+    return grouped(
+        {
+            "TIERS": {
+                "application": {"PROVIDER": PROVIDER},
+                "inner": {"PROVIDER": PROVIDER, "FILLS_FROM": ["application"], "NODES": [LEFT, RIGHT]},
+                "edge": {"PROVIDER": PROVIDER, "FILLS_FROM": ["inner"], "NODES": [EDGE]},
+            },
+            "SITES": [SITE],
+            "LINGER_MILLISECONDS": 0,
+            "TRANSFER_SECONDS": 0,  # nothing is purged again for what is on its way, unless a test wants it
+            "BACKOFF_BASE_SECONDS": 1000,  # a retry comes when a test lets an hour pass, and not before
+            **values,
+        }
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -22,10 +22,12 @@ pytestmark = [pytest.mark.databases, pytest.mark.django_db]
 DATABASE = "default"
 
 
-def pairs(machine: Machine[Any, Any], states: Any, moves: Any) -> Iterator[Any]:
+def pairs(machine: Machine[Any, Any], states: Any, moves: Any) -> list[Any]:
     """Each state with each move, and where that leads."""
-    for state, move in product(states, moves):
-        yield pytest.param(state, move, machine.moves.get((state, move), state), id=f"{state}-{move}")
+    return [
+        pytest.param(state, move, machine.moves.get((state, move), state), id=f"{state}-{move}")
+        for state, move in product(states, moves)
+    ]
 
 
 def status(row: Model) -> str:

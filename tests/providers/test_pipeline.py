@@ -80,7 +80,7 @@ def test_f25_a_frozen_node_holds_up_nobody_and_is_purged_with_what_is_outside_it
             "nginx": tier("Nginx", outer, fills_from=("varnish",)),
         },
         "SITES": [site],
-        "TRANSFER_SECONDS": 0,
+        "FRESHNESS": {"TRANSFER_SECONDS": 0},
     }
     warm(varnish_server, f"{site}/a/")
     warm(outer, f"{site}/a/")
@@ -115,7 +115,7 @@ def test_five_thousand_tags_in_one_event_are_all_purged_in_headers_that_varnish_
     varnish_server: Varnish, origin: Origin, site: str, settings: Settings, queue: Queue
 ) -> None:
     tiers = {"varnish": tier("Varnish", varnish_server)}
-    settings.INVALIDATION = {"TIERS": tiers, "SITES": [site], "TRANSFER_SECONDS": 0}
+    settings.INVALIDATION = {"TIERS": tiers, "SITES": [site], "FRESHNESS": {"TRANSFER_SECONDS": 0}}
     tags = [f"blog.post:{number}.{site[7:15]}" for number in range(5000)]
     pages = 50
     for page in range(pages):

@@ -39,7 +39,7 @@ def declare(settings: Settings) -> Callable[..., None]:
     """INVALIDATION of these tiers; the site is visited on a port of its own."""
 
     def declared(sites: str = HOST, **tiers: Any) -> None:
-        settings.INVALIDATION = {"TIERS": tiers, "SITES": [sites], "QUERY_PARAMETERS": ["page"]}
+        settings.INVALIDATION = {"TIERS": tiers, "SITES": [sites], "PAGES": {"QUERY_PARAMETERS": ["page"]}}
 
     return declared
 

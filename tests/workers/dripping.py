@@ -12,4 +12,4 @@ tiers["varnish"] = {
     **tiers["varnish"],
     "OPTIONS": {**tiers["varnish"]["OPTIONS"], "TIMEOUT_SECONDS": CALL_SECONDS},
 }
-INVALIDATION = {**INVALIDATION, "TIERS": tiers, "LEASE_SECONDS": 2 * CALL_SECONDS}
+INVALIDATION = {**INVALIDATION, "TIERS": tiers, "RETRY": {"LEASE_SECONDS": 2 * CALL_SECONDS}}

@@ -49,7 +49,10 @@ def test_a_task_takes_one_slot_however_far_it_goes(settings: Settings, monkeypat
     monkeypatch.setattr(slots, "size", 2)
     Chain.nodes.update({LEFT: Node(), EDGE: Node()})
     near, far = ({"PROVIDER": "tests.pipeline.chain.Chain", "NODES": [node]} for node in (LEFT, EDGE))
-    settings.INVALIDATION = {"TIERS": {"near": near, "far": far | {"FILLS_FROM": ["near"]}}, "TRANSFER_SECONDS": 0}
+    settings.INVALIDATION = {
+        "TIERS": {"near": near, "far": far | {"FILLS_FROM": ["near"]}},
+        "FRESHNESS": {"TRANSFER_SECONDS": 0},
+    }
     batch = Batch.objects.create(targets={"tags": ["a"]})
     first = Delivery.objects.create(batch=batch, tier="near", node=LEFT)
     Delivery.objects.create(batch=batch, tier="far", node=EDGE)

@@ -108,7 +108,7 @@ def findings() -> Iterator[Finding]:
             detail = f"{connection.as_uri()}: {type(error.__cause__ or error).__name__}."
             yield Finding(Fault.BROKER_AWAY, detail=detail)
     with suppress(*UNAVAILABLE):  # the doctor looks at this Redis itself
-        yield from silent(beat_age_seconds(), conf.settings().sweep_interval_seconds)
+        yield from silent(beat_age_seconds(), conf.settings().workers.sweep_interval_seconds)
 
 
 def unserved(depths: Mapping[str, int], consumed: Mapping[str, Iterable[str]]) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ class Pause:
 
     def start(self, error: Exception) -> None:
         """It failed: what was to be announced is in the database, where the sweep finds it."""
-        seconds = conf.settings().announce_pause_seconds
+        seconds = conf.settings().workers.announce_pause_seconds
         self.until = time.monotonic() + seconds
         logger.warning("broker_away", error=str(error), pause_seconds=seconds)
 
@@ -56,7 +56,7 @@ pause = Pause()
 @cache
 def _connection(process: int, app: Celery) -> Connection:
     """A connection of its own, whose every answer is bounded. The pool must not take a parent's for this process'."""
-    seconds = conf.settings().announce_timeout_seconds
+    seconds = conf.settings().workers.announce_timeout_seconds
     connection = app.connection_for_write()
     bounded = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0, "process": process}
     return connection.clone(transport_options={**(connection.transport_options or {}), **bounded})
@@ -64,7 +64,7 @@ def _connection(process: int, app: Celery) -> Connection:
 
 @contextmanager
 def _producer() -> Iterator[Producer]:
-    seconds = conf.settings().announce_timeout_seconds
+    seconds = conf.settings().workers.announce_timeout_seconds
     with producers[_connection(os.getpid(), application())].acquire(block=True, timeout=seconds) as producer:
         yield producer
 

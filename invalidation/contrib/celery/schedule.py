@@ -20,10 +20,10 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     no worker to the deliveries.
     """
     intervals = {
-        "sweep": settings.sweep_interval_seconds,
-        "fire": settings.schedule_interval_seconds,
-        "rebound": settings.rebound_interval_seconds,
-        "verify": settings.verify_interval_seconds,
+        "sweep": settings.workers.sweep_interval_seconds,
+        "fire": settings.workers.schedule_interval_seconds,
+        "rebound": settings.workers.rebound_interval_seconds,
+        "verify": settings.workers.verify_interval_seconds,
     }
     entries = {
         f"invalidation {name} of {database}": _entry(name, seconds, database=database)
@@ -31,8 +31,8 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         for name, seconds in intervals.items()
     }
     entries |= {"invalidation prune": _entry("prune", HOUR_SECONDS)}
-    if settings.canary_interval_seconds:
-        entries |= {"invalidation canary": _entry("canary", settings.canary_interval_seconds)}
+    if settings.workers.canary_interval_seconds:
+        entries |= {"invalidation canary": _entry("canary", settings.workers.canary_interval_seconds)}
     return entries
 
 

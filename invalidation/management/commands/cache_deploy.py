@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Phase, release, patience, confirmation, format."""
         parser.add_argument("--phase", choices=deployment.PHASES, required=True, help="Which phase.")
-        parser.add_argument("--release", help="Name of the release (default: INVALIDATION['RELEASE']).")
+        parser.add_argument("--release", help="Name of the release (default: INVALIDATION['PAGES']['RELEASE']).")
         parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="For the purge (default: 60).")
         parser.add_argument(
             "--confirm-wide", action="store_true", help="Yes, purge everything, or a large share of all known URLs."
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the phase, print its report."""
-        release = conf.settings().release if options["release"] is None else options["release"]
+        release = conf.settings().pages.release if options["release"] is None else options["release"]
         try:
             if options["phase"] == "deploy" and not options["confirm_wide"] and (wide := deployment.unconfirmed()):
                 raise CommandError(f"This reaches {wide}; add --confirm-wide if that is meant.", returncode=USAGE)

@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which pages, how fast."""
-        parser.add_argument("--critical-only", action="store_true", help="Only INVALIDATION['CRITICAL_URLS'].")
+        parser.add_argument(
+            "--critical-only", action="store_true", help="Only INVALIDATION['DEPLOY']['CRITICAL_URLS']."
+        )
         parser.add_argument("--sitemap", default="/sitemap.xml", metavar="PATH", help="Empty for none.")
         parser.add_argument("--limit", type=int, default=10_000, metavar="PAGES", help="At most so many pages.")
         parser.add_argument("--concurrency", type=int, default=4, metavar="REQUESTS", help="At a time.")

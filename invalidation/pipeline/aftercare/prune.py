@@ -23,7 +23,7 @@ def prune(older_than_days: float | None = None) -> dict[str, int]:
     Dead letters are kept: they wait for a person. So are batches whose second purge is still owed, and their events.
     """
     settings = conf.settings()
-    days = settings.retention_days if older_than_days is None else older_than_days
+    days = settings.workers.retention_days if older_than_days is None else older_than_days
     before = timezone.now() - timedelta(days=days)
     removed = {"events": 0, "batches": 0}
     for database in settings.databases:

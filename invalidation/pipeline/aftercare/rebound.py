@@ -126,7 +126,7 @@ def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) ->
 
 def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
     """Rebounds that can share a batch: of the same tiers, nodes and earlier rebound, within a batch's limit."""
-    limit = conf.settings().batch_targets_limit
+    limit = conf.settings().backlog.batch_targets_limit
     groups: defaultdict[tuple[object, ...], list[Due]] = defaultdict(list)
     for one in due:
         place = (one.batch.tiers, one.nodes, one.batch.rebound_id)

@@ -26,7 +26,7 @@ LONGEST_PATIENCE = timedelta(minutes=5)
 def sweep(database: str) -> dict[str, int]:
     """Announce again what stands still; returns how much of each kind."""
     now = timezone.now()
-    idle_at = now - timedelta(seconds=conf.settings().sweep_after_seconds)
+    idle_at = now - timedelta(seconds=conf.settings().workers.sweep_after_seconds)
     return {
         "events": int(announce_rest(database, created_at__lt=idle_at)),
         "deliveries": _due_deliveries(database, now),
@@ -36,7 +36,7 @@ def sweep(database: str) -> dict[str, int]:
 
 def _due_deliveries(database: str, now: datetime) -> int:
     """Waits that have ended, and leases of workers that have died."""
-    expired_at = now - timedelta(seconds=conf.settings().lease_seconds)
+    expired_at = now - timedelta(seconds=conf.settings().retry.lease_seconds)
     rows = _looked_after(_unattended(database, now).filter(deliveries.is_due(now, expired_at)), now)
     if rows:
         tell(deliveries_ready, "hand_out_failed", database=database, deliveries=rows, wait_seconds=0.0)
@@ -53,7 +53,7 @@ def _idle_batches(database: str, now: datetime, idle_at: datetime) -> int:
 
 
 def _unattended(database: str, now: datetime) -> QuerySet[Delivery]:
-    patience = timedelta(seconds=PATIENCE * conf.settings().sweep_after_seconds)
+    patience = timedelta(seconds=PATIENCE * conf.settings().workers.sweep_after_seconds)
     return deliveries.unattended(database, now, patience=patience, longest=LONGEST_PATIENCE)
 
 

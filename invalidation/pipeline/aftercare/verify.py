@@ -102,7 +102,7 @@ def _checked(database: str, batch: Batch) -> Collection[Verification]:
     passed_at = batch.rebounded_at or batch.created_at  # what a person asked before is no news of the last pass
     before = verifications.of(database, batch, passed_at)
     answered = {(row.tier, row.node) for row in before if not row.error}
-    rows = check(database, batch, sample(batch, conf.settings().verify_urls_per_batch), answered=answered)
+    rows = check(database, batch, sample(batch, conf.settings().monitor.verify_urls_per_batch), answered=answered)
     tries = Counter((row.tier, row.node) for row in (*before, *rows) if row.error)
     if any(row.error and tries[row.tier, row.node] < TIMES for row in rows):
         batches.verify_again(database, batch)
@@ -112,7 +112,7 @@ def _checked(database: str, batch: Batch) -> Collection[Verification]:
 def _budget(database: str) -> int:
     """Requests that may still be made, after those of the last minute."""
     made = verifications.since(database, timezone.now() - BUDGET_INTERVAL).count()
-    return conf.settings().verify_requests_per_minute - made
+    return conf.settings().monitor.verify_requests_per_minute - made
 
 
 def sample(batch: Batch, limit: int) -> list[str]:

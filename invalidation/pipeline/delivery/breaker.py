@@ -89,8 +89,8 @@ def _breaker(tier: str, node: str) -> CircuitBreaker:
     """A breaker of its own for every attempt: pybreaker locks one while it calls, and its state is in the storage."""
     settings = conf.settings()
     return CircuitBreaker(
-        fail_max=settings.breaker_failures,
-        reset_timeout=settings.breaker_reset_seconds,
+        fail_max=settings.retry.breaker_failures,
+        reset_timeout=settings.retry.breaker_reset_seconds,
         exclude=[lambda error: not _is_failure(error)],
         state_storage=_storage(tier, node),
         throw_new_error_on_trip=False,

@@ -56,12 +56,12 @@ def _let_arrive(delivery: Delivery, *, resumed: bool) -> None:
     It counts as begun then by the clock of whoever purged further in, which may be another machine's.
     """
     last = delivery.delivery_pass == Pass.REPEAT or completion.is_metered(delivery.tier, delivery.node)
-    if resumed or not last or not conf.settings().transfer_seconds:
+    if resumed or not last or not conf.settings().freshness.transfer_seconds:
         return
     rows = deliveries.in_order(delivery._state.db or "default", delivery.batch)
     if counts_at := completion.counts_from(rows, delivery.tier):
         seconds = (counts_at - timezone.now()).total_seconds()
-        time.sleep(min(max(0.0, seconds), completion.LONGEST_SECONDS + conf.settings().transfer_seconds))
+        time.sleep(min(max(0.0, seconds), completion.LONGEST_SECONDS + conf.settings().freshness.transfer_seconds))
         delivery.started_at = max(timezone.now(), counts_at)
 
 
@@ -107,7 +107,9 @@ def concluded(delivery: Delivery, run: Callable[[], Outcome]) -> Outcome:
         failure = TransientError(f"{type(error).__name__} in the provider or its configuration; the log has the trace")
     settings = conf.settings()
     wait_seconds = backoff_seconds(
-        delivery.attempts, base_seconds=settings.backoff_base_seconds, cap_seconds=settings.backoff_cap_seconds
+        delivery.attempts,
+        base_seconds=settings.retry.backoff_base_seconds,
+        cap_seconds=settings.retry.backoff_cap_seconds,
     )
     return decide(failure, lease.budget(delivery), backoff_seconds=wait_seconds)
 

@@ -160,7 +160,7 @@ def _rounds(load: Load) -> list[frozenset[str]]:
     """What is to be purged again of what was purged: by how many caches of pages lie inside."""
     purged = {row.tier for row in load.made if row.status == PURGED and completion.holds_responses(row.tier)}
     by_depth: defaultdict[int, set[str]] = defaultdict(set)
-    for tier in purged if conf.settings().transfer_seconds else ():
+    for tier in purged if conf.settings().freshness.transfer_seconds else ():
         by_depth[len(purged & graph.inner(conf.settings().tiers, tier))].add(tier)
     return [frozenset(by_depth[depth]) for depth in sorted(by_depth)]
 

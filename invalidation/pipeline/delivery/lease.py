@@ -37,7 +37,7 @@ def take(database: str, delivery_id: int) -> Lease | None:
     """Take the delivery if it is due, or if its holder's lease has run out; of several takers one succeeds."""
     delivery = deliveries.on(database).select_related("batch").filter(pk=delivery_id).first()
     now = timezone.now()
-    if delivery is None or not due(delivery, now, conf.settings().lease_seconds):
+    if delivery is None or not due(delivery, now, conf.settings().retry.lease_seconds):
         return None
     taken_over, resumed = delivery.status == DeliveryStatus.RUNNING, delivery.calls > 0
     return Lease(delivery, taken_over, resumed) if deliveries.lease(delivery, now) else None
@@ -56,8 +56,8 @@ def budget(delivery: Delivery) -> Budget:
     """What is left of its attempts, and of the time for which it may be put off."""
     settings = conf.settings()
     now = timezone.now()
-    left_seconds = settings.give_up_seconds - (now - (delivery.attempted_at or now)).total_seconds()
-    return Budget(delivery.attempts, settings.max_attempts, left_seconds)
+    left_seconds = settings.retry.give_up_seconds - (now - (delivery.attempted_at or now)).total_seconds()
+    return Budget(delivery.attempts, settings.retry.max_attempts, left_seconds)
 
 
 def keep_progress(delivery: Delivery) -> None:

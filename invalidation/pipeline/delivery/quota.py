@@ -69,7 +69,7 @@ def _pause(provider: Provider, step: Step, asked_seconds: float) -> None:
     paused, server = draws(provider, step), client()
     if not asked_seconds or not paused or server is None:
         return
-    seconds = min(asked_seconds, conf.settings().give_up_seconds)
+    seconds = min(asked_seconds, conf.settings().retry.give_up_seconds)
     try:
         token_bucket.pause(server, paused, seconds)
         logger.warning("account_paused", tier=provider.tier, seconds=seconds, buckets=[draw.bucket for draw in paused])

@@ -39,7 +39,7 @@ class Backlog:
     def claim_limit(self) -> int:
         """Most events in its next batch."""
         factor = EVERYTHING_FACTOR if self.widening == Widening.EVERYTHING else 1
-        return conf.settings().claim_limit * factor
+        return conf.settings().backlog.claim_limit * factor
 
 
 def level(depth: int, depths: Mapping[Widening, int]) -> Widening:
@@ -52,8 +52,8 @@ def depths() -> dict[Widening, int]:
     """The configured depths."""
     settings = conf.settings()
     return {
-        Widening.PREFIXES: settings.backlog_prefixes_depth,
-        Widening.EVERYTHING: settings.backlog_everything_depth,
+        Widening.PREFIXES: settings.backlog.prefixes_depth,
+        Widening.EVERYTHING: settings.backlog.everything_depth,
     }
 
 
@@ -147,7 +147,7 @@ def holds(database: str) -> bool:
     """
     if not crowds.crowded(database):
         return False
-    old_at = timezone.now() - timedelta(seconds=conf.settings().sweep_after_seconds)
+    old_at = timezone.now() - timedelta(seconds=conf.settings().workers.sweep_after_seconds)
     return not events.pending(database).filter(created_at__lt=old_at).exists()
 
 

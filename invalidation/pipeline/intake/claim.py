@@ -130,14 +130,16 @@ def _merged(
 def batched(many: Sequence[Targets]) -> Targets:
     """Their targets as one batch has them: merged, and with the declared variants of their URLs."""
     settings = conf.settings()
-    declared = Variants(settings.language_prefixes, settings.trailing_slash_twins, settings.query_variants)
+    declared = Variants(
+        settings.pages.language_prefixes, settings.pages.trailing_slash_twins, settings.pages.query_variants
+    )
     merged = coalesce(many)
     return coalesce([spread(merged, declared)]) if declared else merged
 
 
 def _fitting(many: Sequence[Targets]) -> list[Targets]:
     """The first events, as many as stay within the limit of a batch, and at least one."""
-    room = conf.settings().batch_targets_limit
+    room = conf.settings().backlog.batch_targets_limit
     fitting: list[Targets] = []
     for targets in many:
         room -= len(targets)

@@ -125,7 +125,7 @@ class _Turn:
         self.drained.add(claimed.batch)
         # Events that come faster than they are claimed are left to merge; one that came alone is not kept waiting.
         merges = claimed.batch.event_count > 1
-        self.linger_seconds = conf.settings().linger_milliseconds / 1000 if merges else 0.0
+        self.linger_seconds = conf.settings().backlog.linger_milliseconds / 1000 if merges else 0.0
         return claimed.left
 
     def _begin(self, batch: Batch, rows: Sequence[Delivery], remembered: int) -> Future[first_pass.Load]:
@@ -140,14 +140,14 @@ class _Turn:
     def _lanes(self) -> Sequence[str]:
         """A drain that purges the innermost tiers itself can't be crowded: it claims no faster than they are purged."""
         held = not backpressure.innermost() <= set(self.carried) and backpressure.holds(self.database)
-        wanted = (Lane.TAKEDOWN,) if held else lanes(pace.batches, conf.settings().lowest_lane_every)
+        wanted = (Lane.TAKEDOWN,) if held else lanes(pace.batches, conf.settings().backlog.lowest_lane_every)
         return [lane for lane in wanted if lane in self.seat.lanes]
 
     def _end_ready(self) -> None:
         """Go on together with what need not wait, unless the next comes soon; then the pause is that of the oldest."""
         now = time.monotonic()
         ready = [load for load in self.loads if now >= load.due_at]
-        held_until = min((load.due_at for load in ready), default=now) + conf.settings().transfer_seconds
+        held_until = min((load.due_at for load in ready), default=now) + conf.settings().freshness.transfer_seconds
         if ready and (len(ready) == len(self.loads) or now >= held_until):
             first_pass.go_round(ready)
             first_pass.end(self.database, over := [load for load in ready if not load.rounds])

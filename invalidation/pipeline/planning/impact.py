@@ -27,7 +27,7 @@ class Reach:
     def is_wide(self) -> bool:
         """Is it above both settings, the share and the number?"""
         settings = conf.settings()
-        return self.urls > max(settings.wide_urls, settings.wide_share * self.known)
+        return self.urls > max(settings.limits.wide_urls, settings.limits.wide_share * self.known)
 
 
 def reach(targets: Targets) -> Reach:
@@ -41,7 +41,7 @@ def reach(targets: Targets) -> Reach:
     except UNAVAILABLE:
         return Reach(named, counted=not (targets.tags or targets.prefixes))
     # A tag that has all that the index keeps of one may be on every page.
-    overflows = max(counts, default=0) >= conf.settings().index_max_urls_per_tag
+    overflows = max(counts, default=0) >= conf.settings().index.max_urls_per_tag
     return Reach((known if overflows else min(sum(counts), known)) + named, known)
 
 

@@ -42,16 +42,16 @@ def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, 
         )
     found = resolution(wanted, served)
     exact = plan(wider, product, served, found)
-    if settings.plan_cheaper_calls and exact.requests > settings.plan_cheaper_calls:
+    if settings.limits.plan_cheaper_calls and exact.requests > settings.limits.plan_cheaper_calls:
         exact = _cheaper(exact, wider, found, product, served)
-    limits = Limits(settings.plan_calls_limit or inf, settings.plan_price_limit_usd or inf)
+    limits = Limits(settings.limits.plan_calls_limit or inf, settings.limits.plan_price_limit_usd or inf)
     if not limits.allow(exact):
         exact = escalate(exact, with_urls(wider, found, product), product, served, limits=limits)
     return replace(exact, decisions=(*decisions, *exact.decisions))
 
 
 def _cheaper(exact: Plan, targets: Targets, found: Resolution, product: Provider, served: Sequence[str]) -> Plan:
-    wanted, calls = with_urls(targets, found, product), conf.settings().plan_cheaper_calls
+    wanted, calls = with_urls(targets, found, product), conf.settings().limits.plan_cheaper_calls
     return cheaper(exact, wanted, product, served, calls=calls, known=_known)
 
 

@@ -18,7 +18,7 @@ INVALIDATION = {
     **INVALIDATION,
     "TIERS": tiers,
     "LONGEST_RENDER_SECONDS": LONGEST_RENDER_SECONDS,
-    "VERIFY_REQUESTS_PER_MINUTE": 600,
+    "MONITOR": {**INVALIDATION["MONITOR"], "VERIFY_REQUESTS_PER_MINUTE": 600},
 }
 
 if environment.flag("NAIVE", default=False):
@@ -28,4 +28,9 @@ if environment.flag("NAIVE", default=False):
     # From the outside in: what a list of purge calls in no particular order amounts to.
     for first, second in (("cache", "cloudflare"), ("cloudflare", "nginx"), ("nginx", "varnish")):
         tiers[second]["FILLS_FROM"] = [first]
-    INVALIDATION = {**INVALIDATION, "TIERS": tiers, "VERIFY_URLS_PER_BATCH": 0, "TRANSFER_SECONDS": 0}
+    INVALIDATION = {
+        **INVALIDATION,
+        "TIERS": tiers,
+        "MONITOR": {"VERIFY_URLS_PER_BATCH": 0},
+        "FRESHNESS": {"TRANSFER_SECONDS": 0},
+    }
