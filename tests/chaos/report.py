@@ -78,6 +78,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
     for mood in MOODS:
         yield f"  {mood:<19} {_latencies(outcome.takedowns.of(mood))}"
     yield f"  any of them         {_latencies(every)}; bound {TAKEDOWN_SECONDS:g} s at p99"
+    yield f"  purged once more    {_latencies(outcome.takedowns.again_seconds)}"
     yield f"secret told           by {outcome.secrets_told} deliveries"
     yield f"backlog empty after   {outcome.peace_seconds:.1f} s; left: {outcome.left or 'nothing'}"
     yield f"rows                  {_counted(outcome.rows)}"

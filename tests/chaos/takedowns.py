@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import close_old_connections
 
@@ -31,7 +32,10 @@ class Takedowns:
     """How which node misbehaved, by the id of the event."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    """From commit to the proof of the last other node, by the id of the event."""
+    """From commit to the first proof of the last other node, by the id of the event."""
+
+    again_seconds: list[float] = field(default_factory=list)
+    """From commit to the last proof: each proxy is purged once more when nothing old is on its way to it any more."""
 
     def of(self, mood: Act) -> list[float]:
         """Those behind a node with this mood."""
@@ -69,13 +73,21 @@ def measure(done: Takedowns) -> None:
     """Once everything has ended: how long each took at the nodes that did not misbehave."""
     for uid, (_, misbehaved) in done.behind.items():
         event = Event.objects.get(uid=uid)
-        rows = Delivery.objects.filter(batch=event.batch, delivery_pass=Pass.PURGE).exclude(node=misbehaved)
-        ends = [row.completed_at for row in rows]
-        last = max((end for end in ends if end), default=None)
-        if last is None or None in ends:
+        rows = list(Delivery.objects.filter(batch=event.batch, delivery_pass=Pass.PURGE).exclude(node=misbehaved))
+        ends = [row.completed_at for row in rows if row.completed_at]
+        if not ends or len(ends) < len(rows):
             done.unfinished.append(uid)
         else:
-            done.seconds[uid] = (last - event.created_at).total_seconds()
+            done.seconds[uid] = (max(map(first_proof, rows)) - event.created_at).total_seconds()
+            done.again_seconds.append((max(ends) - event.created_at).total_seconds())
+
+
+def first_proof(row: Delivery) -> datetime:
+    """When its node had proved it for the first time: a second purge begins after the end of the first attempt."""
+    begun_again = row.started_at and row.attempted_at and row.started_at > row.attempted_at
+    found = row.attempted_at if begun_again and row.attempts == 1 else row.completed_at
+    assert found
+    return found
 
 
 def secrets_told() -> int:
