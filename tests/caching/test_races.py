@@ -17,6 +17,8 @@ from invalidation.caching import tagged
 from invalidation.providers.redis import Redis as CacheTier
 from tests.benchmarks import subjects
 
+pytestmark = pytest.mark.takes(25)
+
 #: Of the run's Redis.
 DATABASE = 13
 ROUNDS = 500

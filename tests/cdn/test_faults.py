@@ -16,6 +16,8 @@ from tests.cdn.faults import PRODUCTS, TROUBLES, Trouble
 from tests.cdn.pipeline import SITE, declare, purge, run_to_its_end
 from tests.cdn.products import PRODUCTS as MADE
 
+pytestmark = pytest.mark.takes(20)
+
 CELLS = [(name, trouble) for name in PRODUCTS for trouble in TROUBLES if trouble.only in ("", name)]
 
 

@@ -11,6 +11,8 @@ from tests.pipeline.test_contention import answer, start
 from tests.stand_ins.cloudfront import CloudFront
 from tests.stand_ins.server import Request, Response
 
+pytestmark = pytest.mark.takes(14)
+
 
 class Withholding(CloudFront):
     """Does what the first job asks for, but keeps the answer back."""

@@ -12,6 +12,8 @@ from tests.cdn import flood, floods
 from tests.cdn.floods import Measured
 from tests.cdn.pipeline import declare
 
+pytestmark = pytest.mark.takes(11)
+
 #: More than an idle account has saved up: 1,500 URLs and 25 calls for tags; 150 paths; Fastly saves 50,000.
 SMALL = {"cloudflare": (1_800, 2_600), "cloudfront": (300, 150), "fastly": (300, 300)}
 

@@ -18,6 +18,9 @@ from project.settings import policy
 from tests.stand_ins.copies import Copies
 from tests.stand_ins.edge import Edge
 
+#: It needs a system at rest, so it comes before those that change something.
+pytestmark = [pytest.mark.takes(65), pytest.mark.first]
+
 #: From the inside out, with the header by which each says whether it answered from its store.
 TIERS = {"varnish": "X-Cache", "nginx": "X-Cache-Status", "edge": "CF-Cache-Status"}
 PUBLIC = "public, max-age=0, s-maxage=86400, stale-while-revalidate=60, stale-if-error=86400"

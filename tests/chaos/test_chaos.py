@@ -11,6 +11,8 @@ import pytest
 from tests.chaos.faults import KILLS, STAND_INS, WRITERS, faults
 from tests.chaos.recorder import Record, purged
 
+pytestmark = pytest.mark.takes(70)
+
 ROOT = Path(__file__).resolve().parents[2]
 
 SERVERS = ("redis", "postgres", "web", "beat", "varnish", "nginx", "worker-threads", "worker-processes")

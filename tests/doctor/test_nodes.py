@@ -12,6 +12,8 @@ from deploy.local.processes import ask
 from tests.doctor import broken
 from tests.doctor.conftest import Clinic, codes
 
+pytestmark = pytest.mark.takes(36)
+
 Run = Callable[..., Sequence[str]]
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
 Kind = type[Nginx] | type[Varnish]

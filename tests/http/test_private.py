@@ -20,6 +20,8 @@ from tests.http.conftest import through_policy
 from tests.stand_ins.origin import Origin
 from tests.stand_ins.visitor import is_hit, visit
 
+pytestmark = pytest.mark.takes(12)
+
 STRANGER = "made for everybody"
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from deploy.local import Postgres
 
+pytestmark = pytest.mark.takes(30)
+
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 600
 STORE = f"""

@@ -20,6 +20,8 @@ from invalidation.rows.states import FINAL
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared
 
+pytestmark = pytest.mark.takes(38)
+
 URLS = ["/a/", "/b/", "/c/"]
 NODES = [APPLICATION, LEFT, RIGHT, EDGE]
 #: More than any backlog of theirs takes once the faults have ended.

@@ -30,6 +30,8 @@ from project.settings import policy, stores
 from tests.production.examine import REMOVED
 from tests.stand_ins.server import Request, Response, Server
 
+pytestmark = pytest.mark.takes(22)
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -26,6 +26,8 @@ from tests.stand_ins.hostile import (
     never_answers,
 )
 
+pytestmark = pytest.mark.takes(10)
+
 SITE = "http://site.test"
 URL = f"{SITE}/a/"
 #: The doctor asks a node which others are behind it, and then for a page.

@@ -21,6 +21,8 @@ from tests.cdn.products import PRODUCTS
 from tests.providers.conftest import LOCAL
 from tests.providers.subjects import Subject
 
+pytestmark = pytest.mark.takes(18)
+
 #: A wrong secret is refused for good, or after it was tried a few times.
 REFUSALS = (RejectedError, Unrecognised)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import redis
 from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
 from tests.workers.nodes import LocalRedis, LocalWorker
 from tests.workers.site import Site
+
+pytestmark = pytest.mark.takes(40)
 
 
 def test_a_purge_is_announced_merged_delivered_and_proven(

@@ -12,7 +12,9 @@ import pytest
 import requests
 
 from deploy.local.processes import free_port, wait_for
-from tests.chain.test_demo import HEED_INTERRUPTS, ROOT, processes_of
+from tests.chain.alone.test_demo import HEED_INTERRUPTS, ROOT, processes_of
+
+pytestmark = pytest.mark.takes(16)
 
 LISTENERS = ("WEB_PORT", "VARNISH_PORT", "NGINX_PORT", "FLOWER_PORT", "REDIS_PORT")
 

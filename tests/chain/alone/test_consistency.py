@@ -13,8 +13,10 @@ import pytest
 from tests.chain.checked.judge import Read, Write, judge
 from tests.chain.checker import broken
 
+pytestmark = pytest.mark.takes(75)
+
 ON_THEIR_WAY = {"stale_after_done", "old_sequence_after_done"}
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WRITES = [
     Write(post=1, version=2, committed_at=10, sequence=100, done_at=11, rebounded_at=14),
     Write(post=1, version=3, committed_at=20, sequence=200, done_at=21, rebounded_at=None),

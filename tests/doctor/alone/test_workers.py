@@ -21,7 +21,7 @@ from tests.workers.processes import beat, worker
 from tests.workers.site import ROOT, Site
 
 #: Half a dozen processes start here, one after the other.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.takes(34)]
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ import pytest
 
 from deploy.local.processes import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.takes(45)
+
+ROOT = Path(__file__).resolve().parents[3]
 #: Whoever starts the tests in the background has them, and what they start, ignore ctrl-C (POSIX, "Lists").
 HEED_INTERRUPTS = ["env", "--default-signal=INT"]
 DEMO = [*HEED_INTERRUPTS, sys.executable, "-m", "deploy.local.demo"]
