@@ -9,6 +9,7 @@ from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from invalidation.conf.place import CachePlace
 from invalidation.exceptions import InvalidTarget
 from invalidation.targets.values import Lane, Targets
 
@@ -244,7 +245,12 @@ class Delivery(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.delivery_pass} of batch {self.batch_id} on {self.tier} {self.node}".strip()
+        return f"{self.delivery_pass} of batch {self.batch_id} on {self.place}"
+
+    @property
+    def place(self) -> CachePlace:
+        """Where it is made."""
+        return CachePlace(self.tier, self.node)
 
 
 class Verification(models.Model):
@@ -273,7 +279,12 @@ class Verification(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.url} on {self.tier} {self.node}"
+        return f"{self.url} on {self.place}"
+
+    @property
+    def place(self) -> CachePlace:
+        """Who was asked."""
+        return CachePlace(self.tier, self.node)
 
 
 class AtomicSaveMixin(models.Model):

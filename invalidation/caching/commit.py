@@ -18,11 +18,11 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.signals import setting_changed
 
 from invalidation import conf, lazy
 from invalidation.caching import admission
 from invalidation.conf.backends import away, is_django_redis, plain_client
+from invalidation.conf.changes import when_changed
 from invalidation.freshness.clients import client
 from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
 from invalidation.providers.redis import TAG_VERSION_KEY, Redis
@@ -106,12 +106,11 @@ def _identity(address: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return found if any(found) else None
 
 
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting in ("INVALIDATION", "CACHES"):
-        _places.cache_clear()
-        _left_alone_until.clear()
+@when_changed("INVALIDATION", "CACHES")
+def _forget() -> None:
+    _places.cache_clear()
+    _left_alone_until.clear()
 
 
 #: Readings of the monotonic clock, by alias.
 _left_alone_until: defaultdict[str, float] = defaultdict(float)
-setting_changed.connect(_forget, dispatch_uid="invalidation.caching.commit")

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 from django.db.models import Model, Prefetch, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 
+from invalidation.conf.changes import when_changed
 from invalidation.emission import registry
 from invalidation.emission.relations import ThroughRules
 from invalidation.emission.rules import model_tag
@@ -34,13 +34,10 @@ def _named(sql: str) -> frozenset[type[Model]]:
     return frozenset(by_table[word] for word in by_table.keys() & WORD.findall(sql))
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INSTALLED_APPS":
-        _models_by_table.cache_clear()
-        _named.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.caching.dependencies")
+@when_changed("INSTALLED_APPS")
+def _forget() -> None:
+    _models_by_table.cache_clear()
+    _named.cache_clear()
 
 
 def models_read(queryset: QuerySet[Any, Any], sql: str) -> frozenset[type[Model]]:

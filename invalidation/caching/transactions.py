@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.core.signals import setting_changed
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
+from invalidation.conf.changes import when_changed
 from invalidation.pipeline import outbox
 
 #: Attribute of a connection: weak reference to the first write of its open transaction.
@@ -71,12 +71,9 @@ def _writes_to_caches() -> re.Pattern[str] | None:
     return re.compile(rf"\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+[`\"]?(?:{names})[`\"]?\s") if tables else None
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "CACHES":
-        _writes_to_caches.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.caching.transactions")
+@when_changed("CACHES")
+def _forget() -> None:
+    _writes_to_caches.cache_clear()
 
 
 def _outermost(connection: BaseDatabaseWrapper) -> Atomic | None:

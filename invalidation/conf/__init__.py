@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.signals import setting_changed
 
+from invalidation.conf.changes import when_changed
 from invalidation.conf.parsing import parse
 from invalidation.conf.schema import Settings, Tier
 
@@ -20,9 +19,6 @@ def settings() -> Settings:
     return parse(getattr(django_settings, "INVALIDATION", {}))
 
 
-def _forget(*, setting: str, **_: Any) -> None:
-    if setting == "INVALIDATION":
-        settings.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.conf")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    settings.cache_clear()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 
 import redis
-from django.core.signals import setting_changed
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from invalidation import conf
+from invalidation.conf.changes import when_changed
 
 #: Errors that mean "away": everything that redis-py raises for a server that doesn't answer or refuses.
 UNAVAILABLE = (redis.RedisError, OSError)
@@ -58,12 +58,9 @@ def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) 
     )
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INVALIDATION":
-        client.cache_clear()
-        patient_client.cache_clear()
-        second_client.cache_clear()
-        binary_client.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.freshness")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    client.cache_clear()
+    patient_client.cache_clear()
+    second_client.cache_clear()
+    binary_client.cache_clear()

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import redis
-from django.core.signals import setting_changed
 
+from invalidation.conf.changes import when_changed
 from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.redis_pause import absence
 
@@ -98,11 +98,10 @@ def original_key(key: str) -> str:
     return key.split(":", 3)[3]
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INVALIDATION":
-        _known.generation, _known.read_at = None, float("-inf")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    _known.generation, _known.read_at = None, float("-inf")
 
 
 _known = _Known()
 _reading = threading.Lock()
-setting_changed.connect(_forget, dispatch_uid="invalidation.generation")

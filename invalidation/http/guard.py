@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 
-from django.core.signals import setting_changed
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from invalidation import conf, lazy
+from invalidation.conf.changes import when_changed
 from invalidation.emission import instants
 from invalidation.freshness import index, sequence, unit_of_work
 from invalidation.freshness.clients import UNAVAILABLE, client
@@ -129,9 +129,6 @@ def _needs_index() -> bool:
     return any(product.holds_responses and not product.supports_tags for product in products)
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INVALIDATION":
-        _needs_index.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.http.guard")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    _needs_index.cache_clear()

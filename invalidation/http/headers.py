@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
-from django.core.signals import setting_changed
 from django.http import HttpResponseBase
 
 from invalidation import conf
+from invalidation.conf.changes import when_changed
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
 from invalidation.targets.values import is_tag
@@ -102,9 +102,6 @@ def set_tag_headers(response: HttpResponseBase, tags: Iterable[str]) -> bool:
     return True
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INVALIDATION":
-        formats.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.http.headers")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    formats.cache_clear()

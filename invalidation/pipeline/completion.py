@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from invalidation import conf
 from invalidation.conf import graph
+from invalidation.conf.place import CachePlace
 from invalidation.models import BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline.outcome import batch_status
 from invalidation.providers.registry import provider, provider_class
@@ -22,8 +23,6 @@ from invalidation.rows.states import DEAD_LETTERS, FINAL
 TIMES_SLOWEST_PURGE = 10
 #: A purge that took longer had many calls or hung, which tells nothing of its neighbours.
 LONGEST_SECONDS = 2.0
-
-Place = tuple[str, str]
 
 
 def status(rows: Sequence[Delivery]) -> BatchStatus:
@@ -58,13 +57,13 @@ def counts_from(rows: Sequence[Delivery], tier: str) -> datetime | None:
     return latest and latest + timedelta(seconds=transfer_seconds(before or rows))
 
 
-def early(rows: Sequence[Delivery]) -> list[Place]:
+def early(rows: Sequence[Delivery]) -> list[CachePlace]:
     """Nodes whose last purge began too early, and those outside them; inner ones first.
 
     What has a purge still to come has none too early, nor has a vendor whose calls count: it waited before its only
     one. A dead letter is left to whoever replays it.
     """
-    tiers, found = conf.settings().tiers, dict[Place, None]()
+    tiers, found = conf.settings().tiers, dict[CachePlace, None]()
     if not conf.settings().freshness.transfer_seconds:
         return []
     by_tier = _begun(rows)
@@ -79,9 +78,9 @@ def early(rows: Sequence[Delivery]) -> list[Place]:
 
 def _begun(rows: Iterable[Delivery]) -> dict[str, dict[str, datetime]]:
     """When the last purge of each node that keeps pages began, by tier, where nothing more is to come."""
-    by_place: defaultdict[Place, list[Delivery]] = defaultdict(list)
+    by_place: defaultdict[CachePlace, list[Delivery]] = defaultdict(list)
     for row in rows:
-        by_place[row.tier, row.node].append(row)
+        by_place[row.place].append(row)
     found: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
     for (tier, node), own in by_place.items():
         begun = [row.started_at for row in own if row.started_at]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from invalidation import conf
 from invalidation.conf import graph
+from invalidation.conf.place import CachePlace
 from invalidation.models import Delivery, DeliveryStatus, Pass
 from invalidation.pipeline import completion
 from invalidation.rows import deliveries
@@ -27,14 +28,14 @@ def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:
     return deliveries.repeat(delivery.batch, too_early(deliveries.of_passes(delivery, outer)))
 
 
-def too_early(rows: Iterable[Delivery]) -> list[tuple[str, str]]:
+def too_early(rows: Iterable[Delivery]) -> list[CachePlace]:
     """Tier and node of those that purged something already, with nothing still to come that purges all of it again.
 
     Pure. A dead letter is left to the person who replays it.
     """
-    by_node: defaultdict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    by_node: defaultdict[CachePlace, list[Delivery]] = defaultdict(list)
     for row in rows:
-        by_node[row.tier, row.node].append(row)
+        by_node[row.place].append(row)
     return [place for place, found in by_node.items() if any(map(_began, found)) and not any(map(_to_come, found))]
 
 

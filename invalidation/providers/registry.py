@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from invalidation import conf
+from invalidation.conf.changes import when_changed
 from invalidation.providers.base import Provider
 
 
@@ -35,9 +35,6 @@ def provider(tier: str, node: str) -> Provider:
     return provider_class(declared.provider)(tier, node, declared.options)
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INVALIDATION":
-        provider.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.providers")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    provider.cache_clear()

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import DateTimeField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
 
+from invalidation.conf.place import CachePlace
 from invalidation.models import Batch, Delivery, DeliveryStatus, Pass
 from invalidation.rows import statements
 from invalidation.rows.states import DEAD_LETTERS, DELIVERY, WAITING, Action
@@ -43,9 +44,9 @@ def insert(database: str, values: Sequence[Sequence[Any]]) -> list[int]:
     return statements.insert(database, Delivery, values)
 
 
-def repeat(batch: Batch, places: Iterable[tuple[str, str]]) -> list[Delivery]:
+def repeat(batch: Batch, places: Iterable[CachePlace]) -> list[Delivery]:
     """Store one more for each tier and node."""
-    repeats = [Delivery(batch=batch, tier=tier, node=node, delivery_pass=Pass.REPEAT) for tier, node in places]
+    repeats = [Delivery(batch=batch, tier=place.tier, node=place.node, delivery_pass=Pass.REPEAT) for place in places]
     return Delivery.objects.using(batch._state.db).bulk_create(repeats)
 
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from celery.signals import worker_init, worker_process_init
 
+from invalidation.conf.place import CachePlace
 from invalidation.targets.values import Lane
 
 #: Left to drains and takedowns.
 FREE = 2
-
-Place = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -26,11 +25,11 @@ class Slots:
     size: int = 0
     """Tasks that run at once in this process; 0 for unknown or one alone, and then nothing is refused."""
 
-    held: Counter[Place] = field(default_factory=Counter)
+    held: Counter[CachePlace] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def asked(self, place: Place, lane: str) -> Iterator[bool]:
+    def asked(self, place: CachePlace, lane: str) -> Iterator[bool]:
         """Within, a slot is taken; False where none may be: one node has half of them at most, whoever it is for."""
         with self.lock:
             if free := self._is_free(place, lane):
@@ -42,7 +41,7 @@ class Slots:
                 with self.lock:
                     self.held[place] -= 1
 
-    def _is_free(self, place: Place, lane: str) -> bool:
+    def _is_free(self, place: CachePlace, lane: str) -> bool:
         if not self.size:
             return True
         mine = self.held[place] < max(1, self.size // 2)

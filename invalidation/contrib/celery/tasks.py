@@ -9,6 +9,7 @@ from typing import Any
 import celery
 
 from invalidation import context, doctor, pipeline
+from invalidation.conf.place import CachePlace
 from invalidation.contrib.celery import inline
 from invalidation.contrib.celery.arguments import guarded
 from invalidation.contrib.celery.setup import TASK_OPTIONS
@@ -38,7 +39,7 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
 @guarded
 def deliver(database: str, delivery: int, correlation_id: str = "", **described: Any) -> str:
     """Purge one batch from one node, and go on outwards; `described` says which, for whoever looks at Flower."""
-    place = str(described.get("tier")), str(described.get("node"))
+    place = CachePlace(str(described.get("tier")), str(described.get("node")))
     with inline.journey(database) as journey:
         with slots.asked(place, str(described.get("lane"))) as free, context.following(correlation_id):
             if not free:
@@ -63,7 +64,7 @@ def _later(database: str, delivery: int) -> str:
 def _inline(journey: inline.Journey) -> Iterator[str]:
     """Run what the task has taken on, and what that takes on; what finds no slot gets its message after all."""
     while delivery := journey.go():
-        with slots.asked((delivery.tier, delivery.node), delivery.batch.lane) as free:
+        with slots.asked(delivery.place, delivery.batch.lane) as free:
             if not free:
                 ready = {"database": journey.database, "deliveries": [delivery], "wait_seconds": POSTPONED_SECONDS}
                 tell(deliveries_ready, "hand_out_failed", **ready)
@@ -79,8 +80,9 @@ def result(delivery: Delivery | None) -> str:
         return "not due: final already, or another worker has it"
     removed = "" if delivery.removed is None else f", removed {delivery.removed}"
     error = f": {delivery.error}" if delivery.error else ""
-    place = f"{delivery.tier} {delivery.node}".strip()
-    return f"{place} {delivery.status} in {delivery.milliseconds:.1f} ms, {delivery.calls} calls{removed}{error}"
+    return (
+        f"{delivery.place} {delivery.status} in {delivery.milliseconds:.1f} ms, {delivery.calls} calls{removed}{error}"
+    )
 
 
 @shared_task(name="invalidation.sweep")

@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from invalidation import conf, lazy
+from invalidation.conf.place import CachePlace
 from invalidation.freshness import degraded, index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.models import Batch
@@ -126,5 +127,7 @@ def _open_breakers() -> Metric:
     known = breakers()
     for tier in conf.settings().tiers.values():
         for node in tier.nodes:
-            states.add_metric((tier.name, node), float(known.get(f"{tier.name} {node}".strip(), "closed") != "closed"))
+            states.add_metric(
+                (tier.name, node), float(known.get(str(CachePlace(tier.name, node)), "closed") != "closed")
+            )
     return states

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from invalidation import conf, lazy
 from invalidation.conf import graph
+from invalidation.conf.place import CachePlace
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
@@ -48,9 +49,6 @@ REFUSALS = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-
-Node = tuple[str, str]
-"""Name of a tier, address of a node."""
 
 
 @dataclass(slots=True)
@@ -101,10 +99,10 @@ def _checked(database: str, batch: Batch) -> Collection[Verification]:
     """Ask the nodes that have not answered yet; while any has not, the batch is verified again after a pause."""
     passed_at = batch.rebounded_at or batch.created_at  # what a person asked before is no news of the last pass
     before = verifications.of(database, batch, passed_at)
-    answered = {(row.tier, row.node) for row in before if not row.error}
+    answered = {row.place for row in before if not row.error}
     rows = check(database, batch, sample(batch, conf.settings().monitor.verify_urls_per_batch), answered=answered)
-    tries = Counter((row.tier, row.node) for row in (*before, *rows) if row.error)
-    if any(row.error and tries[row.tier, row.node] < TIMES for row in rows):
+    tries = Counter(row.place for row in (*before, *rows) if row.error)
+    if any(row.error and tries[row.place] < TIMES for row in rows):
         batches.verify_again(database, batch)
     return rows
 
@@ -132,17 +130,18 @@ def sample(batch: Batch, limit: int) -> list[str]:
     return urls + random.sample(more, min(limit - len(urls), len(more)))
 
 
-def check(database: str, batch: Batch, urls: Collection[str], *, answered: Collection[Node] = ()) -> list[Verification]:
+def check(
+    database: str, batch: Batch, urls: Collection[str], *, answered: Collection[CachePlace] = ()
+) -> list[Verification]:
     """Ask every node but those `answered` for each URL, innermost tiers first: each tier fills from a fresh one.
 
     What is stale is purged again, as a new event; what is stale for the second time is reported instead.
     """
     states = breakers()
     rows: list[Verification] = []
-    for tier, node in _nodes(batch):
-        if (tier, node) not in answered:
-            left_alone = states.get(f"{tier} {node}".strip()) == "open"
-            rows += _of_node(batch, (tier, node), urls, left_alone=left_alone)
+    for place in _places(batch):
+        if place not in answered:
+            rows += _of_node(batch, place, urls, left_alone=states.get(str(place)) == "open")
     stale = {row.url: row for row in rows if row.stale}
     for url, row in stale.items():
         _respond(database, batch, url, row)
@@ -151,12 +150,12 @@ def check(database: str, batch: Batch, urls: Collection[str], *, answered: Colle
     return rows
 
 
-def _of_node(batch: Batch, place: Node, urls: Collection[str], *, left_alone: bool) -> list[Verification]:
+def _of_node(batch: Batch, place: CachePlace, urls: Collection[str], *, left_alone: bool) -> list[Verification]:
     """What one node answers, up to the first URL for which it can't be asked."""
     rows: list[Verification] = []
-    served = conf.settings().sites_of(place[0])
+    served = conf.settings().sites_of(place.tier)
     for url in (url for url in urls if sites.origin(url) in served):
-        row = Verification(batch=batch, tier=place[0], node=place[1], url=url)
+        row = Verification(batch=batch, tier=place.tier, node=place.node, url=url)
         if left_alone:
             row.error = "could not be asked: it failed too often, and is left alone for a while"
         else:
@@ -167,14 +166,14 @@ def _of_node(batch: Batch, place: Node, urls: Collection[str], *, left_alone: bo
     return rows
 
 
-def _nodes(batch: Batch) -> Iterator[Node]:
+def _places(batch: Batch) -> Iterator[CachePlace]:
     """Tier and node of those that can be asked for a page, innermost first."""
     tiers = conf.settings().tiers
     wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
     for name in graph.order(tiers):
         for node in tiers[name].nodes:
             if name in wanted and provider(name, node).supports_fetch:
-                yield name, node
+                yield CachePlace(name, node)
 
 
 def _ask(row: Verification, purged: int | None) -> None:
@@ -207,7 +206,7 @@ def _respond(database: str, batch: Batch, url: str, row: Verification) -> None:
         tell(stale_twice, "verification_receiver_failed", database=database, verification=row)
         return
     logger.warning("stale_after_purge", **facts)
-    reason = f"{row.tier} {row.node} served a copy from before batch {batch.pk}"
+    reason = f"{row.place} served a copy from before batch {batch.pk}"
     outbox.record(Targets.of(urls=[url], tags=_tags(batch, url)), using=database, source=Source.VERIFY, reason=reason)
 
 

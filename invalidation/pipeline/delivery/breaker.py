@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 import pybreaker
-from django.core.signals import setting_changed
 from pybreaker import (
     CircuitBreaker,
     CircuitBreakerError,
@@ -20,6 +19,8 @@ from pybreaker import (
 )
 
 from invalidation import conf
+from invalidation.conf.changes import when_changed
+from invalidation.conf.place import CachePlace
 from invalidation.exceptions import Throttled, TransientError, Unproven, Unrecognised
 from invalidation.freshness.clients import UNAVAILABLE, binary_client
 
@@ -40,7 +41,7 @@ def guarded(tier: str, node: str, call: Callable[[], Result]) -> Result:
         BreakerOpen: the breaker is open; `call` was not run.
     """
     try:
-        breaker = _breaker(tier, node) if troubled([(tier, node)]) else None
+        breaker = _breaker(tier, node) if troubled([CachePlace(tier, node)]) else None
     except UNAVAILABLE:
         return call()
     return _through(breaker, call) if breaker else noted(tier, node, call)
@@ -114,7 +115,7 @@ def _name(tier: str, node: str) -> str:
     return f"invalidation:breaker:{tier}:{node}"
 
 
-def troubled(nodes: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+def troubled(nodes: Sequence[CachePlace]) -> set[CachePlace]:
     """Those that have failed lately. One round trip for all of them; raises where Redis is away."""
     server = binary_client()
     if server is None:
@@ -134,15 +135,15 @@ def _key(tier: str, node: str, part: str) -> str:
 
 def breakers() -> dict[str, str]:
     """`closed`, `open` or `half-open` for each node, named `tier` or `tier node`; `unknown` while Redis is away."""
-    nodes = [(tier.name, node) for tier in conf.settings().tiers.values() for node in tier.nodes]
+    nodes = [CachePlace(tier.name, node) for tier in conf.settings().tiers.values() for node in tier.nodes]
     try:
         states = _states(nodes)
     except UNAVAILABLE:
         states = ["unknown"] * len(nodes)
-    return {f"{tier} {node}".strip(): state for (tier, node), state in zip(nodes, states, strict=True)}
+    return {str(place): state for place, state in zip(nodes, states, strict=True)}
 
 
-def _states(nodes: list[tuple[str, str]]) -> list[str]:
+def _states(nodes: list[CachePlace]) -> list[str]:
     server = binary_client()
     if server is None:
         return [str(_memory_storage(tier, node).state) for tier, node in nodes]
@@ -150,9 +151,6 @@ def _states(nodes: list[tuple[str, str]]) -> list[str]:
     return [str(state, "ascii") if isinstance(state, bytes) else pybreaker.STATE_CLOSED for state in found]
 
 
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == "INVALIDATION":
-        _memory_storage.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="invalidation.breaker")
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    _memory_storage.cache_clear()

@@ -63,10 +63,6 @@ class Turn:
         return self.delivery.steps or []
 
     @property
-    def _place(self) -> tuple[str, str]:
-        return self.delivery.tier, self.delivery.node
-
-    @property
     def _seconds(self) -> float:
         return TURN_SECONDS if self.keep else SHORT_TURN_SECONDS
 
@@ -79,8 +75,8 @@ class Turn:
         quota.spend(self.node, step)
         verb = getattr(self.node, step.verb)
         named = {"reference": reference(self.delivery, step)} if self.node.needs_reference else {}
-        noted, calls = index_coverage.noted(step, *self._place), requests([step], self.node)
-        with noted, quota.heeding(self.node, step), slowness.asked(self._place, calls):
+        noted, calls = index_coverage.noted(step, *self.delivery.place), requests([step], self.node)
+        with noted, quota.heeding(self.node, step), slowness.asked(self.delivery.place, calls):
             reply: Reply = verb(step.items, **named) if step.items else verb(**named)
         self.delivery.calls += calls
         return reply

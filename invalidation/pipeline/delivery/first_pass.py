@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from invalidation import conf, lazy
 from invalidation.conf import graph
+from invalidation.conf.place import CachePlace
 from invalidation.freshness.clients import UNAVAILABLE
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline import completion, dispatch
@@ -41,24 +42,16 @@ PURGED = DeliveryStatus.PURGED
 Guard = Callable[[str, str, Callable[[], Outcome]], Outcome]
 
 
-Place = tuple[str, str]
-"""Tier and node: of a batch's deliveries each has another, also before it is stored and has a key."""
-
-
-def _place(row: Delivery) -> Place:
-    return row.tier, row.node
-
-
 @dataclass(slots=True)
 class Load:
     """A batch on its way: its deliveries, and what was asked of nodes."""
 
     batch: Batch
     rows: Sequence[Delivery]
-    jobs: dict[Place, Job] = field(default_factory=dict)
+    jobs: dict[CachePlace, Job] = field(default_factory=dict)
     """By the delivery's place."""
 
-    calls: dict[Place, list[dict[str, object]]] = field(default_factory=dict)
+    calls: dict[CachePlace, list[dict[str, object]]] = field(default_factory=dict)
     """What was planned for it."""
 
     rounds: list[frozenset[str]] = field(default_factory=list)
@@ -70,7 +63,7 @@ class Load:
     @property
     def made(self) -> list[Delivery]:
         """Deliveries that somebody in this process has begun."""
-        return [row for row in self.rows if _place(row) in self.jobs]
+        return [row for row in self.rows if row.place in self.jobs]
 
     @property
     def due_at(self) -> float:
@@ -100,9 +93,9 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
     guards = _guards([row for row in load.rows if row.tier in carried])
     while level := list(_level(load, carried)):
         for row in level:
-            load.jobs[_place(row)] = Job(partial(_asked, load, row, guards[_place(row)]))
+            load.jobs[row.place] = Job(partial(_asked, load, row, guards[row.place]))
             deliveries.leased(row, timezone.now())
-        fan_out.work([load.jobs[_place(row)] for row in level])
+        fan_out.work([load.jobs[row.place] for row in level])
         for row in level:
             _note(load, row)
             _pass_by(load, row)
@@ -117,14 +110,14 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
 
 def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
     for row in dispatch.startable(load.rows):
-        slow = slowness.holds(_place(row)) and load.batch.lane != Lane.TAKEDOWN
-        if row.tier in carried and _place(row) not in load.jobs and not slow:
+        slow = slowness.holds(row.place) and load.batch.lane != Lane.TAKEDOWN
+        if row.tier in carried and row.place not in load.jobs and not slow:
             yield row
 
 
-def _guards(rows: Sequence[Delivery]) -> dict[tuple[str, str], Guard]:
+def _guards(rows: Sequence[Delivery]) -> dict[CachePlace, Guard]:
     """How to call each node: through its breaker only where it has failed lately."""
-    places = list(map(_place, rows))
+    places = [row.place for row in rows]
     try:
         failing = troubled(places)
     except UNAVAILABLE:
@@ -137,7 +130,7 @@ def _asked(load: Load, row: Delivery, guard: Guard) -> Outcome:
 
     def run() -> Outcome:
         node = deliver.prepared(row)
-        load.calls[_place(row)] = list(row.steps or ())
+        load.calls[row.place] = list(row.steps or ())
         return guard(row.tier, row.node, Turn(row, node, keep=None).run) if row.steps else Outcome(Action.PROVE)
 
     return deliver.concluded(row, run)
@@ -145,7 +138,7 @@ def _asked(load: Load, row: Delivery, guard: Guard) -> Outcome:
 
 def _note(load: Load, row: Delivery) -> None:
     """Put the end of a job into its row, unless it has none yet; one that was passed by is late, whenever it ends."""
-    job = load.jobs[_place(row)]
+    job = load.jobs[row.place]
     if row.status == DeliveryStatus.RUNNING and row.attempted_at is None and (outcome := job.result()):
         deliveries.tell(row, lease.ended(row, outcome, job.milliseconds))
 
@@ -187,7 +180,7 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
     for load, row in made:
         if row.status == PURGED:
             row.started_at = timezone.now()
-            if load.calls.get(_place(row)):
+            if load.calls.get(row.place):
                 by_node.setdefault(row.node, []).append((load, row))
     jobs = {node: _job_again(parts) for node, parts in by_node.items()}
     fan_out.work(list(jobs.values()))
@@ -197,8 +190,8 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
             if outcome.action is Action.PROVE:
                 row.completed_at = timezone.now()
             else:
-                row.steps = load.calls[_place(row)]
-                load.jobs[_place(row)].outcome = outcome
+                row.steps = load.calls[row.place]
+                load.jobs[row.place].outcome = outcome
                 deliveries.tell(row, lease.ended(row, outcome, row.milliseconds or 0.0))
 
 
@@ -206,7 +199,7 @@ def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     """One turn at the node with the calls of all; it counts for none of them."""
     _, first = parts[0]
     node = provider(first.tier, first.node)
-    calls = [Step.from_document(document) for load, row in parts for document in load.calls[_place(row)]]
+    calls = [Step.from_document(document) for load, row in parts for document in load.calls[row.place]]
     shared = Delivery(batch=first.batch, tier=first.tier, node=first.node, attempts=1)
     shared.steps = [step.document() for step in merged(calls, node)]
     turn = Turn(shared, node, keep=None)
@@ -244,8 +237,8 @@ def _settle_alone(database: str, load: Load) -> bool:
 def _tell(database: str, load: Load) -> None:
     for row in load.made:
         if row.status == DeliveryStatus.RUNNING:
-            load.jobs[_place(row)].when_late(partial(_end_late, database, row))
-        elif outcome := load.jobs[_place(row)].outcome:
+            load.jobs[row.place].when_late(partial(_end_late, database, row))
+        elif outcome := load.jobs[row.place].outcome:
             deliver.told(database, row, outcome)
     dispatch.onward(database, load.batch, load.rows)
     if load.batch.status != BatchStatus.RUNNING:

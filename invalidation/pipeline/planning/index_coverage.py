@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from invalidation import lazy
+from invalidation.conf.place import CachePlace
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
@@ -24,7 +25,7 @@ def known(tier: str, node: str) -> bool:
     """
     server = patient_client()
     try:
-        return server is None or index.knows_all_of(server, f"{tier} {node}")
+        return server is None or index.knows_all_of(server, str(CachePlace(tier, node)))
     except UNAVAILABLE as error:
         raise TransientError("The tag index can't be read: its Redis is away.", reply=repr(error)) from error
 
@@ -41,6 +42,6 @@ def noted(step: Step, tier: str, node: str) -> Iterator[None]:
     yield
     try:
         if server and named:
-            index.note_emptied(server, f"{tier} {node}", named)
+            index.note_emptied(server, str(CachePlace(tier, node)), named)
     except UNAVAILABLE as error:
         logger.warning("index_unknown", tier=tier, error=repr(error))
