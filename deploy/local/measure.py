@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from django.conf import settings
 from django.db.models import Max
@@ -73,11 +74,12 @@ def run(stack: Stack, step: Step) -> list[Row]:
         ServiceFailed: a tier did not serve the old copy before, or not the new one after, or proved no purge.
     """
     tiers = _warmed(stack, step)
-    # The second pass of an earlier step may have emptied one meanwhile.
-    wait_for(lambda: all(tier.warm() for tier in tiers), WARM_SECONDS, "every tier to serve the old copy at once")
+    warm_since = wait_for(partial(_all_warm, tiers), WARM_SECONDS, "every tier to serve the old copy at once")
     step.behind()
-    if healed := [tier.name for tier in tiers if not tier.warm()]:
-        raise ServiceFailed(f"{healed} lost the old copy before anything was purged.")
+    for tier in tiers:
+        if not tier.warm():
+            healed = f"{tier.name} to have been purged for an earlier step: it lost the old copy"
+            wait_for(partial(_purged_since, tier.name, warm_since), FRESH_SECONDS, healed)
     newest = _newest()
     watched = [(tier, look) for tier in tiers for look in tier.looks()]
     patience = FRESH_SECONDS + step.lasts_seconds
@@ -109,6 +111,17 @@ def _warmed(stack: Stack, step: Step) -> list[Tier]:
     for tier in tiers:
         wait_for(tier.warm, WARM_SECONDS, f"{tier.name} to serve the old copy from its store")
     return tiers
+
+
+def _all_warm(tiers: list[Tier]) -> datetime | None:
+    """Since when they are; the second pass of an earlier step may have emptied one meanwhile."""
+    since = datetime.now(UTC)
+    return since if all(tier.warm() for tier in tiers) else None
+
+
+def _purged_since(tier: str, since: datetime) -> bool:
+    """Has the second pass of an earlier step emptied it since then?"""
+    return Delivery.objects.filter(tier=tier, completed_at__gte=since).exists()
 
 
 def _newest() -> int:

@@ -11,13 +11,17 @@ from queue import Empty, SimpleQueue
 
 from django.db import connections
 
+from invalidation.conf.place import CachePlace
+from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.outcome import Outcome
 
 #: Nodes asked at once; a helper that is held up by a slow node is replaced, up to so many threads.
 HELPERS = 8
 MAX_THREADS = 256
-#: A crew of which nobody has ended anything for this long goes on without those that are left.
+#: A crew of which nobody has ended anything for this long goes on without nodes that are slow to answer; without what
+#: has not asked its node yet only after so much longer, because then this process is slow, or Redis.
 PATIENCE_SECONDS = 0.25
+PREPARED_SECONDS = 2.0
 
 pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="invalidation-crew")
 
@@ -25,8 +29,9 @@ pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="invalidation-crew")
 class Job:
     """One node's part, done by a helper. It may end after everybody else has gone on."""
 
-    def __init__(self, work: Callable[[], Outcome]) -> None:
-        """`work` plans and asks."""
+    def __init__(self, place: CachePlace, work: Callable[[], Outcome]) -> None:
+        """`work` plans, and asks this node."""
+        self.place = place
         self.milliseconds = 0.0
         self.outcome: Outcome | None = None
         self._work = work
@@ -73,16 +78,21 @@ class Job:
 def work(jobs: Sequence[Job]) -> None:
     """Run the jobs until all have ended, or only those are left that nobody should wait for."""
     waiting, ended = deque(jobs), SimpleQueue[Job]()
-    left = len(jobs)
+    left, moved_at = len(jobs), time.monotonic()
     _help(waiting, ended)
     while left:
         try:
             ended.get(timeout=PATIENCE_SECONDS)
-            left -= 1
+            left, moved_at = left - 1, time.monotonic()
         except Empty:
-            if not waiting:
+            if waiting:
+                _help(waiting, ended)
+            elif all(map(_is_slow, jobs)) or time.monotonic() - moved_at > PREPARED_SECONDS:
                 break
-            _help(waiting, ended)
+
+
+def _is_slow(job: Job) -> bool:
+    return job.ended or slowness.holds(job.place)
 
 
 def _help(waiting: deque[Job], ended: SimpleQueue[Job]) -> None:

@@ -93,7 +93,7 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
     guards = _guards([row for row in load.rows if row.tier in carried])
     while level := list(_level(load, carried)):
         for row in level:
-            load.jobs[row.place] = Job(partial(_asked, load, row, guards[row.place]))
+            load.jobs[row.place] = Job(row.place, partial(_asked, load, row, guards[row.place]))
             deliveries.leased(row, timezone.now())
         fan_out.work([load.jobs[row.place] for row in level])
         for row in level:
@@ -204,7 +204,7 @@ def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     shared.steps = [step.document() for step in merged(calls, node)]
     turn = Turn(shared, node, keep=None)
     call = partial(noted, first.tier, first.node, turn.run)
-    return Job(partial(deliver.concluded, shared, call))
+    return Job(first.place, partial(deliver.concluded, shared, call))
 
 
 def end(database: str, loads: Sequence[Load]) -> None:
