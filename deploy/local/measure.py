@@ -74,12 +74,12 @@ def run(stack: Stack, step: Step) -> list[Row]:
         ServiceFailed: a tier did not serve the old copy before, or not the new one after, or proved no purge.
     """
     tiers = _warmed(stack, step)
-    warm_since = wait_for(partial(_all_warm, tiers), WARM_SECONDS, "every tier to serve the old copy at once")
+    warm_at = wait_for(partial(_all_warm, tiers), WARM_SECONDS, "every tier to serve the old copy at once")
     step.behind()
     for tier in tiers:
         if not tier.warm():
             healed = f"{tier.name} to have been purged for an earlier step: it lost the old copy"
-            wait_for(partial(_purged_since, tier.name, warm_since), FRESH_SECONDS, healed)
+            wait_for(partial(_purged_since, tier.name, warm_at or datetime.now(UTC)), FRESH_SECONDS, healed)
     newest = _newest()
     watched = [(tier, look) for tier in tiers for look in tier.looks()]
     patience = FRESH_SECONDS + step.lasts_seconds

@@ -72,7 +72,7 @@ def early(rows: Sequence[Delivery]) -> list[CachePlace]:
         counts_at = counts_from(rows, tier) if tier in by_tier else None
         for node, begun_at in by_tier.get(tier, {}).items():
             if again or (counts_at and begun_at < counts_at):
-                found[tier, node] = None
+                found[CachePlace(tier, node)] = None
     return list(found)
 
 

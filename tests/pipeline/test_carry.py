@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from deploy.local.processes import wait_for
+from invalidation.conf.place import CachePlace
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline.aftercare import rebound, sweep
@@ -265,7 +266,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
     drain.drain(carried=TIERS)
     assert (on(LEFT).status, on(LEFT).leases, on(LEFT).attempts) == ("running", 1, 1)
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["purged", "purged", "pending"]
-    assert slowness.holds(("inner", LEFT))
+    assert slowness.holds(CachePlace("inner", LEFT))
     answers.set()
     wait_for(lambda: queue.deliveries, 10, "the edge to be handed out")
     assert (on(LEFT).status, queue.deliveries) == ("purged", [on(EDGE).pk])
@@ -275,7 +276,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
 
 
 def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty: Dirty, queue: Queue) -> None:
-    slowness.note(("inner", LEFT), SLOW_SECONDS * 2)
+    slowness.note(CachePlace("inner", LEFT), SLOW_SECONDS * 2)
     dirty("/a/")
     drain.drain(carried=TIERS)
     # Where the machine is busy the node inside it was given up as slow too, and its late answer hands this one out.
@@ -283,4 +284,4 @@ def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty:
     assert (verbs(LEFT), queue.deliveries) == (0, [on(LEFT).pk])
     queue.run()
     assert Event.objects.get().status == EventStatus.DONE
-    assert not slowness.holds(("inner", LEFT))
+    assert not slowness.holds(CachePlace("inner", LEFT))

@@ -11,6 +11,7 @@ import pytest
 from django.db.models import Max
 from pytest_django import Settings
 
+from invalidation.conf.place import CachePlace
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
 from invalidation.pipeline import completion, dispatch
@@ -93,7 +94,7 @@ def half_carried(queue: Queue) -> None:
 
 
 def slow_node(queue: Queue) -> None:
-    slowness.note(("inner", LEFT), 10.0)
+    slowness.note(CachePlace("inner", LEFT), 10.0)
     carried(queue)
 
 

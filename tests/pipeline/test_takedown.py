@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from deploy.local.processes import wait_for
+from invalidation.conf.place import CachePlace
 from invalidation.models import Delivery, Event, EventStatus, Pass
 from invalidation.pipeline import dispatch
 from invalidation.pipeline.delivery.slowness import slowness
@@ -51,7 +52,7 @@ def test_a_takedown_goes_on_outwards_while_a_slow_inner_node_is_asked_and_repeat
     dirty: Dirty, queue: Queue, known: bool
 ) -> None:
     if known:
-        slowness.note(("inner", LEFT), 10)
+        slowness.note(CachePlace("inner", LEFT), 10)
     event = dirty("/illegal/", lane=Lane.TAKEDOWN)
     with blocked(LEFT):
         drain.drain(carried=TIERS, lane=Lane.TAKEDOWN)
@@ -100,7 +101,7 @@ def test_only_a_takedown_has_a_seat_of_its_own_and_one_at_a_time(db: None) -> No
 
 
 def test_a_delivery_that_nobody_is_free_for_holds_up_no_outer_tier(dirty: Dirty, queue: Queue) -> None:
-    slowness.note(("inner", LEFT), 10)
+    slowness.note(CachePlace("inner", LEFT), 10)
     dirty("/a/")
     drain.drain(carried=TIERS)
     left = Delivery.objects.get(node=LEFT)

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from deploy.local.processes import wait_for
+from invalidation.conf.place import CachePlace
 from invalidation.models import Batch, Delivery, Event
 from invalidation.pipeline.delivery.slowness import SLOW_SECONDS, Slowness, slowness
 from invalidation.pipeline.intake import drain
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.databases, pytest.mark.django_db]
 
 TIERS = ("application", "inner", "edge")
 BEFORE_THE_LOWEST_TURN = 4
-PLACE = ("inner", LEFT)
+PLACE = CachePlace("inner", LEFT)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +84,7 @@ def test_a_node_is_not_called_slow_for_what_it_takes_to_plan_its_calls(dirty: Di
     drain.drain(carried=["application"])
     innermost = Delivery.objects.get(tier="application")
     wait_for(lambda: Delivery.objects.filter(pk=innermost.pk, status="purged").exists(), 10, "the late end")
-    assert not slowness.holds(("application", innermost.node))
+    assert not slowness.holds(innermost.place)
 
 
 def test_a_node_that_is_being_asked_for_longer_than_its_calls_may_take_is_slow() -> None:

@@ -7,6 +7,7 @@ from celery import current_app
 from kombu import Queue as MessageQueue
 from pytest_django import Settings
 
+from invalidation.conf.place import CachePlace
 from invalidation.contrib.celery import inline, queues, tasks
 from invalidation.contrib.celery.slots import slots
 from invalidation.models import Batch, Delivery, DeliveryStatus
@@ -35,7 +36,7 @@ def test_what_a_task_took_on_and_finds_no_slot_for_gets_a_message_after_all(
     queue = Queue()
     queue.connect()
     monkeypatch.setattr(slots, "size", 2)
-    with inline.journey("default") as journey, slots.asked(("near", "left"), "editorial"):
+    with inline.journey("default") as journey, slots.asked(CachePlace("near", "left"), "editorial"):
         inline.left("default", rows, 0.0)
         assert list(tasks._inline(journey)) == []
     queue.disconnect()

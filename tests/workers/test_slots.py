@@ -13,6 +13,7 @@ from celery.signals import worker_process_init
 from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
+from invalidation.conf.place import CachePlace
 from invalidation.contrib.celery.slots import Slots, slots
 from tests.workers.nodes import LocalRedis
 from tests.workers.site import Site
@@ -21,19 +22,19 @@ from tests.workers.site import Site
 def test_one_node_has_half_of_the_slots_at_most_and_takedowns_find_some_free() -> None:
     eight = Slots(size=8)
     with ExitStack() as held:
-        taken = [held.enter_context(eight.asked(("varnish", "slow"), "editorial")) for _ in range(5)]
+        taken = [held.enter_context(eight.asked(CachePlace("varnish", "slow"), "editorial")) for _ in range(5)]
         assert taken == [True] * 4 + [False]
-        assert not held.enter_context(eight.asked(("varnish", "slow"), "takedown"))
-        others = [held.enter_context(eight.asked(("nginx", "slow"), "editorial")) for _ in range(3)]
+        assert not held.enter_context(eight.asked(CachePlace("varnish", "slow"), "takedown"))
+        others = [held.enter_context(eight.asked(CachePlace("nginx", "slow"), "editorial")) for _ in range(3)]
         assert others == [True, True, False]
-        assert held.enter_context(eight.asked(("nginx", "fine"), "takedown"))
+        assert held.enter_context(eight.asked(CachePlace("nginx", "fine"), "takedown"))
     assert eight.held.total() == 0
 
 
 def test_a_worker_of_unknown_size_refuses_nothing() -> None:
     unknown = Slots()
     with ExitStack() as held:
-        assert all(held.enter_context(unknown.asked(("varnish", ""), "bulk")) for _ in range(100))
+        assert all(held.enter_context(unknown.asked(CachePlace("varnish", ""), "bulk")) for _ in range(100))
 
 
 def test_a_process_that_runs_one_task_at_a_time_keeps_nothing_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +42,7 @@ def test_a_process_that_runs_one_task_at_a_time_keeps_nothing_free(monkeypatch: 
     monkeypatch.setattr(slots, "size", 2)
     worker_process_init.send(sender=None)
     with ExitStack() as held:
-        assert all(held.enter_context(slots.asked(("varnish", ""), "bulk")) for _ in range(3))
+        assert all(held.enter_context(slots.asked(CachePlace("varnish", ""), "bulk")) for _ in range(3))
 
 
 PROOF = b"HTTP/1.1 200 Purged\r\nX-Purged-By: varnish\r\nX-Purge-Count: 1\r\nContent-Length: 0\r\n\r\n"
