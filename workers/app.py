@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 
 from invalidation.contrib.celery import configure
 from workers import flower, metrics
@@ -20,6 +20,17 @@ app = Celery("workers")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 configure(app)
 metrics.connect()
+
+
+#: After so long a thread that computes lets another go on; Python's own 5 ms are waited for after every answer of a
+#: server, some hundred times in a batch, while another thread is at a batch of thousands of events.
+SWITCH_SECONDS = 0.0005
+
+
+@worker_init.connect
+def let_others_go_on(**_: Any) -> None:
+    """An editor's purge shares the process with bulk work."""
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 @setup_logging.connect
