@@ -9,21 +9,21 @@ from invalidation import lazy
 if TYPE_CHECKING:
     from invalidation.caching import tagged as tagged
     from invalidation.caching.fragments import fragment_key as fragment_key
-    from invalidation.caching.queries import CachedManager as CachedManager
-    from invalidation.caching.queries import CachedQuerySet as CachedQuerySet
-    from invalidation.caching.queries import cache_queryset as cache_queryset
-    from invalidation.caching.store import ABSENT as ABSENT
-    from invalidation.caching.store import TaggedCache as TaggedCache
+    from invalidation.caching.querysets.queries import CachedManager as CachedManager
+    from invalidation.caching.querysets.queries import CachedQuerySet as CachedQuerySet
+    from invalidation.caching.querysets.queries import cache_queryset as cache_queryset
+    from invalidation.caching.values.store import ABSENT as ABSENT
+    from invalidation.caching.values.store import TaggedCache as TaggedCache
     from invalidation.freshness.unit_of_work import fresh_start as fresh_start
 
 #: The app imports parts of this package at its start, and not the Redis client that others of them need.
 _HOMES = {
     "fragment_key": "caching.fragments",
-    "CachedManager": "caching.queries",
-    "CachedQuerySet": "caching.queries",
-    "cache_queryset": "caching.queries",
-    "ABSENT": "caching.store",
-    "TaggedCache": "caching.store",
+    "CachedManager": "caching.querysets.queries",
+    "CachedQuerySet": "caching.querysets.queries",
+    "cache_queryset": "caching.querysets.queries",
+    "ABSENT": "caching.values.store",
+    "TaggedCache": "caching.values.store",
     "fresh_start": "freshness.unit_of_work",
 }
 __getattr__ = lazy.attributes("invalidation", _HOMES)

@@ -20,7 +20,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 
 from invalidation import conf, lazy
-from invalidation.caching import admission
+from invalidation.caching.values import admission
 from invalidation.conf.backends import away, is_django_redis, plain_client
 from invalidation.conf.changes import when_changed
 from invalidation.freshness.clients import client

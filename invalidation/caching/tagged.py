@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invalidation.caching.store import ABSENT, TaggedCache
+from invalidation.caching.values.store import ABSENT, TaggedCache
 
 default = TaggedCache()
 get = default.get

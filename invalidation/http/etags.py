@@ -16,9 +16,9 @@ from django.utils.http import http_date
 from django.utils.translation import get_language
 
 from invalidation import conf
-from invalidation.caching.entry import Stamps
-from invalidation.caching.reads import Reads
-from invalidation.caching.store import ABSENT, TaggedCache, names
+from invalidation.caching.values.entry import Stamps
+from invalidation.caching.values.reads import Reads
+from invalidation.caching.values.store import ABSENT, TaggedCache, names
 from invalidation.http import policy
 from invalidation.http.address import is_declared
 from invalidation.http.tags import add_cache_tags, tags_of

@@ -9,8 +9,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
-from invalidation.caching import reads
-from invalidation.caching.store import ABSENT
+from invalidation.caching.values import reads
+from invalidation.caching.values.store import ABSENT
 from invalidation.http import cacheable, policy
 from invalidation.http.etags import RENDERED, Conditional, Page, Tags, View, around
 from invalidation.http.tags import add_cache_tags, tags_of

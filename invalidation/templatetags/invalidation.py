@@ -7,7 +7,7 @@ from django.core.cache.utils import make_template_fragment_key
 from django.template.base import FilterExpression, NodeList, Parser, Token, token_kwargs
 from django.template.context import Context
 
-from invalidation.caching.store import TaggedCache, names
+from invalidation.caching.values.store import TaggedCache, names
 from invalidation.http.tags import add_cache_tags
 
 register = template.Library()

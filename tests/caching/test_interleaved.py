@@ -10,7 +10,7 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from deploy.local import Redis
-from invalidation.caching import store
+from invalidation.caching.values import store
 from tests.caching.interleaved import READERS, WRITERS, PointedCache, cast_of, faulty
 from tests.fixtures.stores import FRESHNESS
 

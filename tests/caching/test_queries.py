@@ -17,8 +17,9 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet, 
 from django.db.models.functions import Upper
 from pytest_django import DjangoAssertNumQueries
 
-from invalidation.caching import cache_queryset, fingerprint
-from invalidation.caching.dependencies import models_read, tags_of
+from invalidation.caching import cache_queryset
+from invalidation.caching.querysets import fingerprint
+from invalidation.caching.querysets.dependencies import models_read, tags_of
 from invalidation.models import Event
 from invalidation.providers.redis import Redis as CacheTier
 from project.blog.models import Author, Category, Post, Tag

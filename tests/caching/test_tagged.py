@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from invalidation.caching import ABSENT, TaggedCache, entry, store
+from invalidation.caching import ABSENT, TaggedCache
+from invalidation.caching.values import entry, store
 from invalidation.exceptions import InvalidTarget
 from invalidation.providers.redis import TAG_VERSION_KEY
 from invalidation.providers.redis import Redis as CacheTier

@@ -18,7 +18,8 @@ from django_redis import get_redis_connection
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from deploy.local import Redis
-from invalidation.caching import fingerprint, tagged
+from invalidation.caching import tagged
+from invalidation.caching.querysets import fingerprint
 from invalidation.models import Event
 from project.blog.models import Author, Category, Post
 from tests.caching import naive

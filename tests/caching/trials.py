@@ -53,7 +53,7 @@ def orders(every: int) -> int:
     import redis
     from django.conf import settings
 
-    from invalidation.caching import store
+    from invalidation.caching.values import store
     from tests.caching.interleaved import READERS, WRITERS, PointedCache, cast_of, faulty
 
     store.PATIENCE_SECONDS = 0.002  # type: ignore[misc]  # a reader that stands still is not waited for

@@ -15,7 +15,8 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from deploy.local import Redis, free_port
-from invalidation.contrib.celery import announce, configure, host
+from invalidation.contrib.celery import configure, host
+from invalidation.contrib.celery.announcing import announce
 from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.intake import backpressure, drain
 from tests.stand_ins.server import Request, Response, Server

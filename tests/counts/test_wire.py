@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
 from invalidation.caching import fresh_start, tagged
-from invalidation.contrib.celery import announce
+from invalidation.contrib.celery.announcing import announce
 from invalidation.http import add_cache_tags
 from invalidation.http.etags import View
 from invalidation.http.pages import cache_public_page

@@ -23,7 +23,9 @@ PAGE, PRODUCT = ROOT / "docs/architecture.md", ROOT / "invalidation"
 STAGES: Mapping[str, tuple[str, ...]] = {
     "a change becomes targets": ("emission", "emission/rows"),
     "targets become rows of the outbox, and are announced after the commit": ("pipeline", "rows"),
-    "announcements become messages, and messages tasks": ("contrib/celery",),
+    "announcements become messages, and messages tasks": (
+        *("contrib/celery/announcing", "contrib/celery/consuming", "contrib/celery"),
+    ),
     "events become a batch": ("pipeline/intake",),
     "a batch becomes calls": ("pipeline/planning",),
     "calls become proof": ("pipeline/delivery",),
@@ -32,7 +34,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         *("providers/cdn", "providers/cloudflare", "providers/cloudfront"),
     ),
     "what comes after a purge": ("pipeline/aftercare",),
-    "what keeps old copies out meanwhile": ("freshness", "http", "caching"),
+    "what keeps old copies out meanwhile": ("freshness", "http", "caching", "caching/values", "caching/querysets"),
     "what all of them know": ("", "targets", "conf"),
     "who looks, and who helps": (
         *("status", "admin", "management", "management/commands", "monitor", "doctor", "checks"),

@@ -14,7 +14,7 @@ from deploy.local import Redis as RedisServer
 from deploy.local import Varnish as VarnishServer
 from deploy.local import free_port
 from invalidation.caching import tagged
-from invalidation.caching.store import VERSION
+from invalidation.caching.values.store import VERSION
 from invalidation.exceptions import TransientError
 from invalidation.providers.answers.reply import Reply
 from invalidation.providers.base import Provider

@@ -12,7 +12,7 @@ from threading import Event, Thread
 import pytest
 from pytest_celery import CeleryTestSetup
 
-from invalidation.contrib.celery.announcer import MAX_NAMED, Announcer, Word
+from invalidation.contrib.celery.announcing.announcer import MAX_NAMED, Announcer, Word
 from invalidation.contrib.celery.host import application
 from tests.fixtures.servers import ROOT
 from tests.workers.nodes import LocalRedis, LocalWorker
@@ -114,7 +114,7 @@ def test_under_uwsgi_without_threads_a_message_is_sent_before_the_request_goes_o
 
 FORKING = """
 import os, sys
-from invalidation.contrib.celery.announcer import Process, Word
+from invalidation.contrib.celery.announcing.announcer import Process, Word
 
 def send(word):
     with open(sys.argv[1], "a") as file:
@@ -141,7 +141,7 @@ def test_a_process_that_ends_at_once_and_its_forked_child_leave_nothing_unsaid(t
 
 SLOW = """
 import time
-from invalidation.contrib.celery.announcer import Process, Word
+from invalidation.contrib.celery.announcing.announcer import Process, Word
 
 def imports_celery_on_a_busy_machine(word):
     time.sleep(1.0)  # twice what a broker may take

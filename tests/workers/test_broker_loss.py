@@ -9,7 +9,7 @@ from kombu import Connection, Consumer, Message, Queue
 from kombu.common import ignore_errors
 
 from deploy.local import Redis
-from invalidation.contrib.celery.transport import guarded
+from invalidation.contrib.celery.consuming.transport import guarded
 
 
 def test_a_connection_that_holds_a_message_is_closed_while_it_waits_for_another_of_a_broker_that_is_gone(

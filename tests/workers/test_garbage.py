@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
-from invalidation.contrib.celery import envelopes
+from invalidation.contrib.celery.consuming import envelopes
 from tests.workers.nodes import LocalRedis, LocalWorker
 
 QUEUES = ("invalidation.events", "invalidation.deliver.cache")

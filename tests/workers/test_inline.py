@@ -8,8 +8,9 @@ from kombu import Queue as MessageQueue
 from pytest_django import Settings
 
 from invalidation.conf.place import CachePlace
-from invalidation.contrib.celery import inline, queues, tasks
-from invalidation.contrib.celery.slots import slots
+from invalidation.contrib.celery import queues, tasks
+from invalidation.contrib.celery.consuming import inline
+from invalidation.contrib.celery.consuming.slots import slots
 from invalidation.models import Batch, Delivery, DeliveryStatus
 from tests.pipeline.chain import EDGE, LEFT, Chain, Node, Queue
 

@@ -14,7 +14,7 @@ from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
 from invalidation.conf.place import CachePlace
-from invalidation.contrib.celery.slots import Slots, slots
+from invalidation.contrib.celery.consuming.slots import Slots, slots
 from tests.workers.nodes import LocalRedis
 from tests.workers.site import Site
 

@@ -20,7 +20,8 @@ class CeleryConfig(AppConfig):
     def ready(self) -> None:
         """Listen to the app."""
         from invalidation import doctor
-        from invalidation.contrib.celery import announce, logs
+        from invalidation.contrib.celery import logs
+        from invalidation.contrib.celery.announcing import announce
 
         announce.connect()
         logs.connect()

@@ -9,7 +9,8 @@ from celery.signals import after_task_publish, task_prerun, worker_process_shutd
 from kombu.utils.imports import symbol_by_name
 
 from invalidation import conf
-from invalidation.contrib.celery import host, queues, transport
+from invalidation.contrib.celery import host, queues
+from invalidation.contrib.celery.consuming import transport
 from invalidation.contrib.celery.schedule import schedule
 
 #: The task that nobody but beat sends.
@@ -57,7 +58,7 @@ def _listen() -> None:
 
 
 def _examine(**_: Any) -> None:
-    from invalidation.contrib.celery import announce
+    from invalidation.contrib.celery.announcing import announce
 
     announce.enqueue_examination()
 
@@ -78,7 +79,7 @@ def _begin(task: Task[Any, Any], **_: Any) -> None:
 
 def _flush(**_: Any) -> None:
     """A process of the prefork pool ends without `atexit`."""
-    from invalidation.contrib.celery import announce
+    from invalidation.contrib.celery.announcing import announce
 
     announce.process.flush()
 

@@ -10,10 +10,10 @@ import celery
 
 from invalidation import context, doctor, pipeline
 from invalidation.conf.place import CachePlace
-from invalidation.contrib.celery import inline
-from invalidation.contrib.celery.arguments import guarded
+from invalidation.contrib.celery.consuming import inline
+from invalidation.contrib.celery.consuming.arguments import guarded
+from invalidation.contrib.celery.consuming.slots import slots
 from invalidation.contrib.celery.setup import TASK_OPTIONS
-from invalidation.contrib.celery.slots import slots
 from invalidation.contrib.celery.summary import summary
 from invalidation.emission import instants
 from invalidation.models import Delivery

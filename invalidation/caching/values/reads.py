@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.signals import request_started
 
-from invalidation.caching.entry import Entry, Stamps
+from invalidation.caching.values.entry import Entry, Stamps
 
 
 @dataclass(slots=True)
@@ -87,4 +87,4 @@ def end(**_: Any) -> None:
     _open.set(None)
 
 
-request_started.connect(end, dispatch_uid="invalidation.caching.reads")
+request_started.connect(end, dispatch_uid="invalidation.caching.values.reads")

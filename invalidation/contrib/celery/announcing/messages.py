@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
 from invalidation import conf, lazy
-from invalidation.contrib.celery.announcer import Word
+from invalidation.contrib.celery.announcing.announcer import Word
 from invalidation.contrib.celery.host import application
 from invalidation.contrib.celery.queues import EVENTS, PRIORITIES, tier_queue
 from invalidation.contrib.celery.summary import summary

@@ -9,7 +9,7 @@ from typing import Any
 from kombu import Connection
 
 from invalidation import lazy
-from invalidation.contrib.celery import envelopes
+from invalidation.contrib.celery.consuming import envelopes
 from invalidation.contrib.celery.queues import queues
 
 logger = lazy.Logger(__name__)

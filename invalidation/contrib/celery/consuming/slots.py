@@ -51,12 +51,12 @@ class Slots:
 slots = Slots()
 
 
-@worker_init.connect(dispatch_uid="invalidation.contrib.celery.slots")
+@worker_init.connect(dispatch_uid="invalidation.contrib.celery.consuming.slots")
 def _learn(*, sender: Any = None, **_: Any) -> None:
     slots.size = int(getattr(sender, "concurrency", 0) or 0)
 
 
-@worker_process_init.connect(dispatch_uid="invalidation.contrib.celery.slots.process")
+@worker_process_init.connect(dispatch_uid="invalidation.contrib.celery.consuming.slots.process")
 def _run_alone(**_: Any) -> None:
     """A process of the pools prefork and solo runs one task at a time: beside it there is nothing to keep free."""
     slots.size = 0

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from invalidation.caching.entry import Stamps, made_at
-from invalidation.caching.reads import Reads
+from invalidation.caching.values.entry import Stamps, made_at
+from invalidation.caching.values.reads import Reads
 from invalidation.freshness import sequence, unit_of_work, untouched
 from invalidation.freshness.clients import UNAVAILABLE
 from invalidation.freshness.redis_pause import absence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 
-from invalidation.caching.entry import Stamps
+from invalidation.caching.values.entry import Stamps
 
 Tags = str | Iterable[str]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from invalidation import context
-from invalidation.contrib.celery.announcer import MAX_NAMED, Process, Word
+from invalidation.contrib.celery.announcing.announcer import MAX_NAMED, Process, Word
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
 
@@ -22,7 +22,7 @@ def connect() -> None:
 
 
 def _send(word: Word) -> None:
-    from invalidation.contrib.celery import messages
+    from invalidation.contrib.celery.announcing import messages
 
     messages.send_word(word)
 
@@ -37,7 +37,8 @@ def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> N
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:
     """A message for each that the running task doesn't go on with; the sweep sees to long waits."""
-    from invalidation.contrib.celery import inline, messages
+    from invalidation.contrib.celery.announcing import messages
+    from invalidation.contrib.celery.consuming import inline
 
     deliveries = inline.left(database, deliveries, wait_seconds)
     if deliveries and wait_seconds <= MAX_COUNTDOWN_SECONDS:
@@ -46,6 +47,6 @@ def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_second
 
 def enqueue_examination(**_: Any) -> None:
     """Let a worker be the doctor: when a worker starts, and when somebody asks."""
-    from invalidation.contrib.celery import messages
+    from invalidation.contrib.celery.announcing import messages
 
     messages.send_examination()

@@ -9,7 +9,9 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import EmptyResultSet
 from django.db import models
 
-from invalidation.caching import dependencies, fingerprint, reads, tagged, transactions
+from invalidation.caching import tagged, transactions
+from invalidation.caching.querysets import dependencies, fingerprint
+from invalidation.caching.values import reads
 from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
 
 ModelType = TypeVar("ModelType", bound=models.Model)

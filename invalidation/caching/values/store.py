@@ -18,11 +18,12 @@ from django.core.cache import BaseCache, caches
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.db import connections, transaction
 
-from invalidation.caching import admission, reads, transactions
-from invalidation.caching.admission import MadeOf
-from invalidation.caching.asynchronous import AsyncForms, Tags
-from invalidation.caching.entry import SPARE_SECONDS, Entry, Stamps, expiry, new_version
-from invalidation.caching.reads import Reads
+from invalidation.caching import transactions
+from invalidation.caching.values import admission, reads
+from invalidation.caching.values.admission import MadeOf
+from invalidation.caching.values.asynchronous import AsyncForms, Tags
+from invalidation.caching.values.entry import SPARE_SECONDS, Entry, Stamps, expiry, new_version
+from invalidation.caching.values.reads import Reads
 from invalidation.providers.redis import TAG_VERSION_KEY
 from invalidation.targets.values import checked_tag
 

@@ -1,0 +1,1 @@
+"""Querysets as cached values: keys and tags come from the query itself."""

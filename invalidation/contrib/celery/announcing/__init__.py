@@ -1,0 +1,1 @@
+"""Commits become messages, at no request's expense."""

@@ -1,0 +1,1 @@
+"""Messages become work: what is none of ours is dropped, and slow nodes leave slots free."""
