@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -15,6 +17,8 @@ from invalidation.conf.changes import when_changed
 UNAVAILABLE = (redis.RedisError, OSError)
 #: Bound on one call from a worker.
 PATIENCE_SECONDS = 3.0
+
+Answer = TypeVar("Answer")
 
 
 @cache
@@ -42,6 +46,15 @@ def binary_client() -> redis.Redis | None:
 def second_client() -> redis.Redis | None:
     """The same for who asks once more: on other connections, and with more patience."""
     return _connected(decode_responses=True, timeout_seconds=conf.settings().freshness.redis_pause_seconds / 2)
+
+
+def ask(question: Callable[[Any], Answer], otherwise: Answer) -> Answer:
+    """What the server answers to a worker or a command; `otherwise` where none is configured, or it is away."""
+    server = patient_client()
+    try:
+        return otherwise if server is None else question(server)
+    except UNAVAILABLE:
+        return otherwise
 
 
 def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) -> redis.Redis | None:

@@ -7,11 +7,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, ask
 from invalidation.freshness.redis_pause import absence
 
 if TYPE_CHECKING:
@@ -94,11 +94,8 @@ def _add(server: redis.Redis, counts: Counter[str], newest: dict[str, str]) -> N
 
 def counted() -> list[Complaint]:
     """Of all processes, by rule; none while Redis can't tell."""
-    server: Any = patient_client()
-    try:
-        counts, newest = (server.hgetall(COUNTS_KEY), server.hgetall(NEWEST_KEY)) if server else ({}, {})
-    except UNAVAILABLE:
-        return []
+    nothing: tuple[dict[str, str], dict[str, str]] = {}, {}
+    counts, newest = ask(lambda server: (server.hgetall(COUNTS_KEY), server.hgetall(NEWEST_KEY)), nothing)
     return [Complaint(name, int(count), newest.get(name, "")) for name, count in sorted(counts.items())]
 
 

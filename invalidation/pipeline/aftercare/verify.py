@@ -17,7 +17,7 @@ from invalidation.conf import graph
 from invalidation.conf.place import CachePlace
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
-from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import ask
 from invalidation.models import Batch, Verification
 from invalidation.pipeline import outbox
 from invalidation.pipeline.delivery.breaker import breakers
@@ -118,14 +118,10 @@ def sample(batch: Batch, limit: int) -> list[str]:
     targets, known = batch.readable or Targets(), conf.settings().sites
     named = sorted(sites.expand_known(targets.urls, known))
     urls = random.sample(named, min(limit, len(named)))
-    server = patient_client()
-    if server is None or len(urls) >= limit:
+    if len(urls) >= limit:
         return urls
     starts = [""] if targets.everything else sorted(sites.expand_known(targets.prefixes, known))
-    try:
-        found = index.sample(server, tags=targets.tags, prefixes=starts, limit=limit)
-    except UNAVAILABLE:
-        return urls
+    found = ask(lambda server: index.sample(server, tags=targets.tags, prefixes=starts, limit=limit), set[str]())
     more = [url for url in found if url not in named and sites.origin(url) in known]
     return urls + random.sample(more, min(limit - len(urls), len(more)))
 
@@ -212,9 +208,5 @@ def _respond(database: str, batch: Batch, url: str, row: Verification) -> None:
 
 def _tags(batch: Batch, url: str) -> Collection[str]:
     """Those of the batch's tags that the page carries."""
-    server = patient_client()
     tags: Sequence[str] = batch.targets.get("tags", [])
-    try:
-        return index.tags_of(server, url, tags) if server and tags else ()
-    except UNAVAILABLE:
-        return ()
+    return ask(lambda server: index.tags_of(server, url, tags), set[str]()) if tags else ()

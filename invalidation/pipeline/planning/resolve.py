@@ -9,7 +9,7 @@ from math import inf
 from invalidation import conf
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
-from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.freshness.clients import UNAVAILABLE, ask, patient_client
 from invalidation.models import Batch, Widening
 from invalidation.pipeline.planning import index_coverage
 from invalidation.pipeline.planning.escalate import cheaper, escalate, with_urls
@@ -57,11 +57,7 @@ def _cheaper(exact: Plan, targets: Targets, found: Resolution, product: Provider
 
 def _known(prefixes: Collection[str]) -> float:
     """Pages that start with any of these, counting one below two of them twice; any number while nobody knows."""
-    server = patient_client()
-    try:
-        return sum(index.counts(server, tags=(), prefixes=prefixes)[0]) if server else inf
-    except UNAVAILABLE:
-        return inf
+    return ask(lambda server: float(sum(index.counts(server, tags=(), prefixes=prefixes)[0])), inf)
 
 
 def _product(tier: str) -> Provider:
