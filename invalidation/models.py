@@ -9,9 +9,8 @@ from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from invalidation.conf.place import CachePlace
 from invalidation.exceptions import InvalidTarget
-from invalidation.targets.values import Lane, Targets
+from invalidation.targets.values import CachePlace, Lane, Targets
 
 
 class EventStatus(models.TextChoices):

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.conf.place import CachePlace
 from invalidation.models import BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline.outcome import batch_status
 from invalidation.providers.registry import provider, provider_class
 from invalidation.rows.states import DEAD_LETTERS, FINAL
+from invalidation.targets.values import CachePlace
 
 #: On a busy machine an answer takes longer to arrive: one was under way from the application to Varnish for 0.54 s
 #: while purges took 0.08 s (load 24 on two processors).

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.conf.place import CachePlace
 from invalidation.models import Delivery, DeliveryStatus, Pass
 from invalidation.pipeline import completion
 from invalidation.rows import deliveries
 from invalidation.rows.states import DEAD_LETTERS
+from invalidation.targets.values import CachePlace
 
 
 def outside(delivery: Delivery, *, resumed: bool = False) -> list[Delivery]:

@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import DateTimeField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from invalidation.conf.place import CachePlace
 from invalidation.models import Batch, Delivery, DeliveryStatus, Pass
 from invalidation.rows import statements
 from invalidation.rows.states import DEAD_LETTERS, DELIVERY, WAITING, Action
+from invalidation.targets.values import CachePlace
 
 #: Columns that an attempt changes.
 ENDED = (

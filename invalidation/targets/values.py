@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, NamedTuple, TypeGuard, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from django.db.models import TextChoices
@@ -45,6 +45,16 @@ class Source(TextChoices):
     DEPLOYMENT = "deployment"  # `manage.py cache_deploy`
     VERIFY = "verify"  # verification found a copy that is still old
     RECHECK = "recheck"  # an answer took so long to be sent that it was old by then
+
+
+class CachePlace(NamedTuple):
+    """A node of a tier, by their names; the node's is its address, empty where a tier has no nodes of its own."""
+
+    tier: str
+    node: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.tier} {self.node}".strip()
 
 
 _URGENCY = {lane: place for place, lane in enumerate(Lane.values)}

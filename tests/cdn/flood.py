@@ -17,7 +17,7 @@ from invalidation.pipeline.planning.plan import Step
 from invalidation.providers.base import Provider
 from invalidation.rows.states import FINAL
 from invalidation.status.previews import preview
-from invalidation.targets.values import Targets
+from invalidation.targets.values import CachePlace, Targets
 from tests.cdn.floods import Measured
 from tests.cdn.pipeline import SITE, purge
 from tests.cdn.products import PRODUCTS, Product
@@ -120,4 +120,4 @@ def _fill_index(tier: str) -> None:
     for url in BELOW:
         index.register(pipeline, url, (), 3600)
     pipeline.execute()
-    index.note_emptied(server, f"{tier} ", index.name(server))
+    index.note_emptied(server, str(CachePlace(tier)), index.name(server))

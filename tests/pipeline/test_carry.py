@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from deploy.local.processes import wait_for
-from invalidation.conf.place import CachePlace
 from invalidation.exceptions import RejectedError, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline.aftercare import rebound, sweep
@@ -21,6 +20,7 @@ from invalidation.pipeline.delivery import first_pass
 from invalidation.pipeline.delivery.slowness import SLOW_SECONDS, slowness
 from invalidation.pipeline.intake import drain
 from invalidation.pipeline.intake.drain_lock import LOST_SECONDS, helm
+from invalidation.targets.values import CachePlace
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue, fails
 from tests.pipeline.conftest import Dirty, declared

@@ -11,13 +11,13 @@ import pytest
 from django.db.models import Max
 from pytest_django import Settings
 
-from invalidation.conf.place import CachePlace
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
 from invalidation.pipeline import completion, dispatch
 from invalidation.pipeline.aftercare import rebound, replay, sweep
 from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.intake import drain
+from invalidation.targets.values import CachePlace
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, SITE, Chain, Queue, fails
 from tests.pipeline.conftest import PROVIDER, Dirty, declared

@@ -10,13 +10,12 @@ import pytest
 from django.db import connection
 
 from deploy.local.processes import wait_for
-from invalidation.conf.place import CachePlace
 from invalidation.models import Delivery, Event, EventStatus, Pass
 from invalidation.pipeline import dispatch
 from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.intake import drain
 from invalidation.pipeline.intake.drain_lock import helm
-from invalidation.targets.values import Lane
+from invalidation.targets.values import CachePlace, Lane
 from tests.pipeline.chain import EDGE, LEFT, RIGHT, Chain, Queue
 from tests.pipeline.conftest import Dirty
 

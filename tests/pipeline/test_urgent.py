@@ -10,13 +10,12 @@ import pytest
 from django.db import connection
 
 from deploy.local.processes import wait_for
-from invalidation.conf.place import CachePlace
 from invalidation.models import Batch, Delivery, Event
 from invalidation.pipeline.delivery.slowness import SLOW_SECONDS, Slowness, slowness
 from invalidation.pipeline.intake import drain
 from invalidation.pipeline.intake.drain_lock import Seat, helm
 from invalidation.signals import event_recorded
-from invalidation.targets.values import Lane
+from invalidation.targets.values import CachePlace, Lane
 from tests.pipeline.chain import EDGE, LEFT, Chain, Queue
 from tests.pipeline.conftest import Dirty
 

@@ -7,11 +7,12 @@ from celery import current_app
 from kombu import Queue as MessageQueue
 from pytest_django import Settings
 
-from invalidation.conf.place import CachePlace
+from invalidation.targets.values import CachePlace
 from invalidation.contrib.celery import queues, tasks
 from invalidation.contrib.celery.consuming import inline
 from invalidation.contrib.celery.consuming.slots import slots
 from invalidation.models import Batch, Delivery, DeliveryStatus
+from invalidation.targets.values import CachePlace
 from tests.pipeline.chain import EDGE, LEFT, Chain, Node, Queue
 
 

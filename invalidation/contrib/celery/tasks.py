@@ -9,7 +9,7 @@ from typing import Any
 import celery
 
 from invalidation import context, doctor, pipeline
-from invalidation.conf.place import CachePlace
+from invalidation.targets.values import CachePlace
 from invalidation.contrib.celery.consuming import inline
 from invalidation.contrib.celery.consuming.arguments import guarded
 from invalidation.contrib.celery.consuming.slots import slots
@@ -18,6 +18,7 @@ from invalidation.contrib.celery.summary import summary
 from invalidation.emission import instants
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, tell
+from invalidation.targets.values import CachePlace
 
 shared_task = partial(celery.shared_task, **TASK_OPTIONS)
 

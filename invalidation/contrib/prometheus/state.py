@@ -14,14 +14,13 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from invalidation import conf, lazy
-from invalidation.conf.place import CachePlace
 from invalidation.freshness import degraded, index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.models import Batch
 from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.rows import batches, deliveries, events, states
 from invalidation.status.documents import count
-from invalidation.targets.values import Lane
+from invalidation.targets.values import CachePlace, Lane
 
 logger = lazy.Logger(__name__)
 UP = ("invalidation_up", "1 where this part of the state could be asked.")

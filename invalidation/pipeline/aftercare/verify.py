@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from invalidation import conf, lazy
 from invalidation.conf import graph
-from invalidation.conf.place import CachePlace
 from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.clients import ask
@@ -26,7 +25,7 @@ from invalidation.providers.registry import provider
 from invalidation.rows import batches, verifications
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.targets import sites
-from invalidation.targets.values import Source, Targets
+from invalidation.targets.values import CachePlace, Source, Targets
 
 logger = lazy.Logger(__name__)
 

@@ -20,9 +20,9 @@ from pybreaker import (
 
 from invalidation import conf
 from invalidation.conf.changes import when_changed
-from invalidation.conf.place import CachePlace
 from invalidation.exceptions import Throttled, TransientError, Unproven, Unrecognised
 from invalidation.freshness.clients import UNAVAILABLE, binary_client
+from invalidation.targets.values import CachePlace
 
 Result = TypeVar("Result")
 

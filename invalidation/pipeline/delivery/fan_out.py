@@ -11,9 +11,9 @@ from queue import Empty, SimpleQueue
 
 from django.db import connections
 
-from invalidation.conf.place import CachePlace
 from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.outcome import Outcome
+from invalidation.targets.values import CachePlace
 
 #: Nodes asked at once; a helper that is held up by a slow node is replaced, up to so many threads.
 HELPERS = 8

@@ -18,7 +18,6 @@ from django.utils import timezone
 
 from invalidation import conf, lazy
 from invalidation.conf import graph
-from invalidation.conf.place import CachePlace
 from invalidation.freshness.clients import UNAVAILABLE
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
 from invalidation.pipeline import completion, dispatch
@@ -34,7 +33,7 @@ from invalidation.providers.registry import provider
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
 from invalidation.signals import batch_settled, tell
-from invalidation.targets.values import Lane
+from invalidation.targets.values import CachePlace, Lane
 
 logger = lazy.Logger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from invalidation.conf.place import CachePlace
+from invalidation.targets.values import CachePlace
 
 #: A node that takes longer is asked by deliveries of its own, until one of them is answered faster.
 SLOW_SECONDS = 0.2

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from invalidation import lazy
-from invalidation.conf.place import CachePlace
 from invalidation.exceptions import TransientError
 from invalidation.freshness import index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.pipeline.planning.plan import Step
+from invalidation.targets.values import CachePlace
 
 logger = lazy.Logger(__name__)
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from celery.signals import worker_init, worker_process_init
 
-from invalidation.conf.place import CachePlace
-from invalidation.targets.values import Lane
+from invalidation.targets.values import CachePlace, Lane
 
 #: Left to drains and takedowns.
 FREE = 2
