@@ -7,7 +7,6 @@ from celery import current_app
 from kombu import Queue as MessageQueue
 from pytest_django import Settings
 
-from invalidation.targets.values import CachePlace
 from invalidation.contrib.celery import queues, tasks
 from invalidation.contrib.celery.consuming import inline
 from invalidation.contrib.celery.consuming.slots import slots

@@ -13,8 +13,8 @@ from celery.signals import worker_process_init
 from pytest_celery import CeleryTestSetup
 
 from deploy.local.processes import wait_for
-from invalidation.targets.values import CachePlace
 from invalidation.contrib.celery.consuming.slots import Slots, slots
+from invalidation.targets.values import CachePlace
 from tests.workers.nodes import LocalRedis
 from tests.workers.site import Site
 

@@ -9,7 +9,6 @@ from typing import Any
 import celery
 
 from invalidation import context, doctor, pipeline
-from invalidation.targets.values import CachePlace
 from invalidation.contrib.celery.consuming import inline
 from invalidation.contrib.celery.consuming.arguments import guarded
 from invalidation.contrib.celery.consuming.slots import slots
