@@ -6,7 +6,7 @@ from typing import Any
 
 from invalidation import lazy
 from invalidation.doctor.faults import Report
-from invalidation.freshness import kept
+from invalidation.freshness.clients import keep, kept
 from invalidation.signals import examined, tell
 
 logger = lazy.Logger(__name__)
@@ -18,11 +18,11 @@ def remember(report: Report) -> None:
     """Keep the report, log each finding, tell the listeners."""
     for finding in report.findings:
         logger.warning("misconfigured", **finding.document())
-    kept.keep(KEY, report.document())
+    keep(KEY, report.document())
     tell(examined, "examination_receiver_failed", report=report)
 
 
 def remembered() -> dict[str, Any] | None:
     """The document of the newest report; None where there is none, or Redis is away."""
-    document: dict[str, Any] | None = kept.kept(KEY)
+    document: dict[str, Any] | None = kept(KEY)
     return document

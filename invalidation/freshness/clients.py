@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from invalidation.conf.changes import when_changed
 UNAVAILABLE = (redis.RedisError, OSError)
 #: Bound on one call from a worker.
 PATIENCE_SECONDS = 3.0
+KEPT_SECONDS = 7 * 86_400
 
 Answer = TypeVar("Answer")
 
@@ -55,6 +57,18 @@ def ask(question: Callable[[Any], Answer], otherwise: Answer) -> Answer:
         return otherwise if server is None else question(server)
     except UNAVAILABLE:
         return otherwise
+
+
+def keep(key: str, document: Any) -> bool:
+    """Store what JSON can say, for a week, for whichever process asks for it; False where no Redis takes it."""
+    text = json.dumps(document)
+    return ask(lambda server: bool(server.set(key, text, ex=KEPT_SECONDS)), otherwise=False)
+
+
+def kept(key: str) -> Any:
+    """What was stored last; None where nothing was, or no Redis tells."""
+    text: str | None = ask(lambda server: server.get(key), otherwise=None)
+    return json.loads(text) if text else None
 
 
 def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) -> redis.Redis | None:

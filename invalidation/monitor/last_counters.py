@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from invalidation.freshness import kept
+from invalidation.freshness.clients import keep, kept
 
 KEY = "invalidation:monitor"
 #: Name of a cache or proxy to its hits and misses.
@@ -15,12 +15,12 @@ def remember(counted: Counted) -> None:
     """Keep them in the freshness Redis; without one, a process remembers its own looks alone."""
     _local.clear()
     _local.update(counted)
-    kept.keep(KEY, counted)
+    keep(KEY, counted)
 
 
 def remembered() -> Counted:
     """The newest; empty before the first look."""
-    counted: Counted | None = kept.kept(KEY)
+    counted: Counted | None = kept(KEY)
     return counted or dict(_local)
 
 
