@@ -208,8 +208,13 @@ def size(client: redis.Redis) -> tuple[int, int]:
 
 def tags_of(client: redis.Redis, url: str, candidates: Iterable[str]) -> set[str]:
     """Those of the candidates that `url` was rendered with."""
+    return set(candidates) & page_tags(client, url)
+
+
+def page_tags(client: redis.Redis, url: str) -> frozenset[str]:
+    """All that it was rendered with since the index knows it; none for what it doesn't."""
     page = client.hget(PAGES_KEY, digits(url))
-    return set(candidates) & set(str(page).split("\n")[2].split()) if page else set()
+    return frozenset(str(page).split("\n")[2].split()) if page else frozenset()
 
 
 def retire(client: redis.Redis, tags: Iterable[str], urls: Iterable[str], *, before: int, within_seconds: int) -> None:

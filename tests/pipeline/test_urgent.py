@@ -37,10 +37,11 @@ def test_what_came_while_bulk_events_were_claimed_is_announced_before_they_are_p
     dirty: Dirty, queue: Queue
 ) -> None:
     announced, waited = threading.Event(), []
+    seats: list[Seat | None] = []
 
     def comes(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if sql.startswith("INSERT") and Batch._meta.db_table in sql:
-            assert helm.take("default") is None
+        if sql.startswith("SELECT") and Event._meta.db_table in sql and not seats:
+            seats.append(helm.take("default"))
         return execute(sql, *arguments)
 
     def hears(**_: object) -> None:
@@ -53,7 +54,7 @@ def test_what_came_while_bulk_events_were_claimed_is_announced_before_they_are_p
     drain.pace.batches = BEFORE_THE_LOWEST_TURN
     with connection.execute_wrapper(comes):
         drain.drain(carried=TIERS, limit_batches=1)
-    assert (Batch.objects.get().lane, waited) == (Lane.BULK, [True])
+    assert (Batch.objects.get().lane, seats, waited) == (Lane.BULK, [None], [True])
 
 
 def test_between_two_bulk_batches_another_drain_may_claim_what_is_more_urgent(dirty: Dirty, queue: Queue) -> None:

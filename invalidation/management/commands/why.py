@@ -1,0 +1,52 @@
+"""`manage.py why URL`: what each node has of a page, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from invalidation import conf
+from invalidation.exceptions import InvalidTarget
+from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json, print_table
+from invalidation.status import why
+
+COLUMNS = ("tier", "node", "status_code", "cache_status", "age_seconds", "reason")
+
+
+class Command(BaseCommand):
+    """Exit codes: 0 no copy is old, 1 some copy is, 2 the address can't be used."""
+
+    help = "Ask every node for a page, as a visitor would, and say why its copy is as it is."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """An address, and which outbox is looked at."""
+        parser.add_argument("url", help="A path, which stands for the page on every site, or an absolute URL.")
+        parser.add_argument("--database", default="", help="The outbox with its purges (default: the first).")
+        add_format(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print one document for each site."""
+        known = conf.settings().databases
+        database = options["database"] or known[0]
+        if database not in known:
+            raise CommandError(f"{database!r} has no outbox; use one of {', '.join(known)}.", returncode=USAGE)
+        try:
+            found = [why.explain(url, database) for url in why.addresses(options["url"])]
+        except InvalidTarget as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        if options["format"] == "json":
+            print_json(self.stdout, [*found])
+        else:
+            for document in found:
+                self._show(document)
+        if why.is_any_stale(found):
+            raise CommandError("A copy is older than the last purge.", returncode=FAILED)
+
+    def _show(self, document: why.WhyDocument) -> None:
+        purge = document["last_purge"]
+        shown = purge and f"{purge['purged_at']} {purge['status']}, event {purge['event']}, by {purge['source']}"
+        fields = {"url": document["url"], "tags": " ".join(document["tags"]), "pending": document["pending"]}
+        print_fields(self.stdout, {**fields, "last purge": shown or "none that is known"})
+        rows = [[dict(copy)[name] for name in COLUMNS] for copy in document["copies"]]
+        print_table(self.stdout, "Copies", COLUMNS, rows)
