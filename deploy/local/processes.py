@@ -212,9 +212,15 @@ class Service:
 
     def freeze(self) -> None:
         """SIGSTOP to every process: connections stay open, and once this returns nothing answers."""
-        self._signal(signal.SIGSTOP)
+        wait_for(self._is_frozen, FREEZE_SECONDS, f"{self.name} to stand still")
+
+    def _is_frozen(self) -> bool:
+        """Do all stand still? A server may have forked another while its processes were stopped one by one."""
         processes = [self.pid, *children_of(self.pid)] if self.running else []
-        wait_for(lambda: all(map(_is_stopped, processes)), FREEZE_SECONDS, f"{self.name} to stand still")
+        if all(map(_is_stopped, processes)):
+            return True
+        self._signal(signal.SIGSTOP)
+        return False
 
     def thaw(self) -> None:
         """SIGCONT after `freeze`."""

@@ -33,6 +33,19 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_what_a_server_forks_while_it_is_frozen_stands_still_too(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    script = f"touch {ready}; while :; do sleep 60 & sleep 0.002; done"
+    with Service("forking", tmp_path, ["sh", "-c", script], ready=ready.exists) as server:
+        for _ in range(20):
+            server.freeze()
+            states = [
+                Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in children_of(server.pid)
+            ]
+            assert set(states) <= {"T", "Z"}
+            server.thaw()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_no_process_survives_the_one_who_started_it(tmp_path: Path, number: signal.Signals) -> None:
     script = PARENT.replace("{folder}", str(tmp_path))
