@@ -212,6 +212,7 @@ class Service:
 
     def freeze(self) -> None:
         """SIGSTOP to every process: connections stay open, and once this returns nothing answers."""
+        self._signal(signal.SIGSTOP)
         wait_for(self._is_frozen, FREEZE_SECONDS, f"{self.name} to stand still")
 
     def _is_frozen(self) -> bool:
@@ -252,9 +253,13 @@ class Service:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Does the process stand still, or is it gone? See proc(5), "stat"."""
+    """Does the process stand still, or is it gone? See proc(5), "stat".
+
+    One that waits in the kernel, such as for a child that was stopped before it had replaced itself (vfork), stops
+    before it goes on.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TtZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "TtZXD"
     except OSError:
         return True
 
