@@ -55,7 +55,7 @@ def call(path: str) -> Callable[..., Any]:
     """The function at `path`, a module and a name in it, imported by its first call."""
 
     def called(*arguments: Any, **options: Any) -> Any:
-        return _found(path)(*arguments, **options)
+        return _imported(path)(*arguments, **options)
 
     called.__qualname__ = path  # logs name it
     return called
@@ -64,15 +64,15 @@ def call(path: str) -> Callable[..., Any]:
 def attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """The `__getattr__` of a package that gives names from its modules: `homes` says which from which."""
 
-    def found(name: str) -> Any:
+    def attribute(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
-    return found
+    return attribute
 
 
 @cache
-def _found(path: str) -> Any:
+def _imported(path: str) -> Any:
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)

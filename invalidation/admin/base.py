@@ -72,9 +72,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
         """Among the newest rows, however few of them have the words."""
         if not search_term.strip():
             return queryset, False
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        matching, may_repeat = super().get_search_results(request, queryset, search_term)
         newest = self.get_queryset(request).order_by("-id").values_list("id", flat=True).first() or 0
-        return found.filter(id__gt=newest - SEARCHED_ROWS), may_repeat
+        return matching.filter(id__gt=newest - SEARCHED_ROWS), may_repeat
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """The pipeline writes."""

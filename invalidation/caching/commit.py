@@ -24,7 +24,7 @@ from invalidation.caching.values import admission
 from invalidation.conf.backends import away, is_django_redis, plain_client
 from invalidation.conf.changes import when_changed
 from invalidation.freshness.clients import client
-from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, Doomed
+from invalidation.freshness.sequence import EVERYTHING, STAMPS_PER_CALL, KeysToRemove
 from invalidation.providers.redis import TAG_VERSION_KEY, Redis
 from invalidation.providers.registry import provider_class
 
@@ -47,26 +47,26 @@ def replace(*, targets: Sequence[Mapping[str, Any]], **_: Any) -> None:
     for start in range(0, len(tags) or len(wide), STAMPS_PER_CALL):
         chunk = tags[start : start + STAMPS_PER_CALL]
         keys = [TAG_VERSION_KEY + tag for tag in chunk]
-        admission.stamp([*chunk, *wide], _doomed(beside, keys))
+        admission.stamp([*chunk, *wide], _stored_keys(beside, keys))
         for alias in apart:
             _remove(alias, keys)
 
 
-def _doomed(aliases: Sequence[str], keys: Sequence[str]) -> Doomed:
+def _stored_keys(aliases: Sequence[str], keys: Sequence[str]) -> KeysToRemove:
     """The keys as the server knows them, by database."""
-    found: defaultdict[int, list[str]] = defaultdict(list)
+    by_database: defaultdict[int, list[str]] = defaultdict(list)
     for alias in aliases:
-        found[_address(alias)["db"]] += [str(caches[alias].make_key(key, version=1)) for key in keys]
-    return found
+        by_database[_address(alias)["db"]] += [str(caches[alias].make_key(key, version=1)) for key in keys]
+    return by_database
 
 
 def _remove(alias: str, keys: list[str]) -> None:
     """As bounded as the cache's own timeouts are."""
     if not keys or time.monotonic() < _left_alone_until[alias]:
         return
-    found: Any = caches[alias]
+    django_cache: Any = caches[alias]
     try:
-        (found.client if is_django_redis(found) else found).delete_many(keys, version=1)
+        (django_cache.client if is_django_redis(django_cache) else django_cache).delete_many(keys, version=1)
     except away() as error:
         _left_alone_until[alias] = time.monotonic() + conf.settings().freshness.redis_pause_seconds
         logger.warning("replacing_failed", cache=alias, error=repr(error))
@@ -102,8 +102,8 @@ def _address(alias: str) -> Mapping[str, Any]:
 
 
 def _identity(address: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    found = tuple(address.get(name) for name in IDENTITY)
-    return found if any(found) else None
+    identity = tuple(address.get(name) for name in IDENTITY)
+    return identity if any(identity) else None
 
 
 @when_changed("INVALIDATION", "CACHES")

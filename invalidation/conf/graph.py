@@ -32,14 +32,14 @@ def order(tiers: Mapping[str, Tier]) -> tuple[str, ...]:
 
 def inner(tiers: Mapping[str, Tier], name: str) -> frozenset[str]:
     """Every tier that `name` fills from, directly or through others."""
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = list(tiers[name].fills_from) if name in tiers else []
     while waiting:
         tier = waiting.pop()
-        if tier not in found:
-            found.add(tier)
+        if tier not in reached:
+            reached.add(tier)
             waiting.extend(tiers[tier].fills_from)
-    return frozenset(found)
+    return frozenset(reached)
 
 
 def outer(tiers: Mapping[str, Tier], name: str) -> frozenset[str]:

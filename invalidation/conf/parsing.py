@@ -145,8 +145,8 @@ def _named(place: str, group: type[Any], declared: Mapping[str, Any]) -> dict[st
 
 def _hint(unknown: Iterable[str]) -> str:
     """Where a setting belongs that stands at another place."""
-    found = {name: group for group, kind in GROUPS.items() for name in unknown if _holds(kind, group, name)}
-    return "".join(f" ({name} belongs into {group!r})" for name, group in sorted(found.items()))
+    homes = {name: group for group, kind in GROUPS.items() for name in unknown if _holds(kind, group, name)}
+    return "".join(f" ({name} belongs into {group!r})" for name, group in sorted(homes.items()))
 
 
 def _holds(kind: type[Any], group: str, name: str) -> bool:

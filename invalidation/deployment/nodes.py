@@ -14,8 +14,8 @@ from invalidation.targets import sites
 def nodes() -> list[Provider]:
     """Innermost first, so that each fills from one that is warm."""
     tiers = conf.settings().tiers
-    found = (provider(name, node) for name in graph.order(tiers) for node in tiers[name].nodes)
-    return [one for one in found if one.supports_fetch]
+    providers = (provider(name, node) for name in graph.order(tiers) for node in tiers[name].nodes)
+    return [one for one in providers if one.supports_fetch]
 
 
 def served(node: Provider, urls: Iterable[str]) -> list[str]:

@@ -57,15 +57,15 @@ def in_sitemap(url: str) -> list[str]:
     Raises:
         NoSitemap: one of them can't be read.
     """
-    waiting, seen, found = [url], set[str](), dict[str, None]()
+    waiting, seen, urls = [url], set[str](), dict[str, None]()
     while waiting and len(seen) < MAX_SITEMAPS:
         sitemap = waiting.pop()
         if sitemap not in seen:
             seen.add(sitemap)
             pages, further = listed(_text(sitemap))
-            found.update(dict.fromkeys(pages))
+            urls.update(dict.fromkeys(pages))
             waiting += further
-    return list(found)
+    return list(urls)
 
 
 def _text(url: str) -> str:
@@ -90,7 +90,7 @@ def listed(text: str) -> tuple[list[str], list[str]]:
         root = ET.fromstring(text)  # noqa: S314 (the sitemap is the site's own)
     except ET.ParseError as error:
         raise NoSitemap(f"it is no XML: {error}") from error
-    found = [(location.text or "").strip() for location in root.iterfind(f"*/{LOCATION}")]
+    locations = [(location.text or "").strip() for location in root.iterfind(f"*/{LOCATION}")]
     known = conf.settings().sites
-    own = [url for url in found if url and sites.origin(url) in known]
+    own = [url for url in locations if url and sites.origin(url) in known]
     return ([], own) if root.tag.endswith("sitemapindex") else (own, [])

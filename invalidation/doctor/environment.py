@@ -37,10 +37,10 @@ def freshness() -> Iterator[Finding]:
         seconds, microseconds = server.time()
         yield from clocks(seconds + microseconds / 1e6, (asked_at + time.time()) / 2, server.get(SEQUENCE_KEY))
     except UNAVAILABLE as error:
-        yield Finding(Fault.REDIS_AWAY, detail=_told(error))
+        yield Finding(Fault.REDIS_AWAY, detail=_sentence(error))
 
 
-def _told(error: BaseException) -> str:
+def _sentence(error: BaseException) -> str:
     """The server's words; an address may carry a password, and redis-py puts none into its messages."""
     return f"{type(error).__name__}: {error}"
 

@@ -62,17 +62,17 @@ def _notes() -> Iterator[str]:
 def _tiers() -> Iterator[Finding]:
     """Each node on each site that its tier serves, then the order of these tiers."""
     settings, everybody = conf.settings(), _patients()
-    found: dict[tuple[Fault, str, str], Finding] = {}
+    findings: dict[tuple[Fault, str, str], Finding] = {}
     for site in settings.sites:
         patients = [one for one in everybody if site in settings.sites_of(one.tier)]
         behind = order.really_behind(patients, site)
         for one in patients:
             for finding in _node(one, site, order.inside(one, patients, behind)):
-                found.setdefault((finding.fault, finding.tier, finding.node), finding)
-        sound = {one.tier for one in patients} - {finding.tier for finding in found.values()}
+                findings.setdefault((finding.fault, finding.tier, finding.node), finding)
+        sound = {one.tier for one in patients} - {finding.tier for finding in findings.values()}
         for finding in order.wrong(settings.tiers, behind, sound):
-            found.setdefault((finding.fault, finding.tier, finding.detail), finding)
-    yield from found.values()
+            findings.setdefault((finding.fault, finding.tier, finding.detail), finding)
+    yield from findings.values()
 
 
 def _node(one: Provider, site: str, behind: Iterable[Provider]) -> Iterator[Finding]:

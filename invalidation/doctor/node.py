@@ -10,7 +10,7 @@ from django.http import HttpResponse
 
 from invalidation.doctor.faults import Fault, Finding
 from invalidation.doctor.observation import ODD, Patient, Reading, read
-from invalidation.doctor.refusal import diagnosed, found, stranger
+from invalidation.doctor.refusal import diagnosed, finding, stranger
 from invalidation.exceptions import DeliveryError, RejectedError, Throttled, TransientError
 from invalidation.freshness import index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
@@ -40,10 +40,10 @@ def examined(patient: Patient) -> Iterator[Finding]:
     except Throttled:
         return  # the account's quota goes to purges that matter more; the next examination comes
     except RejectedError as error:
-        yield found(patient, Fault.REFUSED, f"{error} {error.reply}")
+        yield finding(patient, Fault.REFUSED, f"{error} {error.reply}")
     except DeliveryError as error:
         fault = Fault.UNREACHABLE if isinstance(error, TransientError) and not error.reply else Fault.PURGE_FAILED
-        yield found(patient, fault, str(error))
+        yield finding(patient, fault, str(error))
 
 
 def _by_url(patient: Patient) -> Iterator[Finding]:
@@ -55,11 +55,11 @@ def _by_url(patient: Patient) -> Iterator[Finding]:
         return
     if sites.origin(first.url) != patient.site:
         detail = f"A page of {patient.site} is one of {sites.origin(first.url)} to the application."
-        yield found(patient, Fault.HOST_MISMATCH, detail)
+        yield finding(patient, Fault.HOST_MISMATCH, detail)
         return
     held = patient.held(url)
     if held is None:
-        yield found(patient, Fault.NOT_STORED, "Asked twice for a page with s-maxage=60, it brought two renderings.")
+        yield finding(patient, Fault.NOT_STORED, "Asked twice for a page with s-maxage=60, it brought two renderings.")
         return
     yield from _purged(patient, url, held)
 
@@ -73,9 +73,9 @@ def _purged(patient: Patient, url: str, held: Reading) -> Iterator[Finding]:
         yield diagnosed(patient, url, held, error)
         return
     if patient.keeps(url, held):
-        yield found(patient, Fault.SLICE if held.range else Fault.WRONG_KEY, f"Purged was {url}")
+        yield finding(patient, Fault.SLICE if held.range else Fault.WRONG_KEY, f"Purged was {url}")
     elif spelled and spelled.render != held.render and patient.keeps(loud, spelled):
-        yield found(patient, Fault.HOST_SPELLING)
+        yield finding(patient, Fault.HOST_SPELLING)
 
 
 def _loud(url: str) -> str:
@@ -94,14 +94,14 @@ def _unguarded(patient: Patient) -> Iterator[Finding]:
         intruder.purge_urls([patient.url(patient.canary())])
     except DeliveryError:
         return
-    yield found(patient, Fault.UNGUARDED)
+    yield finding(patient, Fault.UNGUARDED)
 
 
 def _prefixed(patient: Patient) -> Iterator[Finding]:
     """A visitor who names a prefix of his own must not get the page below it: all its links would begin so."""
     canary, prefix = patient.canary(), "/not-a-prefix"
     if read(patient.provider, patient.site + prefix + canary.path, {"SCRIPT_NAME": prefix}).render:
-        yield found(patient, Fault.SCRIPT_NAME)
+        yield finding(patient, Fault.SCRIPT_NAME)
 
 
 def _variants(patient: Patient) -> Iterator[Finding]:
@@ -115,22 +115,22 @@ def _variants(patient: Patient) -> Iterator[Finding]:
         if held and patient.keeps(url, held, visitor)
     ]
     if left:
-        yield found(patient, Fault.VARIANTS, f"Left behind: {VARY} {', '.join(left)}.")
+        yield finding(patient, Fault.VARIANTS, f"Left behind: {VARY} {', '.join(left)}.")
 
 
 def _tags(patient: Patient) -> Iterator[Finding]:
     """One tag, then as many as a page may carry."""
     if _stale_after_tag(patient, patient.canary()):
-        yield found(patient, Fault.TAGS_UNREAD)
+        yield finding(patient, Fault.TAGS_UNREAD)
         return
     canary = patient.canary(tags=_most_tags())
     reading = read(patient.provider, patient.url(canary))
     if not reading.render:
         detail = f"It answered {reading.status_code} for a page with {canary.tags} tags."
-        yield found(patient, Fault.TAG_HEADER_TRUNCATED, detail)
+        yield finding(patient, Fault.TAG_HEADER_TRUNCATED, detail)
     elif _stale_after_tag(patient, canary):
         detail = f"The last of {canary.tags} tags purged nothing."
-        yield found(patient, Fault.TAG_HEADER_TRUNCATED, detail)
+        yield finding(patient, Fault.TAG_HEADER_TRUNCATED, detail)
 
 
 def _stale_after_tag(patient: Patient, canary: Canary) -> bool:
@@ -160,7 +160,7 @@ def _indexed(patient: Patient) -> Iterator[Finding]:
     except UNAVAILABLE:
         return
     if url not in known:
-        yield found(patient, Fault.NOT_INDEXED, f"Known for its tag: {', '.join(sorted(known)) or 'nothing'}.")
+        yield finding(patient, Fault.NOT_INDEXED, f"Known for its tag: {', '.join(sorted(known)) or 'nothing'}.")
 
 
 def _prefix(patient: Patient) -> Iterator[Finding]:
@@ -171,7 +171,7 @@ def _prefix(patient: Patient) -> Iterator[Finding]:
     held = patient.held(url)
     patient.purge(url, "purge_prefixes", patient.url(canary))
     if held and patient.keeps(url, held):
-        yield found(patient, Fault.PREFIX, f"Purged was {patient.url(canary)}")
+        yield finding(patient, Fault.PREFIX, f"Purged was {patient.url(canary)}")
 
 
 def examinable(provider: Provider) -> bool:

@@ -20,9 +20,9 @@ def really_behind(providers: Sequence[Provider], site: str) -> Behind:
 
     Told by the number of copies that a purge removes, so a product that doesn't count them is behind nobody.
     """
-    found = {provider: _holders(provider, providers, site) for provider in providers}
-    depth = {provider: len(holders) for provider, holders in found.items()}
-    return {provider: sorted(holders, key=depth.__getitem__) for provider, holders in found.items()}
+    by_provider = {provider: _holders(provider, providers, site) for provider in providers}
+    depth = {provider: len(holders) for provider, holders in by_provider.items()}
+    return {provider: sorted(holders, key=depth.__getitem__) for provider, holders in by_provider.items()}
 
 
 def inside(provider: Provider, providers: Sequence[Provider], behind: Behind) -> Sequence[Provider]:

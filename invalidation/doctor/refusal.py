@@ -24,10 +24,10 @@ def diagnosed(patient: Patient, url: str, held: Reading, error: DeliveryError) -
         fault = Fault.PURGE_FORWARDED if _still(patient, url, held) else Fault.NO_MARKER
     if fault is None and _broke_off(error):
         fault = _by_second_try(patient, url)
-    return found(patient, fault or Fault.PURGE_FAILED, f"{error} {error.reply}".strip())
+    return finding(patient, fault or Fault.PURGE_FAILED, f"{error} {error.reply}".strip())
 
 
-def found(patient: Patient, fault: Fault, detail: str = "") -> Finding:
+def finding(patient: Patient, fault: Fault, detail: str = "") -> Finding:
     """The fault at this node."""
     return Finding(fault, patient.provider.tier, patient.provider.node, detail)
 
@@ -38,7 +38,7 @@ def _by_reply(reply: str, product: str) -> Fault | None:
         return Fault.PURGE_FORWARDED
     if not reply.startswith(REFUSALS):
         return None
-    worded = next((fault for words, fault in REASONS.items() if words in reply), None)
+    worded = next((fault for reason, fault in REASONS.items() if reason in reply), None)
     if worded and f"{product}: " not in reply:
         return Fault.PURGE_FORWARDED
     return worded or Fault.REFUSED
@@ -78,11 +78,11 @@ def stranger(patient: Patient, reading: Reading) -> Finding:
     if reading.status_code in (HTTPStatus.BAD_REQUEST, HTTPStatus.MISDIRECTED_REQUEST):
         misdirected = reading.status_code == HTTPStatus.MISDIRECTED_REQUEST
         who = "The node serves no site" if misdirected else "The application does not allow a Host"
-        return found(patient, Fault.HOST_MISMATCH, f"{who} named {host} (status {reading.status_code}).")
+        return finding(patient, Fault.HOST_MISMATCH, f"{who} named {host} (status {reading.status_code}).")
     if HTTPStatus.MULTIPLE_CHOICES <= reading.status_code < HTTPStatus.BAD_REQUEST:
-        return found(patient, Fault.HOST_MISMATCH, f"It redirects {patient.site} (status {reading.status_code}).")
+        return finding(patient, Fault.HOST_MISMATCH, f"It redirects {patient.site} (status {reading.status_code}).")
     if PROBE in reading.text:
-        return found(patient, Fault.PROBE, f"It answered {reading.status_code}.")
+        return finding(patient, Fault.PROBE, f"It answered {reading.status_code}.")
     if reading.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return found(patient, Fault.UNREACHABLE, f"It answered {reading.status_code}: what it fills from is away.")
-    return found(patient, Fault.NOT_SERVED, f"It answered {reading.status_code} for {host}.")
+        return finding(patient, Fault.UNREACHABLE, f"It answered {reading.status_code}: what it fills from is away.")
+    return finding(patient, Fault.NOT_SERVED, f"It answered {reading.status_code} for {host}.")

@@ -25,11 +25,11 @@ MOVING = "_invalidation_moving"
 
 def watch(model: type[Model]) -> None:
     """Wrap what the rules of the model name; harmless to repeat. The outermost call asks."""
-    every = registry.rules_for(model)
-    if any(rules.before for rules in every):
+    all_rules = registry.rules_for(model)
+    if any(rules.before for rules in all_rules):
         _wrap(model, "save", _asking)
         _wrap(model, "delete", _asking)
-    for name in {name for rules in every for name in rules.moves if hasattr(model, name)}:
+    for name in {name for rules in all_rules for name in rules.moves if hasattr(model, name)}:
         _wrap(model, name, _around)
 
 

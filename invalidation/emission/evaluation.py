@@ -111,8 +111,8 @@ def row_targets(rows: Sequence[Model], model: type[Model], using: str, *, ignori
     The number of queries does not depend on the number of rows: one per relation in `Rules.related`, one for each
     registered multi-table child.
     """
-    every = [rules for rules in registry.rules_for(model) if ignoring is None or ignoring not in rules.ignore]
-    return union(targets_of(rules, row) for rules in every for row in as_instances(rules, rows, using))
+    applicable = [rules for rules in registry.rules_for(model) if ignoring is None or ignoring not in rules.ignore]
+    return union(targets_of(rules, row) for rules in applicable for row in as_instances(rules, rows, using))
 
 
 def change_targets(rules: Rules, instance: Model, now: Model, changed: set[str], using: str) -> Targets:
@@ -153,11 +153,11 @@ def compared(rules: Rules, old: Model | None, new: Model | None) -> Targets:
 
 def timed_targets(rules: Rules, instance: Model) -> Targets:
     """What this state makes stale, whether or not it is visible: it was, or it is from now on."""
-    found: Targets = union(
+    targets: Targets = union(
         rules.default_targets(row) | union(_parts(rules, row, {method for method, _, _ in rules.methods()}))
         for row in as_instances(rules, [instance], instance._state.db or "default")
     )
-    return found
+    return targets
 
 
 def asked(rules: Rules, instance: Model, method: str, ask: Callable[[Any], Iterable[Any]]) -> list[Any]:
@@ -173,29 +173,29 @@ def addresses(urls: Iterable[str]) -> Targets:
     from invalidation import conf
     from invalidation.targets import sites
 
-    known, found = conf.settings().sites, []
+    known, parts = conf.settings().sites, []
     for url in urls:
         with suppress(InvalidTarget):
             if known:
                 sites.expand(url, known)
-            found.append(Targets.of(urls=[url]))
-    return union(found)
+            parts.append(Targets.of(urls=[url]))
+    return union(parts)
 
 
 def address(rules: Rules, instance: Model, method: str, url: Any) -> Targets:
     """One that a method of the rules gave; nothing, and a word in the log, where it can't be purged."""
-    found = Targets()
+    targets = Targets()
     try:
-        found = Targets.of(urls=[url])
+        targets = Targets.of(urls=[url])
     except InvalidTarget as error:
         _log(rules, instance, method, error)
-    return _on_sites(rules, instance, found)
+    return _on_sites(rules, instance, targets)
 
 
 def comparable(rows: Sequence[Model], model: type[Model], using: str) -> Olds:
     """Rows as the rules see them that compare; to be asked before the write, for children are read."""
-    every = [rules for rules in registry.rules_for(model) if rules.compares]
-    return {rules: {row.pk: row for row in as_instances(rules, rows, using)} for rules in every}
+    comparing = [rules for rules in registry.rules_for(model) if rules.compares]
+    return {rules: {row.pk: row for row in as_instances(rules, rows, using)} for rules in comparing}
 
 
 def compared_rows(olds: Olds, rows: Sequence[Model], model: type[Model], using: str) -> Targets:
@@ -209,12 +209,12 @@ def compared_rows(olds: Olds, rows: Sequence[Model], model: type[Model], using: 
 
 def as_instances(rules: Rules, rows: Sequence[Model], using: str) -> list[Model]:
     """The rows as instances of the model that the rules are for; rows that are none of it are left out."""
-    found = [seen for row in rows if (seen := seen_as(rules.model, row)) is not None]
-    if len(found) < len(rows):
-        found += _children(rules.model, rows, using)
-    if rules.related and len(found) > 1:
-        prefetch_related_objects(found, *rules.related)
-    return found
+    instances = [seen for row in rows if (seen := seen_as(rules.model, row)) is not None]
+    if len(instances) < len(rows):
+        instances += _children(rules.model, rows, using)
+    if rules.related and len(instances) > 1:
+        prefetch_related_objects(instances, *rules.related)
+    return instances
 
 
 def with_values_of(row: Model, old: Model) -> Model:
@@ -250,6 +250,6 @@ def _link(model: type[Model], parent: type[Model]) -> str:
     return "__".join([*names, "in"])
 
 
-def default_targets(every: Iterable[Rules], row: Model, using: str) -> Targets:
+def default_targets(all_rules: Iterable[Rules], row: Model, using: str) -> Targets:
     """The default tags of this row alone, by every rule that applies."""
-    return union(rules.default_targets(seen) for rules in every for seen in as_instances(rules, [row], using))
+    return union(rules.default_targets(seen) for rules in all_rules for seen in as_instances(rules, [row], using))

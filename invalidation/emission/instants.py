@@ -35,8 +35,8 @@ _known: dict[frozenset[str], tuple[float, datetime | None]] = {}
 def instants(rules: Rules, row: Model) -> tuple[datetime, ...]:
     """What `changes_at` names, in order; naive ones are in the current time zone, a date is its first moment."""
     named = evaluation.asked(rules, row, "changes_at", rules.changes_at)
-    found = {_aware(instant) for instant in named if isinstance(instant, date)}
-    return tuple(sorted(found))
+    moments = {_aware(instant) for instant in named if isinstance(instant, date)}
+    return tuple(sorted(moments))
 
 
 def _aware(instant: date) -> datetime:
@@ -139,13 +139,13 @@ def _take(rows: Sequence[ScheduledEvent], targets: dict[int, Targets], database:
 
 def _targets(rows: Sequence[ScheduledEvent], database: str) -> dict[int, Targets]:
     """What each makes stale: what was asked for, or what the rules say of the row as it is now, whoever may see it."""
-    found = {row.pk: Targets.from_document(row.targets) for row in rows if not row.model}
+    by_key = {row.pk: Targets.from_document(row.targets) for row in rows if not row.model}
     for label, apart in {(row.model, row.database) for row in rows if row.model}:
         owned = [row for row in rows if (row.model, row.database) == (label, apart)]
-        found |= {row.pk: Targets.of(tags=[row.model, row.owner]) for row in owned}
+        by_key |= {row.pk: Targets.of(tags=[row.model, row.owner]) for row in owned}
         for row, targets in _asked(label, owned, apart or database):
-            found[row.pk] |= targets
-    return found
+            by_key[row.pk] |= targets
+    return by_key
 
 
 def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[tuple[ScheduledEvent, Targets]]:
@@ -181,8 +181,8 @@ def next_instant(named: frozenset[str], after: datetime, until: datetime) -> dat
 
 
 def _first(named: frozenset[str], models: frozenset[str], after: datetime) -> datetime | None:
-    found = [
+    moments = [
         scheduled.first_after(database, after, owners=named - models, models=models)
         for database in conf.settings().databases
     ]
-    return min((moment for moment in found if moment is not None), default=None)
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -15,7 +15,7 @@ from invalidation.emission import evaluation, registry
 from invalidation.targets.values import Targets
 
 #: Attribute of the object that a deletion began with (an instance or a QuerySet): what it and its cascade make stale.
-DOOMED = "_invalidation_doomed"
+COLLECTED = "_invalidation_collected"
 #: The same for keys of rows at the far ends of explicit joins, by model.
 LEFT = "_invalidation_left"
 
@@ -35,8 +35,8 @@ def ends(through: type[Model]) -> list[ForeignKey[Any, Any]]:
 def _asking(collector: Any, field: ForeignKey[Any, Any], rows: QuerySet[Any], using: str) -> None:
     """`on_delete` of a join table: as CASCADE. The admin's collector, which deletes nothing, began with a list."""
     if isinstance(collector.origin, Model | QuerySet):
-        doomed = collector.origin.__dict__.setdefault(DOOMED, [])
-        doomed += [_stale(end, rows, using) for end in ends(field.model) if end is not field]
+        collected = collector.origin.__dict__.setdefault(COLLECTED, [])
+        collected += [_stale(end, rows, using) for end in ends(field.model) if end is not field]
     CASCADE(collector, field, rows, using)
 
 
@@ -46,12 +46,12 @@ _asking.lazy_sub_objs = True  # type: ignore[attr-defined]  # Django need not lo
 def _stale(end: ForeignKey[Any, Any], rows: QuerySet[Any], using: str) -> tuple[Targets, str]:
     """One query, and none where nobody has registered that end."""
     model: Any = end.related_model
-    every = registry.rules_for(model)
-    if not every:
-        return Targets(), evaluation.lane_of(every)
+    all_rules = registry.rules_for(model)
+    if not all_rules:
+        return Targets(), evaluation.lane_of(all_rules)
     keys = rows.order_by().values(end.attname)
     others = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-    return evaluation.row_targets(others, model, using), evaluation.lane_of(every)
+    return evaluation.row_targets(others, model, using), evaluation.lane_of(all_rules)
 
 
 def leave(start: Any, through: Iterable[ForeignKey[Any, Any]], row: Model) -> None:
@@ -64,9 +64,9 @@ def leave(start: Any, through: Iterable[ForeignKey[Any, Any]], row: Model) -> No
 
 def left_targets(start: Any, using: str) -> list[tuple[Targets, str]]:
     """What the rows at those ends make stale that still stand: one query for each end."""
-    found = []
+    stale = []
     for end, keys in start.__dict__.pop(LEFT, {}).items():
         model: Any = end.related_model
         rows = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-        found.append((evaluation.row_targets(rows, model, using), evaluation.lane_of(registry.rules_for(model))))
-    return found
+        stale.append((evaluation.row_targets(rows, model, using), evaluation.lane_of(registry.rules_for(model))))
+    return stale

@@ -11,7 +11,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from invalidation import lazy
 from invalidation.emission import before, evaluation, leaving, registry, relations, uploads
 from invalidation.emission.emit import collecting, emit
-from invalidation.emission.leaving import DOOMED
+from invalidation.emission.leaving import COLLECTED
 from invalidation.emission.rows import history, loading
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules
@@ -92,9 +92,9 @@ def on_save(
     **_: Any,
 ) -> None:
     """A row was inserted or updated. Fixtures (`raw`) emit the default tags: their relations may not exist yet."""
-    every = registry.rules_for(sender)
+    all_rules = registry.rules_for(sender)
     if raw:
-        emit(evaluation.default_targets(every, instance, using), using=using, lane=evaluation.lane_of(every))
+        emit(evaluation.default_targets(all_rules, instance, using), using=using, lane=evaluation.lane_of(all_rules))
         _follow([instance], sender, using)
         history.remember(instance)
         return
@@ -103,25 +103,25 @@ def on_save(
     if created:
         targets = evaluation.row_targets([now], sender, using) | evaluation.compared_rows({}, [now], sender, using)
         targets |= uploads.saved_targets(instance, now, created=True)
-        emit(targets, using=using, lane=evaluation.lane_of(every))
+        emit(targets, using=using, lane=evaluation.lane_of(all_rules))
         _follow([now], sender, using)
         history.remember(instance, now)
         return
-    targets = _changed_targets(every, instance, now, written, using)
+    targets = _changed_targets(all_rules, instance, now, written, using)
     targets |= uploads.saved_targets(instance, now, created=False)
-    emit(targets, using=using, lane=evaluation.lane_of(every))
+    emit(targets, using=using, lane=evaluation.lane_of(all_rules))
     if registry.timed(sender):
         _follow([now], sender, using, old=history.as_it_was(now, history.newest(instance)))
     history.advance(instance, using, now)
 
 
 def _changed_targets(
-    every: Iterable[Rules], instance: Model, now: Model, written: frozenset[str] | None, using: str
+    all_rules: Iterable[Rules], instance: Model, now: Model, written: frozenset[str] | None, using: str
 ) -> Targets:
     changed = history.changed(instance, now)
     return union(
         evaluation.change_targets(rules, instance, now, changed, using)
-        for rules in every
+        for rules in all_rules
         if not _only_ignored(attribute_names(type(instance), rules.ignore), written, changed)
     )
 
@@ -142,20 +142,20 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
     begun_with = start.model if isinstance(start, QuerySet) else type(start)
     history.before_write(instance, using, registry.public_columns(sender))
     row = history.present(instance, using, (), registry.public_columns(sender))
-    every = registry.rules_for(sender)
+    all_rules = registry.rules_for(sender)
     for rules in registry.timed(sender):
         if (seen := evaluation.seen_as(rules.model, row)) is not None:
             start.__dict__.setdefault(PASSING, {}).setdefault(rules, []).append(seen.pk)
-    doomed: list[tuple[Targets, str]] = start.__dict__.setdefault(DOOMED, [])
-    doomed += [(uploads.written_targets([row], sender, None), evaluation.lane_of(every))]
-    for rules in every:
+    collected: list[tuple[Targets, str]] = start.__dict__.setdefault(COLLECTED, [])
+    collected += [(uploads.written_targets([row], sender, None), evaluation.lane_of(all_rules))]
+    for rules in all_rules:
         if begun_with is not sender and isinstance(rules, relations.ThroughRules):
             leaving.leave(start, rules.ends(), row)
         else:
-            doomed.append((_doomed(rules, instance, row), rules.lane))
+            collected.append((_deleted_targets(rules, instance, row), rules.lane))
 
 
-def _doomed(rules: Rules, instance: Model, row: Model) -> Targets:
+def _deleted_targets(rules: Rules, instance: Model, row: Model) -> Targets:
     """A parent row's children take part for themselves, without a query per row."""
     seen = evaluation.seen_as(rules.model, row)
     if seen is None:
@@ -169,8 +169,8 @@ def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None
     start = instance if origin is None else origin
     for rules, keys in start.__dict__.pop(PASSING, {}).items():
         _withdraw(rules, keys, using)
-    doomed = start.__dict__.pop(DOOMED, [])
-    if doomed:
+    collected = start.__dict__.pop(COLLECTED, [])
+    if collected:
         with collecting(using):
-            for targets, lane in doomed + leaving.left_targets(start, using):
+            for targets, lane in collected + leaving.left_targets(start, using):
                 emit(targets, using=using, lane=lane)

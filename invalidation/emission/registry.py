@@ -94,8 +94,8 @@ def registered() -> dict[type[Model], Rules]:
 @cache
 def rules_for(model: type[Model]) -> tuple[Rules, ...]:
     """Rules of the model itself, of what it is a proxy of, of its parents and of its multi-table children."""
-    every = [*_registered.items(), *_joining.items()]
-    return tuple(rules for known, rules in every if related(model, known))
+    all_rules = [*_registered.items(), *_joining.items()]
+    return tuple(rules for known, rules in all_rules if related(model, known))
 
 
 @cache
@@ -113,8 +113,8 @@ def timed_models() -> frozenset[str]:
 @cache
 def public_columns(model: type[Model]) -> frozenset[str]:
     """Columns of the model that some rule doesn't ignore."""
-    every = frozenset(field.attname for field in model._meta.concrete_fields)
-    return frozenset().union(*(every - attribute_names(model, rules.ignore) for rules in rules_for(model)))
+    columns = frozenset(field.attname for field in model._meta.concrete_fields)
+    return frozenset().union(*(columns - attribute_names(model, rules.ignore) for rules in rules_for(model)))
 
 
 def related(model: type[Model], known: type[Model]) -> bool:

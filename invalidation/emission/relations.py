@@ -107,8 +107,8 @@ def on_relation_changed(
     leaving, known = instance.__dict__.pop(LEAVING, (keys, Targets()))
     if leaving:
         targets = known | ends(instance, model, side, leaving, using)
-        every = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
-        emit(targets, using=using, lane=evaluation.lane_of(every))
+        all_rules = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
+        emit(targets, using=using, lane=evaluation.lane_of(all_rules))
 
 
 def _joined(instance: Model, through: type[Model], side: Side, using: str, keys: Iterable[Any] | None) -> list[Any]:

@@ -132,10 +132,10 @@ class Rules:
 
     def _own_urls(self, instance: Any) -> set[str]:
         """A row may have two pages: as what it is, and as the parent or the concrete model that was registered."""
-        found = {self._own_url(instance)}
+        addresses = {self._own_url(instance)}
         if type(instance) is not self.model:  # a method that asks for its class is to find the one that it is of
-            found.add(self._own_url(history.seen_as(self.model, instance)))
-        return {url for url in found if url}
+            addresses.add(self._own_url(history.seen_as(self.model, instance)))
+        return {url for url in addresses if url}
 
     @staticmethod
     def _own_url(instance: Any) -> Any:

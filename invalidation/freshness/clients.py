@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 def client() -> redis.Redis | None:
     """The client, or None where `REDIS_URL` is not set, and where a test is offline.
 
-    One try per call: the caller decides what absence means.
+    One try per call: the caller decides what it means that Redis is away.
     """
     return _connected(decode_responses=True)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from invalidation.freshness.clients import UNAVAILABLE, ask
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 
 if TYPE_CHECKING:
     import redis
@@ -69,7 +69,7 @@ class Pending:
         if not counts:
             return
         try:
-            absence.ask(lambda server: _add(server, counts, newest))
+            redis_pause.ask(lambda server: _add(server, counts, newest))
         except UNAVAILABLE:
             with self._lock:
                 self._counts.update(counts)

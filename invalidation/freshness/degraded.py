@@ -52,8 +52,8 @@ class Pending:
 
 def counted(client: redis.Redis) -> dict[str, int]:
     """Pages of all processes since the count began, by reason."""
-    found = client.hgetall(COUNTS_KEY)
-    return {reason.value: int(found.get(reason.value, 0)) for reason in Reason}
+    counts = client.hgetall(COUNTS_KEY)
+    return {reason.value: int(counts.get(reason.value, 0)) for reason in Reason}
 
 
 pending = Pending()

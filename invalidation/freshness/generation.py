@@ -16,7 +16,7 @@ import redis
 
 from invalidation.conf.changes import when_changed
 from invalidation.freshness.clients import UNAVAILABLE, client
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 
 KEY = "invalidation:generation"
 #: How old a process' knowledge may get, and how long after its announcement a generation takes effect.
@@ -82,7 +82,7 @@ def _read() -> None:
         _known.generation = Generation()
     else:
         with suppress(*UNAVAILABLE):
-            number, switches_at = absence.ask(lambda server: server.hmget(KEY, "number", "switches_at"))
+            number, switches_at = redis_pause.ask(lambda server: server.hmget(KEY, "number", "switches_at"))
             _known.generation = Generation(int(number or 0), float(switches_at or 0))
     _known.read_at = time.monotonic()
 

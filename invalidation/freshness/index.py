@@ -142,14 +142,14 @@ def _tidy(client: redis.Redis) -> None:
 def _members(client: redis.Redis, keys: Sequence[str]) -> list[str]:
     """Of all these sets, each once; in pages, because a million in one answer would hold the server."""
     _tidy(client)
-    found: set[str] = set()
+    members_so_far: set[str] = set()
     for chunk in _chunks(keys, TAGS_PER_CALL):
         pipeline = client.pipeline(transaction=False)
         for key in chunk:
             pipeline.sscan(key, 0, count=PAGE)
         for key, (cursor, members) in zip(chunk, pipeline.execute(), strict=True):
-            found.update(members, _rest(client, key, cursor))
-    return sorted(found)
+            members_so_far.update(members, _rest(client, key, cursor))
+    return sorted(members_so_far)
 
 
 def _rest(client: redis.Redis, key: str, cursor: int) -> Iterator[str]:
@@ -184,21 +184,21 @@ def sample(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str],
             pipeline.srandmember(key or BELOW_KEY + digits(folder(start)), PAGE if start else limit)
         else:
             pipeline.hrandfield(PAGES_KEY, limit)
-    found: set[str] = set()
+    urls: set[str] = set()
     for start, ids in zip(starts, pipeline.execute(), strict=True):
-        found.update(islice((url for url in _addresses(client, ids) if url.startswith(start)), limit))
-    return found
+        urls.update(islice((url for url in _addresses(client, ids) if url.startswith(start)), limit))
+    return urls
 
 
 def counts(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str]) -> tuple[list[int], int]:
     """How many URLs carry each tag, how many lie in the folder of each absolute prefix, and how many are known."""
     places = [TAG_KEY + tag for tag in sorted(tags)]
     places += [BELOW_KEY + digits(folder(prefix)) for prefix in sorted(prefixes) if prefix]
-    known, found = 0, list[int]()
+    known, sizes = 0, list[int]()
     for chunk in list(_chunks(places, PAGE)) or [()]:
         known, *counted = raw_commands.run(client, _COUNT, chunk, ())
-        found += counted
-    return found + [known for prefix in prefixes if not prefix], known
+        sizes += counted
+    return sizes + [known for prefix in prefixes if not prefix], known
 
 
 def size(client: redis.Redis) -> tuple[int, int]:

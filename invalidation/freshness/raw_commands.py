@@ -29,7 +29,7 @@ class Script:
         self.digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
-def ask(client: redis.Redis, *words: Word) -> Any:
+def ask(client: redis.Redis, *command: Word) -> Any:
     """The server's answer, as the client decodes it: one round trip, on a connection that nobody else uses meanwhile.
 
     To be asked what may be asked twice: a server that was restarted has closed what was kept, and is asked again.
@@ -42,12 +42,12 @@ def ask(client: redis.Redis, *words: Word) -> Any:
     try:
         connection = kept.pop()
     except IndexError:
-        return _asked(_new(client), kept, words)
+        return _asked(_new(client), kept, command)
     try:
-        return _asked(connection, kept, words)
+        return _asked(connection, kept, command)
     except redis.ConnectionError:
         kept.clear()
-        return _asked(_new(client), kept, words)
+        return _asked(_new(client), kept, command)
 
 
 def run(client: redis.Redis, script: Script, keys: Sequence[Word], arguments: Sequence[Word]) -> Any:
@@ -64,9 +64,9 @@ def _new(client: redis.Redis) -> Any:
     return pool.connection_class(**pool.connection_kwargs)
 
 
-def _asked(connection: Any, kept: deque[Any], words: Sequence[Word]) -> Any:
+def _asked(connection: Any, kept: deque[Any], command: Sequence[Word]) -> Any:
     try:
-        connection.send_command(*words, check_health=False)
+        connection.send_command(*command, check_health=False)
         answer = connection.read_response()
     except ResponseError:  # an answer too
         kept.append(connection)

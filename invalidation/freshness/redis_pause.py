@@ -28,7 +28,7 @@ class Away(redis.ConnectionError):
 
 
 @dataclass(slots=True)
-class Absence:
+class RedisPause:
     """Asks Redis twice at most, and then leaves it alone until a thread in the background has had an answer.
 
     A single late answer is no absence: on a busy machine Redis may be out of a processor for longer than one timeout.
@@ -121,6 +121,6 @@ class Absence:
         return bool(self.until) and self.probe is threading.current_thread()
 
 
-absence = Absence()
+redis_pause = RedisPause()
 # A child has none of its parent's threads.
-os.register_at_fork(after_in_child=absence.__init__)  # type: ignore[misc]
+os.register_at_fork(after_in_child=redis_pause.__init__)  # type: ignore[misc]

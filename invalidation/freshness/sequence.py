@@ -14,7 +14,7 @@ from invalidation import conf
 from invalidation.freshness import raw_commands
 from invalidation.freshness.clients import UNAVAILABLE
 from invalidation.freshness.index import NAME_KEY
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 
 SEQUENCE_KEY = "invalidation:sequence"
 STAMP_KEY = "invalidation:stamp:"
@@ -26,7 +26,7 @@ EVERYTHING = "*"
 #: Stamps per call, so that none holds the server for longer than a few milliseconds.
 STAMPS_PER_CALL = 500
 #: Number of a database of the same server to keys in it.
-Doomed = Mapping[int, Sequence[str]]
+KeysToRemove = Mapping[int, Sequence[str]]
 
 #: `max(last + 1, clock in microseconds)` survives a Redis that lost its data. One that did has lost the stamps too, so
 #: whatever is being rendered at that moment is outdated. KEYS: the sequence, the stamp of everything, stamps to set.
@@ -49,7 +49,7 @@ local place = 4
 while place < #ARGV do
   redis.call('SELECT', ARGV[place])
   local last = place + 1 + ARGV[place + 1]
-  for doomed = place + 2, last do redis.call('UNLINK', ARGV[doomed]) end
+  for argument = place + 2, last do redis.call('UNLINK', ARGV[argument]) end
   redis.call('SELECT', ARGV[2])
   place = last + 1
 end
@@ -72,9 +72,13 @@ def by_clock() -> int:
 
 
 def advance(
-    client: redis.Redis, names: Iterable[str], doomed: Doomed = MappingProxyType({}), *, mark: int | None = None
+    client: redis.Redis,
+    names: Iterable[str],
+    keys_to_remove: KeysToRemove = MappingProxyType({}),
+    *,
+    mark: int | None = None,
 ) -> int:
-    """Draw the next number, stamp these tags and absolute URLs with it, and remove what is doomed at that instant.
+    """Draw the next number, stamp these tags and absolute URLs with it, and remove these keys at that instant.
 
     More than STAMPS_PER_CALL take several calls and numbers; the first, the smallest, is the answer. With a `mark`, the
     newest that the caller's database remembers, or 0, the number is the next mark, and a Redis whose own mark is older
@@ -83,12 +87,14 @@ def advance(
     keys = [STAMP_KEY + name for name in names]
     chunks = [keys[start : start + STAMPS_PER_CALL] for start in range(0, len(keys), STAMPS_PER_CALL)] or [[]]
     first = [_advanced(client, chunk, {}, mark) for chunk in chunks[:-1]]
-    return min([*first, _advanced(client, chunks[-1], doomed, mark)])
+    return min([*first, _advanced(client, chunks[-1], keys_to_remove, mark)])
 
 
-def _advanced(client: redis.Redis, keys: Sequence[str], doomed: Doomed, mark: int | None) -> int:
+def _advanced(client: redis.Redis, keys: Sequence[str], keys_to_remove: KeysToRemove, mark: int | None) -> int:
     own = client.get_connection_kwargs().get("db", 0)
-    removals: list[Any] = [word for database, names in doomed.items() for word in (database, len(names), *names)]
+    removals: list[Any] = [
+        word for database, names in keys_to_remove.items() for word in (database, len(names), *names)
+    ]
     places = (SEQUENCE_KEY, STAMP_KEY + EVERYTHING, *keys)
     arguments = (stamp_seconds(), own, "" if mark is None else mark, *removals)
     return int(raw_commands.run(client, _ADVANCE, places, arguments))
@@ -108,7 +114,7 @@ def current(client: redis.Redis) -> int:
 def newest() -> int | None:
     """As `current`, of the Redis that is configured; None where it can't be read."""
     try:
-        return absence.ask(current)
+        return redis_pause.ask(current)
     except UNAVAILABLE:
         return None
 

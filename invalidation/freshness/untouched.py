@@ -9,7 +9,7 @@ import redis
 
 from invalidation.freshness import sequence
 from invalidation.freshness.clients import UNAVAILABLE, client
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 from invalidation.freshness.sequence import Verdict
 from invalidation.freshness.unit_of_work import Beginning
 
@@ -19,7 +19,7 @@ def is_untouched(tags: Iterable[str], beginning: Beginning) -> bool | None:
     if not may_be_known(beginning):
         return None
     try:
-        now, stamps = absence.ask(lambda server: _asked(server, sequence.watched_keys(tags)))
+        now, stamps = redis_pause.ask(lambda server: _asked(server, sequence.watched_keys(tags)))
     except UNAVAILABLE:
         return None
     return _judged(stamps, _number(beginning, now, stamps[0])) if may_be_known(beginning) else None
@@ -49,5 +49,5 @@ def _number(beginning: Beginning, now: tuple[int, int], newest: str | None) -> i
 
 
 def _judged(stamps: list[str | None], since: int) -> bool | None:
-    found = sequence.verdict(stamps, since)
-    return None if found is Verdict.UNKNOWN else found is Verdict.CURRENT
+    verdict = sequence.verdict(stamps, since)
+    return None if verdict is Verdict.UNKNOWN else verdict is Verdict.CURRENT

@@ -38,10 +38,10 @@ def directives(header: str) -> Mapping[str, str]:
 @lru_cache(KNOWN_HEADERS)
 def _seconds(header: str) -> int | None:
     """The lifetime that one header gives: 0 where it forbids storing, None where it says nothing."""
-    found = directives(header)
-    if FORBIDDING & set(found):
+    parsed = directives(header)
+    if FORBIDDING & set(parsed):
         return 0
-    return _number(found.get("s-maxage", found.get("max-age", "")))
+    return _number(parsed.get("s-maxage", parsed.get("max-age", "")))
 
 
 def _number(text: str) -> int | None:
@@ -71,8 +71,8 @@ def longest_seconds(response: HttpResponseBase) -> int:
 @lru_cache(KNOWN_HEADERS)
 def _sum(header: str) -> int:
     """Of every time that one header gives."""
-    found = directives(header)
-    return sum(_number(found[name]) or 0 for name in LIFETIMES | GRACES if name in found)
+    parsed = directives(header)
+    return sum(_number(parsed[name]) or 0 for name in LIFETIMES | GRACES if name in parsed)
 
 
 def _accelerated_seconds(header: str) -> int | None:
@@ -124,13 +124,13 @@ def cap(response: HttpResponseBase, ends_at: datetime) -> None:
 
 def _capped(header: str, seconds: int) -> str:
     """The lifetimes no longer than this, with what may be served stale after them."""
-    found = dict(directives(header))
-    named = {name: _number(value) for name, value in found.items() if name in LIFETIMES | GRACES}
+    parsed = dict(directives(header))
+    named = {name: _number(value) for name, value in parsed.items() if name in LIFETIMES | GRACES}
     longest = max((min(value, seconds) for name, value in named.items() if name in LIFETIMES and value), default=0)
     for name, value in named.items():
         if value is not None:
-            found[name] = str(min(value, seconds if name in LIFETIMES else seconds - longest))
-    return ", ".join(f"{name}={value}" if value else name for name, value in found.items())
+            parsed[name] = str(min(value, seconds if name in LIFETIMES else seconds - longest))
+    return ", ".join(f"{name}={value}" if value else name for name, value in parsed.items())
 
 
 def shorten(response: HttpResponseBase, seconds: int) -> None:

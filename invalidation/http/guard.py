@@ -15,7 +15,7 @@ from invalidation.emission import instants
 from invalidation.freshness import index, sequence, unit_of_work
 from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.degraded import Reason, pending
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 from invalidation.freshness.sequence import Verdict
 from invalidation.http import cacheable, recheck
 from invalidation.http.address import exact_url
@@ -56,14 +56,14 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
         cacheable.forbid(response)
         return
     _end_with_what_it_shows(request, response, tags)
-    found = _judged(response, exact_url(request), tags, since)
-    if found is Verdict.CURRENT and (unusable := unusable_of(request)):
+    judgement = _judged(response, exact_url(request), tags, since)
+    if judgement is Verdict.CURRENT and (unusable := unusable_of(request)):
         logger.warning("unusable_tags", path=request.path, tags=unusable, remedy=TAG_REMEDY)
-        found = Reason.TAG
-    if found is Verdict.OUTDATED:
+        judgement = Reason.TAG
+    if judgement is Verdict.OUTDATED:
         cacheable.forbid(response)
-    elif isinstance(found, Reason):
-        pending.note(found)
+    elif isinstance(judgement, Reason):
+        pending.note(judgement)
         cacheable.shorten(response, conf.settings().pages.degraded_ttl_seconds)
 
 
@@ -89,10 +89,10 @@ def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: i
     if since is None:  # a test that is offline sees the page as a site with Redis sends it
         return Verdict.CURRENT if conf.settings().offline else Reason.REDIS
     response.headers[SEQUENCE_HEADER] = str(since)
-    found = _unindexable(url) or _registered(response, url, tags, since)
-    if found is not Verdict.OUTDATED:  # which nobody stores
+    judgement = _unindexable(url) or _registered(response, url, tags, since)
+    if judgement is not Verdict.OUTDATED:  # which nobody stores
         recheck.watch(response, url, tags, since)
-    return found
+    return judgement
 
 
 def _unindexable(url: str) -> Reason | None:
@@ -112,7 +112,7 @@ def _registered(response: HttpResponseBase, url: str, tags: frozenset[str], sinc
     """
     watched, seconds = sequence.watched_keys(tags, url), cacheable.shared_seconds(response)
     try:
-        known, stamps = absence.ask(lambda server: index.registered(server, url, tags, seconds, watched))
+        known, stamps = redis_pause.ask(lambda server: index.registered(server, url, tags, seconds, watched))
         pending.flush(client())
     except UNAVAILABLE:
         return Reason.REDIS

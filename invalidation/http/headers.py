@@ -93,10 +93,10 @@ def set_tag_headers(response: HttpResponseBase, tags: Iterable[str]) -> bool:
     A product silently drops what is over its limit, and with it the page's way to be purged.
     """
     ordered = sorted(tags)
-    every = [(header, ordered + _foreign(response, header)) for header in formats()]
-    if not all(header.fits(named) for header, named in every):
+    tagged = [(header, ordered + _foreign(response, header)) for header in formats()]
+    if not all(header.fits(named) for header, named in tagged):
         return False
-    for header, named in every:
+    for header, named in tagged:
         if named:
             response.headers[header.name] = header.value(named)
     return True

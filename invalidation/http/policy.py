@@ -45,8 +45,8 @@ def private_because(request: HttpRequest, response: HttpResponseBase) -> str:
         "carries a CSRF token": "CSRF_COOKIE_NEEDS_UPDATE" in request.META,
         "varies by everything": "*" in _vary(response),
     }
-    found = next((reason for reason, holds in reasons.items() if holds), "")
-    return found or ("asked by somebody known" if is_personal(request) else "")
+    cause = next((reason for reason, holds in reasons.items() if holds), "")
+    return cause or ("asked by somebody known" if is_personal(request) else "")
 
 
 def is_personal(request: HttpRequest) -> bool:

@@ -19,5 +19,5 @@ def asked(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> HttpRequest:
     """The request among a view's arguments: the first, or the second of a method."""
     given = [*arguments[:2], named.get("request")]
     first: Any = plain(given[0])
-    found: HttpRequest = first if isinstance(first, HttpRequest) else plain(given[1])
-    return found
+    request: HttpRequest = first if isinstance(first, HttpRequest) else plain(given[1])
+    return request

@@ -36,12 +36,12 @@ def print_fields(stream: OutputWrapper, fields: Mapping[str, Any]) -> None:
 def paper() -> ModuleType:
     """What draws: `rich`, the extra, where it is installed."""
     try:
-        from invalidation.management import coloured as found
+        from invalidation.management import coloured
     except ImportError:
         from invalidation.management import plain
 
         return plain
-    return found
+    return coloured
 
 
 def _shown(value: Any) -> str:

@@ -49,8 +49,8 @@ def of(cache: BaseCache) -> Kind:
     """The kind of this backend; `other` for one that nobody here knows, of which the probe alone is known."""
     if is_django_redis(cache):
         return Kind("redis", _django_redis)
-    found = (kind for backend, kind in KINDS.items() if isinstance(cache, backend))
-    return next(found, Kind("other", lambda _cache: Reading()))
+    kinds = (kind for backend, kind in KINDS.items() if isinstance(cache, backend))
+    return next(kinds, Kind("other", lambda _cache: Reading()))
 
 
 def _django_redis(cache: Any) -> Reading:

@@ -62,12 +62,12 @@ def nginx(url: str) -> Proxy:
     """`url` answers with stub_status, which knows requests and connections but nothing of the cache."""
     try:
         answer = ask(url, TIMEOUT_SECONDS)
-        found = STATUS.search(answer.text) if answer.status == HTTPStatus.OK else None
+        match = STATUS.search(answer.text) if answer.status == HTTPStatus.OK else None
     except DeliveryError as error:
         return Proxy("nginx", url, problems=[f"does not answer: {type(error).__name__}"])
-    if found is None:
+    if match is None:
         return Proxy("nginx", url, problems=["answers, but not with stub_status"])
-    connections, answered = map(int, found.groups())
+    connections, answered = map(int, match.groups())
     return Proxy("nginx", url, requests=answered, connections=connections)
 
 

@@ -27,8 +27,8 @@ LONGEST_SECONDS = 2.0
 
 def status(rows: Sequence[Delivery]) -> BatchStatus:
     """The status of a batch that has these deliveries."""
-    found = batch_status(DeliveryStatus(row.status) for row in rows)
-    return BatchStatus.RUNNING if found != BatchStatus.RUNNING and early(rows) else found
+    standing = batch_status(DeliveryStatus(row.status) for row in rows)
+    return BatchStatus.RUNNING if standing != BatchStatus.RUNNING and early(rows) else standing
 
 
 def transfer_seconds(rows: Iterable[Delivery]) -> float:
@@ -63,17 +63,17 @@ def early(rows: Sequence[Delivery]) -> list[CachePlace]:
     What has a purge still to come has none too early, nor has a vendor whose calls count: it waited before its only
     one. A dead letter is left to whoever replays it.
     """
-    tiers, found = conf.settings().tiers, dict[CachePlace, None]()
+    tiers, places = conf.settings().tiers, dict[CachePlace, None]()
     if not conf.settings().freshness.transfer_seconds:
         return []
     by_tier = _begun(rows)
     for tier in graph.order(tiers):
-        again = graph.inner(tiers, tier) & {inner for inner, _ in found}
+        again = graph.inner(tiers, tier) & {inner for inner, _ in places}
         counts_at = counts_from(rows, tier) if tier in by_tier else None
         for node, begun_at in by_tier.get(tier, {}).items():
             if again or (counts_at and begun_at < counts_at):
-                found[CachePlace(tier, node)] = None
-    return list(found)
+                places[CachePlace(tier, node)] = None
+    return list(places)
 
 
 def _begun(rows: Iterable[Delivery]) -> dict[str, dict[str, datetime]]:
@@ -81,21 +81,21 @@ def _begun(rows: Iterable[Delivery]) -> dict[str, dict[str, datetime]]:
     by_place: defaultdict[CachePlace, list[Delivery]] = defaultdict(list)
     for row in rows:
         by_place[row.place].append(row)
-    found: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    latest: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
     for (tier, node), own in by_place.items():
         begun = [row.started_at for row in own if row.started_at]
         open_or_dead = any(row.status not in FINAL or row.status in DEAD_LETTERS for row in own)
         if begun and not open_or_dead and holds_responses(tier) and not is_metered(tier, node):
-            found[tier][node] = max(begun)
-    return found
+            latest[tier][node] = max(begun)
+    return latest
 
 
 def is_metered(tier: str, node: str) -> bool:
     """Do the tier's calls cost money or quota? Then it is asked once, when nothing is on its way to it any more."""
     if tier not in conf.settings().tiers:
         return False
-    found = provider(tier, node)
-    return found.costs_money or bool(found.rates())
+    product = provider(tier, node)
+    return product.costs_money or bool(product.rates())
 
 
 def held_back(rows: Sequence[Delivery], tier: str) -> bool:

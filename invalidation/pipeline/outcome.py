@@ -49,34 +49,34 @@ class Budget:
 
 def decide(error: DeliveryError, budget: Budget, *, backoff_seconds: float) -> Outcome:
     """What a raised error means for the delivery."""
-    told = Outcome(Action.FAIL, reply=error.reply, error=str(error), wait_seconds=backoff_seconds)
+    failure = Outcome(Action.FAIL, reply=error.reply, error=str(error), wait_seconds=backoff_seconds)
     unrecognised = isinstance(error, Unrecognised) and budget.attempts >= error.attempts_allowed
     if isinstance(error, RejectedError) or unrecognised:
-        return replace(told, action=Action.REJECT, wait_seconds=0.0)
+        return replace(failure, action=Action.REJECT, wait_seconds=0.0)
     if isinstance(error, Throttled):
         asked = error.retry_after_seconds or 0.0
-        return defer(replace(told, wait_seconds=max(asked, backoff_seconds)), budget)
+        return defer(replace(failure, wait_seconds=max(asked, backoff_seconds)), budget)
     if budget.attempts >= budget.max_attempts:
-        return replace(told, action=Action.EXHAUST, wait_seconds=0.0)
-    return told
+        return replace(failure, action=Action.EXHAUST, wait_seconds=0.0)
+    return failure
 
 
-def defer(told: Outcome, budget: Budget) -> Outcome:
-    """Put off what `told` says, unless it has been put off for too long; waits never outlast the time left."""
+def defer(outcome: Outcome, budget: Budget) -> Outcome:
+    """Put off an outcome, unless it has been put off for too long; waits never outlast the time left."""
     if budget.left_seconds <= 0:
-        words = f"{told.error} Put off for too long; given up."
-        return replace(told, action=Action.EXHAUST, error=words, wait_seconds=0.0)
-    wait_seconds = min(told.wait_seconds, budget.left_seconds)
-    return replace(told, action=Action.DEFER, wait_seconds=wait_seconds, consumes_attempt=False)
+        sentence = f"{outcome.error} Put off for too long; given up."
+        return replace(outcome, action=Action.EXHAUST, error=sentence, wait_seconds=0.0)
+    wait_seconds = min(outcome.wait_seconds, budget.left_seconds)
+    return replace(outcome, action=Action.DEFER, wait_seconds=wait_seconds, consumes_attempt=False)
 
 
 def crashed(budget: Budget) -> Outcome:
     """The end of a delivery whose workers died as often as it may be attempted."""
-    words = (
+    sentence = (
         f"The last of {budget.max_attempts} attempts never ended: its worker died or was killed, "
         "and so may those before it. See the workers' logs, then replay."
     )
-    return Outcome(Action.EXHAUST, error=words)
+    return Outcome(Action.EXHAUST, error=sentence)
 
 
 def batch_status(deliveries: Iterable[DeliveryStatus]) -> BatchStatus:

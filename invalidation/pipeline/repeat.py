@@ -36,7 +36,11 @@ def too_early(rows: Iterable[Delivery]) -> list[CachePlace]:
     by_node: defaultdict[CachePlace, list[Delivery]] = defaultdict(list)
     for row in rows:
         by_node[row.place].append(row)
-    return [place for place, found in by_node.items() if any(map(_began, found)) and not any(map(_to_come, found))]
+    return [
+        place
+        for place, deliveries in by_node.items()
+        if any(map(_began, deliveries)) and not any(map(_to_come, deliveries))
+    ]
 
 
 def _to_come(delivery: Delivery) -> bool:

@@ -73,12 +73,12 @@ class GenericHTTP(Provider):
         answers = [self._send(self._requests[verb], value) for value in values]
         return Reply(raw=answers[-1].raw if answers else "")
 
-    @sensitive_variables("told")
+    @sensitive_variables("whole_answer")
     def _send(self, request: Mapping[str, Any], values: Mapping[str, str]) -> Answer:
         target, headers, body = (_filled(request.get(name), values) for name in ("TARGET", "HEADERS", "BODY"))
         answer = self._api.send(request.get("METHOD", "POST"), target, body, headers)
-        told = f"{answer.text} {' '.join(f'{name}: {value}' for name, value in answer.headers.items())}"
-        if answer.status not in self._statuses or self._proof not in told:
+        whole_answer = f"{answer.text} {' '.join(f'{name}: {value}' for name, value in answer.headers.items())}"
+        if answer.status not in self._statuses or self._proof not in whole_answer:
             raise self._api.failure(answer, f"the proof {self._proof!r}")
         return answer
 
@@ -96,12 +96,12 @@ def _filled(template: Any, values: Mapping[str, str]) -> Any:
         return [_filled(value, values) for value in template]
     if not isinstance(template, str):
         return template
-    return PLACEHOLDER.sub(lambda found: _value(found, values), template)
+    return PLACEHOLDER.sub(lambda match: _value(match, values), template)
 
 
-def _value(found: re.Match[str], values: Mapping[str, str]) -> str:
-    value = values.get(found["name"], "")
-    return quote(value, safe="") if found["quoted"] else value
+def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
+    value = values.get(match["name"], "")
+    return quote(value, safe="") if match["quoted"] else value
 
 
 def _checked(tier: str, verb: str, request: Any) -> Mapping[str, Any]:

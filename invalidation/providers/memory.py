@@ -44,9 +44,9 @@ class MemoryCache:
         """Hold a response."""
         self.responses[url] = frozenset(tags)
 
-    def remove(self, doomed: Callable[[str, frozenset[str]], bool]) -> int:
+    def remove(self, is_stale: Callable[[str, frozenset[str]], bool]) -> int:
         """Drop the responses whose URL and tags satisfy the condition, and count them."""
-        gone = [url for url, tags in self.responses.items() if doomed(url, tags)]
+        gone = [url for url, tags in self.responses.items() if is_stale(url, tags)]
         for url in gone:
             self.responses.pop(url, None)
         return len(gone)

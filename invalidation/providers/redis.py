@@ -95,8 +95,8 @@ def _translated(alias: str, verb: str) -> Iterator[None]:
 
 def _total(counts: Iterable[int | None]) -> int | None:
     """None where one of the caches doesn't count: a number would claim to know."""
-    found = list(counts)
-    return None if None in found else sum(count or 0 for count in found)
+    known_counts = list(counts)
+    return None if None in known_counts else sum(count or 0 for count in known_counts)
 
 
 def _deleted(alias: str, keys: list[str], version: int | None) -> int | None:
@@ -135,9 +135,9 @@ def _matched(alias: str, patterns: list[str], version: int | None) -> int:
 def _unlinked(cache: Any, match: str) -> int:
     """On the primary, whatever replicas there are; one key per UNLINK, because in a cluster keys live apart."""
     server = cache.client.get_client(write=True)
-    found = server.scan_iter(match=match, count=SCAN_COUNT)
+    keys = server.scan_iter(match=match, count=SCAN_COUNT)
     removed = 0
-    while chunk := list(islice(found, SCAN_COUNT)):
+    while chunk := list(islice(keys, SCAN_COUNT)):
         pipeline = server.pipeline(transaction=False)
         for key in chunk:
             pipeline.unlink(key)

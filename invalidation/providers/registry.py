@@ -20,12 +20,12 @@ def provider_class(path: str) -> type[Provider]:
         ImproperlyConfigured: there is none, or it isn't a Provider.
     """
     try:
-        found = import_string(path)
+        loaded = import_string(path)
     except ImportError as error:
         raise ImproperlyConfigured(f"PROVIDER {path!r} can't be imported: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Provider)):
+    if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
         raise ImproperlyConfigured(f"PROVIDER {path!r} is not a subclass of invalidation.providers.base.Provider.")
-    return found
+    return loaded
 
 
 @cache

@@ -68,13 +68,13 @@ def tier_of(product: str, name: str = "") -> conf.Tier:
     tiers = [
         one for one in conf.settings().tiers.values() if issubclass(provider_class(one.provider), PRODUCTS[product])
     ]
-    found = [one for one in tiers if name in ("", one.name)]
-    if len(found) == 1:
-        return found[0]
+    matching = [one for one in tiers if name in ("", one.name)]
+    if len(matching) == 1:
+        return matching[0]
     kind = f"invalidation.providers.{product}.{PRODUCTS[product].__name__}"
     named = f" named {name!r}" if name else ""
-    fix = "say which by --tier" if found else f"declare one in INVALIDATION['TIERS'] with PROVIDER {kind!r}"
-    raise ImproperlyConfigured(f"{len(found)} tiers of {kind}{named} are configured: {fix}.")
+    fix = "say which by --tier" if matching else f"declare one in INVALIDATION['TIERS'] with PROVIDER {kind!r}"
+    raise ImproperlyConfigured(f"{len(matching)} tiers of {kind}{named} are configured: {fix}.")
 
 
 def values(product: str, tier: conf.Tier, around: Surroundings) -> dict[str, Value]:

@@ -41,12 +41,12 @@ class Birth:
         common = statements.values(self.database, rows[0])
         names = self._places()
         places = [(names.index(name), name) for name in OWN]
-        found = []
+        all_values = []
         for row in rows:
-            found.append(values := common.copy())
+            all_values.append(values := common.copy())
             for place, name in places:
                 values[place] = getattr(row, name)
-        return found
+        return all_values
 
     def _keys(self) -> list[int]:
         """MySQL doesn't tell the keys of rows that were stored together."""

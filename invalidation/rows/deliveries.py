@@ -53,8 +53,8 @@ def repeat(batch: Batch, places: Iterable[CachePlace]) -> list[Delivery]:
 def bury(database: str, batch: Batch, *, tier: str, error: str, now: datetime) -> None:
     """Store a dead letter that says why an event can't be read."""
     status = DELIVERY.target(Action.REJECT)
-    told = {"attempts": 1, "attempted_at": now, "completed_at": now, "error": error}
-    on(database).create(batch=batch, tier=tier, status=status, **told)
+    values = {"attempts": 1, "attempted_at": now, "completed_at": now, "error": error}
+    on(database).create(batch=batch, tier=tier, status=status, **values)
 
 
 def lease(delivery: Delivery, now: datetime) -> bool:
@@ -145,10 +145,10 @@ def dead_letters(database: str) -> QuerySet[Delivery]:
 
 def in_order(database: str, batch: Batch) -> list[Delivery]:
     """The deliveries of the batch, as far as their order is concerned."""
-    found = list(on(database).filter(batch_id=batch.pk).order_by("id").only(*ORDER))
-    for row in found:
+    deliveries = list(on(database).filter(batch_id=batch.pk).order_by("id").only(*ORDER))
+    for row in deliveries:
         row.batch = batch
-    return found
+    return deliveries
 
 
 def of_passes(delivery: Delivery, tiers: Collection[str]) -> QuerySet[Delivery]:

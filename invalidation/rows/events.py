@@ -80,11 +80,11 @@ def _values(connection: BaseDatabaseWrapper, fact: Fact) -> list[Any]:
 def insert(connection: BaseDatabaseWrapper, fact: Fact) -> Event:
     """Store one event, which learns its primary key where the database tells it."""
     insertion, marks, constants = _statement(connection.alias)
-    event, told = fact.event(), connection.features.can_return_columns_from_insert
-    returning = f" RETURNING {connection.ops.quote_name('id')}" if told else ""
+    event, returns_key = fact.event(), connection.features.can_return_columns_from_insert
+    returning = f" RETURNING {connection.ops.quote_name('id')}" if returns_key else ""
     with connection.cursor() as cursor:
         cursor.execute(insertion + marks + returning, constants + _values(connection, fact))
-        if told:
+        if returns_key:
             event.pk = cursor.fetchone()[0]
     event._state.adding, event._state.db = False, connection.alias
     return event

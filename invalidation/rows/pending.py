@@ -57,6 +57,6 @@ def _statement(database: str, lanes: Sequence[str], limit: int) -> tuple[str, tu
     if connections[database].features.has_select_for_update_skip_locked:
         pending = pending.select_for_update(skip_locked=True)
     pending = pending.annotate(remembered=Subquery(batches.newest_sequence(database)))
-    found = pending.values_list(*Pending._fields)[:limit]
-    statement, parameters = found.query.get_compiler(database).as_sql()
+    oldest = pending.values_list(*Pending._fields)[:limit]
+    statement, parameters = oldest.query.get_compiler(database).as_sql()
     return statement, tuple(parameters)

@@ -232,10 +232,10 @@ def overview() -> Overview:
     pending = [events.pending(alias) for alias in _databases()]
     deliveries = [rows.on(alias) for alias in _databases()]
     return {
-        "backlog": {lane.value: count(found.filter(lane=lane) for found in pending) for lane in Lane},
+        "backlog": {lane.value: count(rows.filter(lane=lane) for rows in pending) for lane in Lane},
         "lag_seconds": _lag_seconds(pending, timezone.now()),
         "running_batches": count(map(batches.running, _databases())),
-        "dead_letters": count(found.filter(status=one) for found in deliveries for one in states.DEAD_LETTERS),
+        "dead_letters": count(rows.filter(status=one) for rows in deliveries for one in states.DEAD_LETTERS),
         "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
         "rules": [_rule(complaint) for complaint in complaints.counted()],
         "count_limit": COUNT_LIMIT,
@@ -253,19 +253,19 @@ def _databases() -> tuple[str, ...]:
 
 def count(querysets: Iterable[QuerySet[Any]]) -> int:
     """Rows of all of these together, but no more than COUNT_LIMIT, and without reading more of each."""
-    return min(COUNT_LIMIT, sum(found.order_by()[:COUNT_LIMIT].count() for found in querysets))
+    return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
 
 
 def _lag_seconds(pending: Iterable[QuerySet[Event]], now: datetime) -> float:
     """Age of the oldest pending event; asked lane by lane, because that is how the index of the claim is sorted."""
-    lanes = [found.filter(lane=lane).order_by("id") for found in pending for lane in Lane]
-    oldest = [instant for found in lanes for instant in found.values_list("created_at", flat=True)[:1]]
+    lanes = [rows.filter(lane=lane).order_by("id") for rows in pending for lane in Lane]
+    oldest = [instant for rows in lanes for instant in rows.values_list("created_at", flat=True)[:1]]
     return max(0.0, (now - min(oldest)).total_seconds()) if oldest else 0.0
 
 
 def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocument:
     counts = {
-        status.value: count(found.filter(status=status, tier=tier.name) for found in deliveries)
+        status.value: count(rows.filter(status=status, tier=tier.name) for rows in deliveries)
         for status in DeliveryStatus
     }
     return {

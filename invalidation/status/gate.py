@@ -51,10 +51,10 @@ def judge(targets: Targets, tiers: Collection[str] | None = None) -> Wide | None
     merged = batched([targets])
     if merged.everything or any(map(is_whole_site, merged.prefixes)):
         return _everything("every copy")
-    found = reach(merged)
-    if not found.counted and conf.settings().limits.wide_share < 1:
+    reached = reach(merged)
+    if not reached.counted and conf.settings().limits.wide_share < 1:
         return Wide("a number of URLs that can't be counted while Redis is away", "uncounted")
-    return _counted(found) if found.is_wide else _planned(targets, tiers, found.known)
+    return _counted(reached) if reached.is_wide else _planned(targets, tiers, reached.known)
 
 
 def is_whole_site(prefix: str) -> bool:
@@ -66,8 +66,8 @@ def _everything(sentence: str) -> Wide:
     return Wide(sentence, "everything", (PURGE_EVERYTHING,), "You may not purge everything.")
 
 
-def _counted(found: Reach) -> Wide:
-    return Wide(str(found), str(found.urls))
+def _counted(reached: Reach) -> Wide:
+    return Wide(str(reached), str(reached.urls))
 
 
 def _planned(targets: Targets, tiers: Collection[str] | None, known: int) -> Wide | None:
@@ -75,8 +75,8 @@ def _planned(targets: Targets, tiers: Collection[str] | None, known: int) -> Wid
     rows = preview(targets, tiers) if targets else []
     if emptied := sorted({row.tier for row in rows if any(step.verb == "purge_everything" for step in row.steps)}):
         return _everything(f"every copy in {', '.join(emptied)}")
-    found = Reach(max((_urls(row.steps) for row in rows), default=0), known)
-    return _counted(found) if found.is_wide else None
+    reached = Reach(max((_urls(row.steps) for row in rows), default=0), known)
+    return _counted(reached) if reached.is_wide else None
 
 
 def _urls(steps: Iterable[Step]) -> int:

@@ -248,13 +248,13 @@ KINDS = frozenset(field.name for field in fields(Targets))
 
 def union(targets: Iterable[Targets]) -> Targets:
     """All of them as one, in time linear in their number."""
-    every = tuple(targets)
-    if len(every) == 1:
-        return every[0]
+    parts = tuple(targets)
+    if len(parts) == 1:
+        return parts[0]
     return Targets(
-        frozenset().union(*(one.tags for one in every)),
-        frozenset().union(*(one.urls for one in every)),
-        frozenset().union(*(one.prefixes for one in every)),
-        frozenset().union(*(one.keys for one in every)),
-        any(one.everything for one in every),
+        frozenset().union(*(one.tags for one in parts)),
+        frozenset().union(*(one.urls for one in parts)),
+        frozenset().union(*(one.prefixes for one in parts)),
+        frozenset().union(*(one.keys for one in parts)),
+        any(one.everything for one in parts),
     )

@@ -48,11 +48,11 @@ def taggedcache(parser: Parser, token: Token) -> TaggedCacheNode:
 
     SECONDS may be None for no end. TAGS is a list, or a string of one or several tags separated by spaces.
     """
-    words = token.split_contents()[1:]
+    bits = token.split_contents()[1:]
     nodelist = parser.parse(("endtaggedcache",))
     parser.delete_first_token()
-    plain = [parser.compile_filter(word) for word in words if "=" not in word.split('"')[0].split("'")[0]]
-    options = token_kwargs([word for word in words if "=" in word.split('"')[0].split("'")[0]], parser)
+    plain = [parser.compile_filter(word) for word in bits if "=" not in word.split('"')[0].split("'")[0]]
+    options = token_kwargs([word for word in bits if "=" in word.split('"')[0].split("'")[0]], parser)
     if len(plain) < 2 or "tags" not in options or set(options) - {"tags", "using"}:  # noqa: PLR2004 (seconds, name)
         raise template.TemplateSyntaxError(
             "Write {% taggedcache SECONDS NAME [VARY_ON …] tags=TAGS [using=ALIAS] %}: TAGS name what makes it stale."

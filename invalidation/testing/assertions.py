@@ -59,10 +59,10 @@ class Block:
         await sync_to_async(self.__exit__)(*raised)
 
     def _since(self, model: Any) -> list[Any]:
-        found = []
+        rows = []
         for alias in self._outboxes:
-            found += model.objects.using(alias).filter(pk__gt=self._newest[alias, model]).order_by("pk")
-        return found
+            rows += model.objects.using(alias).filter(pk__gt=self._newest[alias, model]).order_by("pk")
+        return rows
 
 
 def _is_allowed(alias: str) -> bool:

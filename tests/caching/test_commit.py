@@ -22,7 +22,7 @@ from deploy.local import Redis
 from invalidation.caching import ABSENT, fresh_start, tagged
 from invalidation.freshness import sequence
 from invalidation.freshness.clients import client
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 from invalidation.pipeline.intake import drain
 from project.blog.models import Tag
 from tests.fixtures.stores import EachApart
@@ -161,10 +161,10 @@ def mortal(tag: Tag, settings: Settings, tmp_path: Path) -> Iterator[Redis]:
         backend = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": server.url(1), "OPTIONS": options}
         settings.CACHES = settings.CACHES | {"default": backend}
         settings.INVALIDATION = settings.INVALIDATION | {"REDIS_URL": server.url(0), "TIERS": TIER}
-        absence.over()
+        redis_pause.over()
         yield server
         server.thaw()
-    absence.over()
+    redis_pause.over()
 
 
 def test_a_frozen_redis_costs_a_save_its_bound_once_and_no_save_after_it(tag: Tag, mortal: Redis) -> None:
@@ -182,7 +182,7 @@ def test_a_worker_repairs_what_could_not_be_replaced_at_commit(tag: Tag, mortal:
     mortal.kill()
     rename(tag)
     mortal.start()
-    absence.over()
+    redis_pause.over()
     assert tagged.get("name", tags="blog.tag") == "old"
     drain.drain()
     queue.run()

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 import invalidation
 from deploy.local import Redis
 from invalidation.freshness import complaints
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 from invalidation.status import documents
 from tests.emission.conftest import Outbox
 from tests.library.models import Genre
@@ -37,7 +37,7 @@ def _wrong(outbox: Outbox, settings: Settings, redis_server: Redis) -> Iterator[
     url = redis_server.url(6)
     settings.INVALIDATION = {**settings.INVALIDATION, "REDIS_URL": url, "SITES": ["https://example.com"]}
     redis.Redis.from_url(url).flushdb()
-    absence.over()
+    redis_pause.over()
     invalidation.register(Genre, rules=Wrong)
     yield
     invalidation.register(Genre, rules=invalidation.Rules)
@@ -82,4 +82,4 @@ def test_without_redis_the_change_is_stored_all_the_same(settings: Settings, out
     save(2)
     assert len(outbox.events) == 2
     assert documents.overview()["rules"] == []
-    absence.over()
+    redis_pause.over()

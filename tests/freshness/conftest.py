@@ -20,7 +20,7 @@ from django.db.models import F
 from pytest_django import Settings
 
 from deploy.local import Nginx, Redis, Varnish
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 from invalidation.models import Batch, Delivery
 from tests.fixtures.grouped import grouped
 from tests.fixtures.servers import SECRET
@@ -97,7 +97,7 @@ def freshness_redis(redis_server: Redis) -> redis.Redis:
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     pages.state.__init__()  # type: ignore[misc]  # the state is one object, because views find it by name
-    absence.__init__()  # type: ignore[misc]
+    redis_pause.__init__()  # type: ignore[misc]
     yield
     pages.state.release()
 

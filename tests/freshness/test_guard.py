@@ -17,7 +17,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from deploy.local import Redis
 from invalidation.emission import instants
 from invalidation.freshness import index, sequence
-from invalidation.freshness.redis_pause import absence
+from invalidation.freshness.redis_pause import redis_pause
 from invalidation.models import Event
 from invalidation.monitor.freshness import freshness
 from tests.freshness.conftest import Declare
@@ -213,12 +213,12 @@ def test_without_a_thread_in_the_background_one_caller_tries_after_a_pause(
     declare: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(REDIS_PAUSE_SECONDS=60)
-    monkeypatch.setattr(type(absence), "_start_probe", lambda _: None)
-    absence.note(TimeoutError())
-    absence.until = time.monotonic() - 1
-    assert [absence.may_ask(), absence.may_ask()] == [True, False]
-    absence.over()
-    assert absence.may_ask()
+    monkeypatch.setattr(type(redis_pause), "_start_probe", lambda _: None)
+    redis_pause.note(TimeoutError())
+    redis_pause.until = time.monotonic() - 1
+    assert [redis_pause.may_ask(), redis_pause.may_ask()] == [True, False]
+    redis_pause.over()
+    assert redis_pause.may_ask()
 
 
 def test_what_was_degraded_is_counted_by_reason_and_shown_by_the_monitor(own_redis: Redis) -> None:

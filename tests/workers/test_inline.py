@@ -24,9 +24,9 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Delivery]:
 
 
 def test_a_task_goes_on_with_one_delivery_and_leaves_the_others_to_messages(rows: list[Delivery]) -> None:
-    with inline.journey("default") as journey:
+    with inline.inline_run("default") as run:
         assert inline.left("default", rows, 0.0) == rows[1:]
-        assert [journey.go(), journey.go()] == [rows[0], None]
+        assert [run.next_delivery(), run.next_delivery()] == [rows[0], None]
 
 
 @pytest.mark.django_db
@@ -37,9 +37,9 @@ def test_what_a_task_took_on_and_finds_no_slot_for_gets_a_message_after_all(
     queue = Queue()
     queue.connect()
     monkeypatch.setattr(slots, "size", 2)
-    with inline.journey("default") as journey, slots.asked(CachePlace("near", "left"), "editorial"):
+    with inline.inline_run("default") as run, slots.asked(CachePlace("near", "left"), "editorial"):
         inline.left("default", rows, 0.0)
-        assert list(tasks._inline(journey)) == []
+        assert list(tasks._inline(run)) == []
     queue.disconnect()
     assert (len(queue.deliveries), queue.waits) == (1, [tasks.POSTPONED_SECONDS])
 
@@ -64,26 +64,26 @@ def test_a_task_takes_one_slot_however_far_it_goes(settings: Settings, monkeypat
 
 
 def test_a_task_that_comes_back_with_more_keeps_nothing_waiting(rows: list[Delivery]) -> None:
-    with inline.journey("default") as journey:
+    with inline.inline_run("default") as run:
         inline.left("default", rows[:1], 0.0)
         assert inline.left("default", rows[1:], 0.0) == rows
-        assert journey.go() is None
+        assert run.next_delivery() is None
 
 
 def test_a_task_that_has_run_for_long_sends_messages(rows: list[Delivery]) -> None:
-    with inline.journey("default") as journey:
-        journey.started -= inline.INLINE_SECONDS
+    with inline.inline_run("default") as run:
+        run.started -= inline.INLINE_SECONDS
         assert inline.left("default", rows, 0.0) == rows
 
 
 def test_a_delivery_for_the_queue_of_other_workers_gets_its_message(rows: list[Delivery]) -> None:
     rows[0].tier = "far"
-    with inline.journey("default"):
+    with inline.inline_run("default"):
         assert inline.left("default", rows[:1], 0.0) == rows[:1]
 
 
 def test_a_retry_gets_its_message(rows: list[Delivery]) -> None:
-    with inline.journey("default"):
+    with inline.inline_run("default"):
         assert inline.left("default", rows, 1.0) == rows
         rows[0].status = DeliveryStatus.FAILED
         assert inline.left("default", rows[:1], 0.0) == rows[:1]
@@ -91,5 +91,5 @@ def test_a_retry_gets_its_message(rows: list[Delivery]) -> None:
 
 def test_outside_of_a_task_and_for_another_database_everything_gets_its_message(rows: list[Delivery]) -> None:
     assert inline.left("default", rows, 0.0) == rows
-    with inline.journey("default"):
+    with inline.inline_run("default"):
         assert inline.left("other", rows, 0.0) == rows

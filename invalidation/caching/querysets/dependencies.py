@@ -85,7 +85,7 @@ def tags_of(models: Iterable[type[Model]], *, named: bool) -> frozenset[str]:
     Raises:
         ImproperlyConfigured: nothing would tell that a result became stale.
     """
-    found: set[str] = set()
+    tags: set[str] = set()
     for model in models:
         own = _tags(model)
         if not own and not named:
@@ -93,8 +93,8 @@ def tags_of(models: Iterable[type[Model]], *, named: bool) -> frozenset[str]:
                 f"A query over {model._meta.label} can't be cached, because its writes invalidate nothing: "
                 "invalidation.register() it, or name the tags that do with tags=[…]."
             )
-        found |= own
-    return frozenset(found)
+        tags |= own
+    return frozenset(tags)
 
 
 @cache
@@ -105,10 +105,10 @@ def _through_ends(model: type[Model]) -> frozenset[type[Model]]:
 
 def _tags(model: type[Model]) -> set[str]:
     """A relation between two models emits the tags of both ends."""
-    every = registry.rules_for(model)
+    all_rules = registry.rules_for(model)
     concrete = model._meta.concrete_model or model
-    covered = any(issubclass(concrete, rules.model._meta.concrete_model or rules.model) for rules in every)
-    tags = {model_tag(rules.model) for rules in every} if covered else set()
-    if model._meta.auto_created or any(isinstance(rules, ThroughRules) for rules in every):
+    covered = any(issubclass(concrete, rules.model._meta.concrete_model or rules.model) for rules in all_rules)
+    tags = {model_tag(rules.model) for rules in all_rules} if covered else set()
+    if model._meta.auto_created or any(isinstance(rules, ThroughRules) for rules in all_rules):
         tags |= {model_tag(rules.model) for end in _through_ends(model) for rules in registry.rules_for(end)}
     return tags

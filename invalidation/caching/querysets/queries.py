@@ -66,11 +66,11 @@ def _cached(
     except EmptyResultSet:
         return ask()  # Django answers it without the database
     named = tuple(tags)
-    every = dependencies.tags_of(dependencies.models_read(queryset, sql), named=bool(named)).union(named)
+    all_tags = dependencies.tags_of(dependencies.models_read(queryset, sql), named=bool(named)).union(named)
     key = key or fingerprint.key_of(queryset, kind, sql, params)
     # A relation manager puts its own object, which was read before, into each row.
     reads_all = not queryset._known_related_objects  # type: ignore[attr-defined]
-    return tagged.get_or_set(key, ask, timeout, tags=every, reads_all=reads_all)
+    return tagged.get_or_set(key, ask, timeout, tags=all_tags, reads_all=reads_all)
 
 
 class CachedQuerySet(InvalidatingQuerySet[ModelType], Generic[ModelType]):

@@ -14,8 +14,8 @@ from invalidation.caching.values.entry import Stamps, made_at
 from invalidation.caching.values.reads import Reads
 from invalidation.freshness import sequence, unit_of_work, untouched
 from invalidation.freshness.clients import UNAVAILABLE
-from invalidation.freshness.redis_pause import absence
-from invalidation.freshness.sequence import Doomed
+from invalidation.freshness.redis_pause import redis_pause
+from invalidation.freshness.sequence import KeysToRemove
 from invalidation.freshness.unit_of_work import Beginning
 
 #: Clocks of machines that keep time differ by less.
@@ -35,7 +35,9 @@ def joined(alias: str, stamps: Stamps, seen: Reads) -> MadeOf | None:
     inner = seen.stamps.get(alias, {})
     if seen.is_spoilt or any(stamps.get(tag, version) != version for tag, version in inner.items()):
         return None
-    return MadeOf({**inner, **stamps}, {other: found for other, found in seen.stamps.items() if other != alias})
+    return MadeOf(
+        {**inner, **stamps}, {other: inner_stamps for other, inner_stamps in seen.stamps.items() if other != alias}
+    )
 
 
 def is_admitted(cache: BaseCache, stamps: Stamps) -> bool:
@@ -62,10 +64,10 @@ def _are_older(cache: BaseCache, stamps: Stamps, begun: Beginning) -> bool:
     return all(made_at(version) + skew_seconds <= begun.clock for version in stamps.values())
 
 
-def stamp(tags: Iterable[str], doomed: Doomed = MappingProxyType({})) -> None:
-    """Let no unit of work store values with these tags that began before now, and remove what is doomed.
+def stamp(tags: Iterable[str], keys_to_remove: KeysToRemove = MappingProxyType({})) -> None:
+    """Let no unit of work store values with these tags that began before now, and remove these keys.
 
     One bounded round trip, and none while Redis is away.
     """
     with suppress(*UNAVAILABLE):
-        absence.ask(lambda server: sequence.advance(server, tags, doomed))
+        redis_pause.ask(lambda server: sequence.advance(server, tags, keys_to_remove))

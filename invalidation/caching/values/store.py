@@ -109,8 +109,8 @@ class TaggedCache(AsyncForms):
 
     def get(self, key: str, default: Any = None, *, tags: Tags = ()) -> Any:
         """The value, or `default` where there is none. One round trip where `tags` names those it was set with."""
-        found = self.get_many([key], tags=tags)
-        return found.get(key, default)
+        values = self.get_many([key], tags=tags)
+        return values.get(key, default)
 
     def get_many(self, keys: Iterable[str], *, tags: Tags = ()) -> dict[str, Any]:
         """Those of the keys that have a value. One round trip where `tags` names every tag they were set with."""
@@ -120,8 +120,8 @@ class TaggedCache(AsyncForms):
         stored, versions = self._read(wanted, tagged)
         entries = {key: entry for key in wanted if (entry := Entry.of(stored.get(key)))}
         versions = {**versions, **self._versions({tag for e in entries.values() for tag in e.stamps} - set(tagged))}
-        found = {key: self._used(Look(entry, versions), tagged) for key, entry in entries.items()}
-        return {key: value for key, value in found.items() if value is not ABSENT}
+        usable = {key: self._used(Look(entry, versions), tagged) for key, entry in entries.items()}
+        return {key: value for key, value in usable.items() if value is not ABSENT}
 
     def get_or_set(
         self,
@@ -194,17 +194,17 @@ class TaggedCache(AsyncForms):
 
         `invalidation.invalidate(tags=…)` reaches every tier, and never forgets.
         """
-        every = sorted({tag for given in tags for tag in names(given)})
-        self._forget(every)
+        all_tags = sorted({tag for given in tags for tag in names(given)})
+        self._forget(all_tags)
         for connection in connections.all(initialized_only=True):
             if connection.in_atomic_block:
-                transaction.on_commit(lambda: self._forget(every), using=connection.alias)
+                transaction.on_commit(lambda: self._forget(all_tags), using=connection.alias)
 
     def _read(self, keys: tuple[str, ...], tags: tuple[str, ...]) -> tuple[dict[str, Any], Stamps]:
         """What is stored under the keys, and the versions of the tags, in one round trip."""
         version_keys = [TAG_VERSION_KEY + tag for tag in tags]
-        found = self._cache.get_many((*keys, *version_keys), version=VERSION)
-        return found, {tag: found[key] for tag, key in zip(tags, version_keys, strict=True) if key in found}
+        stored = self._cache.get_many((*keys, *version_keys), version=VERSION)
+        return stored, {tag: stored[key] for tag, key in zip(tags, version_keys, strict=True) if key in stored}
 
     def _versions(self, tags: Iterable[str]) -> Stamps:
         wanted = tuple(tags)
@@ -223,16 +223,16 @@ class TaggedCache(AsyncForms):
     @staticmethod
     def _are_current(entry: Entry) -> bool:
         """Are the values of other caches that it was made of? One round trip for each of those caches."""
-        found = ((stamps, TaggedCache(alias)._versions(stamps)) for alias, stamps in entry.others.items())
-        return all(stamps.items() <= versions.items() for stamps, versions in found)
+        pairs = ((stamps, TaggedCache(alias)._versions(stamps)) for alias, stamps in entry.others.items())
+        return all(stamps.items() <= versions.items() for stamps, versions in pairs)
 
     def _look(self, key: str, tags: tuple[str, ...], *, claims: bool = False) -> Look:
         claim = claim_key(key) if claims else ""
-        found, versions = self._read((key, claim) if claim else (key,), tags)
-        entry = Entry.of(found.get(key))
+        stored, versions = self._read((key, claim) if claim else (key,), tags)
+        entry = Entry.of(stored.get(key))
         if entry is not None and len(entry.stamps) > len(tags):  # it is made of values with tags of their own
             versions = {**versions, **self._versions(entry.stamps.keys() - set(tags))}
-        return Look(entry, versions, claim in found)
+        return Look(entry, versions, claim in stored)
 
     def _created(self, tags: Iterable[str], versions: Stamps) -> Stamps:
         """Give every tag without a version a new one; where another process was faster, its version counts."""

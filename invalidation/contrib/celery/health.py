@@ -66,13 +66,13 @@ def consumed_queues(connection: Connection, wanted: Collection[str]) -> dict[str
 
     Celery's own pool may hold a connection from before the broker was restarted, which fails once.
     """
-    found: dict[str, list[str]] = {}
+    consumed_by: dict[str, list[str]] = {}
     for seconds in ANSWER_SECONDS:
         answers = application().control.inspect(timeout=seconds, connection=connection).active_queues() or {}
-        found |= {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
-        if set(wanted) <= {queue for own in found.values() for queue in own} or not _somebody_listens(connection):
+        consumed_by |= {worker: [queue["name"] for queue in consumed] for worker, consumed in answers.items()}
+        if set(wanted) <= {queue for own in consumed_by.values() for queue in own} or not _somebody_listens(connection):
             break
-    return found
+    return consumed_by
 
 
 def pools(connection: Connection, workers: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -81,7 +81,7 @@ def pools(connection: Connection, workers: Sequence[str]) -> dict[str, Mapping[s
         return {}
     inspect = application().control.inspect(workers, timeout=ANSWER_SECONDS[0], connection=connection)
     answers: Mapping[str, Any] = inspect.stats() or {}  # which may be errors
-    return {worker: told["pool"] for worker, told in answers.items() if "pool" in told}
+    return {worker: stats["pool"] for worker, stats in answers.items() if "pool" in stats}
 
 
 def _somebody_listens(connection: Connection) -> bool:

@@ -40,15 +40,15 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
 def deliver(database: str, delivery: int, correlation_id: str = "", **described: Any) -> str:
     """Purge one batch from one node, and go on outwards; `described` says which, for whoever looks at Flower."""
     place = CachePlace(str(described.get("tier")), str(described.get("node")))
-    with inline.journey(database) as journey:
+    with inline.inline_run(database) as run:
         with slots.asked(place, str(described.get("lane"))) as free, context.following(correlation_id):
             if not free:
                 return _later(database, delivery)
             ended = pipeline.deliver(database, delivery)
         # Its slot is free again: what it goes on with takes one by itself.
-        told = "; ".join([result(ended), *_inline(journey)])
+        summaries = "; ".join([result(ended), *_inline(run)])
     pipeline.resume(database)
-    return told
+    return summaries
 
 
 def _later(database: str, delivery: int) -> str:
@@ -61,17 +61,17 @@ def _later(database: str, delivery: int) -> str:
     return "later: its node has as many slots of this worker as one may have"
 
 
-def _inline(journey: inline.Journey) -> Iterator[str]:
+def _inline(run: inline.InlineRun) -> Iterator[str]:
     """Run what the task has taken on, and what that takes on; what finds no slot gets its message after all."""
-    while delivery := journey.go():
+    while delivery := run.next_delivery():
         with slots.asked(delivery.place, delivery.batch.lane) as free:
             if not free:
-                ready = {"database": journey.database, "deliveries": [delivery], "wait_seconds": POSTPONED_SECONDS}
+                ready = {"database": run.database, "deliveries": [delivery], "wait_seconds": POSTPONED_SECONDS}
                 tell(deliveries_ready, "hand_out_failed", **ready)
-                pipeline.pass_by(journey.database, delivery.pk)
+                pipeline.pass_by(run.database, delivery.pk)
                 return
             with context.following(delivery.batch.correlation_id):
-                yield result(pipeline.deliver(journey.database, delivery.pk))
+                yield result(pipeline.deliver(run.database, delivery.pk))
 
 
 def result(delivery: Delivery | None) -> str:

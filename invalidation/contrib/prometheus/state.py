@@ -54,12 +54,12 @@ class State(Collector):
         up = GaugeMetricFamily(*UP, labels=("part",))
         for part, ask, errors in _parts():
             try:
-                found = list(ask())
+                metrics = list(ask())
             except errors as error:
                 logger.warning("metrics_unavailable", part=part, error=repr(error))
-                found = []
-            up.add_metric((part,), float(bool(found)))
-            yield from found
+                metrics = []
+            up.add_metric((part,), float(bool(metrics)))
+            yield from metrics
         yield up
 
 
@@ -101,8 +101,8 @@ def _database() -> Iterator[Metric]:
 def _age_seconds(rows: QuerySet[Any]) -> float:
     """Of the first; 0 where there is none."""
     name = "recorded_at" if rows.model is Batch else "created_at"
-    found = rows.filter(**{f"{name}__isnull": False}).order_by("id").values_list(name, flat=True)[:1]
-    return max(((timezone.now() - instant).total_seconds() for instant in found), default=0.0)
+    instants = rows.filter(**{f"{name}__isnull": False}).order_by("id").values_list(name, flat=True)[:1]
+    return max(((timezone.now() - instant).total_seconds() for instant in instants), default=0.0)
 
 
 def _redis() -> Iterator[Metric]:

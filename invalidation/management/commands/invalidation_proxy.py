@@ -57,8 +57,8 @@ class Command(BaseCommand):
         if unknown := set(around.more) - known:
             raise CommandError(f"Unknown placeholders {sorted(unknown)}; known are {sorted(known)}.")
         try:
-            found = values(product, tier_of(product, options["tier"]), around)
-            return render(TEMPLATES[product], {name: found.get(name, "") for name in known})
+            given = values(product, tier_of(product, options["tier"]), around)
+            return render(TEMPLATES[product], {name: given.get(name, "") for name in known})
         except (ImproperlyConfigured, ValueError) as error:
             raise CommandError(str(error)) from error
 

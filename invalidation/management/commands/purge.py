@@ -106,8 +106,8 @@ def prove(event: Event, database: str) -> str:
         return ""
     rows = verify.check(database, event.batch, verify.sample(event.batch, PROVED_URLS))
     stale, unasked = sum(row.stale for row in rows), sum(bool(row.error) for row in rows)
-    found = {f"{stale} answers are from before the purge": stale, f"{unasked} could not be asked": unasked}
-    return ", ".join(sentence for sentence, number in found.items() if number)
+    counts = {f"{stale} answers are from before the purge": stale, f"{unasked} could not be asked": unasked}
+    return ", ".join(sentence for sentence, number in counts.items() if number)
 
 
 def asked(options: dict[str, Any]) -> Targets:

@@ -63,7 +63,7 @@ def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
         with transaction.atomic(using=database):
             taken = _take(database, now)
             groups = list(_groups(_due(database, taken, now))) if taken else []
-            made = [found for group in groups if (found := _carrier(database, group, now))]
+            made = [carrier for group in groups if (carrier := _carrier(database, group, now))]
     except Contended:
         return Rebounded()
     free = first_pass.carriable(carried)
@@ -111,11 +111,11 @@ def _due(database: str, taken: Sequence[Batch], now: datetime) -> Iterator[Due]:
 
 
 def _deliveries(database: str, taken: Sequence[Batch]) -> defaultdict[int, list[Delivery]]:
-    found: defaultdict[int, list[Delivery]] = defaultdict(list)
+    by_batch: defaultdict[int, list[Delivery]] = defaultdict(list)
     rows = deliveries.on(database).filter(batch__in=taken)
     for row in rows.only("batch_id", "tier", "node", "status", "completed_at"):
-        found[row.batch_id].append(row)
-    return found
+        by_batch[row.batch_id].append(row)
+    return by_batch
 
 
 def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) -> frozenset[tuple[str, str]]:

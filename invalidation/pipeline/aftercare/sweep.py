@@ -59,9 +59,9 @@ def _unattended(database: str, now: datetime) -> QuerySet[Delivery]:
 
 def _looked_after(rows: QuerySet[Delivery], now: datetime) -> list[Delivery]:
     """The first of these rows, marked so that the next sweep turns to others."""
-    found = list(rows.select_related("batch").order_by("available_at")[:LIMIT])
-    deliveries.sweep(rows.db, found, now)
-    return found
+    due = list(rows.select_related("batch").order_by("available_at")[:LIMIT])
+    deliveries.sweep(rows.db, due, now)
+    return due
 
 
 def _unsettled_batches(database: str, idle_at: datetime) -> int:

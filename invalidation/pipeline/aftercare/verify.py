@@ -64,8 +64,8 @@ class Verified:
     """Batches for which the budget did not suffice."""
 
     def __str__(self) -> str:
-        found = f"{self.stale} stale, {self.unasked} could not be asked, {self.left_out} left out"
-        return f"{self.requests} requests for {self.batches} batches, {found}"
+        troubles = f"{self.stale} stale, {self.unasked} could not be asked, {self.left_out} left out"
+        return f"{self.requests} requests for {self.batches} batches, {troubles}"
 
     def add(self, rows: Collection[Verification]) -> None:
         """Count one batch."""
@@ -89,9 +89,9 @@ def verify(database: str) -> Verified:
     return done
 
 
-def _seen_to(database: str, found: Sequence[Batch]) -> int:
+def _seen_to(database: str, due: Sequence[Batch]) -> int:
     """Mark these batches as verified; returns how many no other worker had marked before."""
-    return batches.take_verifications(database, [batch.pk for batch in found], timezone.now())
+    return batches.take_verifications(database, [batch.pk for batch in due], timezone.now())
 
 
 def _checked(database: str, batch: Batch) -> Collection[Verification]:
@@ -120,8 +120,8 @@ def sample(batch: Batch, limit: int) -> list[str]:
     if len(urls) >= limit:
         return urls
     starts = [""] if targets.everything else sorted(sites.expand_known(targets.prefixes, known))
-    found = ask(lambda server: index.sample(server, tags=targets.tags, prefixes=starts, limit=limit), set[str]())
-    more = [url for url in found if url not in named and sites.origin(url) in known]
+    sampled = ask(lambda server: index.sample(server, tags=targets.tags, prefixes=starts, limit=limit), set[str]())
+    more = [url for url in sampled if url not in named and sites.origin(url) in known]
     return urls + random.sample(more, min(limit - len(urls), len(more)))
 
 

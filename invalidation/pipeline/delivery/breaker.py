@@ -61,8 +61,8 @@ def _through(breaker: CircuitBreaker, call: Callable[[], Result]) -> Result:
         return breaker.call(call)
     except CircuitBreakerError as error:
         wait_seconds = _left_seconds(breaker) + random.uniform(0, SPREAD * breaker.reset_timeout)  # noqa: S311
-        words = f"Left alone: {breaker.fail_max} calls in a row failed."
-        raise BreakerOpen(words, retry_after_seconds=wait_seconds) from error
+        sentence = f"Left alone: {breaker.fail_max} calls in a row failed."
+        raise BreakerOpen(sentence, retry_after_seconds=wait_seconds) from error
 
 
 def _note(tier: str, node: str, error: TransientError) -> None:
@@ -122,7 +122,7 @@ def troubled(nodes: Sequence[CachePlace]) -> set[CachePlace]:
         return set(nodes)
     names = [_key(tier, node, part) for tier, node in nodes for part in ("state", "fail_counter")]
     values = server.mget(names) if names else []
-    return {place for place, *found in zip(nodes, values[::2], values[1::2], strict=True) if _is_troubled(*found)}
+    return {place for place, *standing in zip(nodes, values[::2], values[1::2], strict=True) if _is_troubled(*standing)}
 
 
 def _is_troubled(state: Any, failures: Any) -> bool:
@@ -147,8 +147,8 @@ def _states(nodes: list[CachePlace]) -> list[str]:
     server = binary_client()
     if server is None:
         return [str(_memory_storage(tier, node).state) for tier, node in nodes]
-    found = server.mget([_key(tier, node, "state") for tier, node in nodes]) if nodes else []
-    return [str(state, "ascii") if isinstance(state, bytes) else pybreaker.STATE_CLOSED for state in found]
+    states = server.mget([_key(tier, node, "state") for tier, node in nodes]) if nodes else []
+    return [str(state, "ascii") if isinstance(state, bytes) else pybreaker.STATE_CLOSED for state in states]
 
 
 @when_changed("INVALIDATION")

@@ -56,7 +56,7 @@ class Turn:
                 return self._accepted()
             if self._steps and time.monotonic() - self.started > self._seconds:
                 return self._pause()
-        return Outcome(Action.PROVE, external_id=self.delivery.external_id, reply=self._told)
+        return Outcome(Action.PROVE, external_id=self.delivery.external_id, reply=self._reply)
 
     @property
     def _steps(self) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ class Turn:
         return TURN_SECONDS if self.keep else SHORT_TURN_SECONDS
 
     @property
-    def _told(self) -> str:
+    def _reply(self) -> str:
         return "\n".join(dict.fromkeys(self.replies))[:MAX_REPLY_CHARACTERS]
 
     def _call(self) -> Reply:
@@ -100,14 +100,14 @@ class Turn:
     def _accepted(self) -> Outcome:
         """Jobs are under way. To ask for them consumes no attempt, but has an end too."""
         budget = lease.budget(self.delivery)
-        told = Outcome(
+        outcome = Outcome(
             Action.ACCEPT,
             external_id=self.delivery.external_id,
-            reply=self._told,
+            reply=self._reply,
             wait_seconds=self.node.poll_seconds,
             consumes_attempt=self.delivery.attempts <= 1,
         )
-        return told if budget.left_seconds > 0 else defer(_unended(told), budget)
+        return outcome if budget.left_seconds > 0 else defer(_unended(outcome), budget)
 
     def _forget_step(self) -> None:
         self._steps.pop(0)
@@ -121,10 +121,12 @@ class Turn:
 
     def _pause(self) -> Outcome:
         """The end of a turn whose time is up: the next goes on from here. It is no attempt, for calls were made."""
-        words = f"{len(self._steps)} calls left; goes on after what is more urgent."
-        return Outcome(Action.DEFER, reply=self._told, error=words, consumes_attempt=False)
+        sentence = f"{len(self._steps)} calls left; goes on after what is more urgent."
+        return Outcome(Action.DEFER, reply=self._reply, error=sentence, consumes_attempt=False)
 
 
-def _unended(told: Outcome) -> Outcome:
+def _unended(outcome: Outcome) -> Outcome:
     """An accepted job that the vendor never ends."""
-    return Outcome(told.action, external_id=told.external_id, reply=told.reply, error="The vendor's job never ended.")
+    return Outcome(
+        outcome.action, external_id=outcome.external_id, reply=outcome.reply, error="The vendor's job never ended."
+    )

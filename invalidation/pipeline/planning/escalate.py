@@ -42,9 +42,9 @@ def escalate(
     best = exact
     for level in (Widening.PREFIXES, Widening.EVERYTHING):
         wider, decisions = widen(targets, provider, level, why=why)
-        found = plan(wider, provider, sites, Resolution())
-        if decisions and _size(found, limits) < _size(best, limits):
-            best = replace(found, decisions=(*exact.decisions, *decisions))
+        candidate = plan(wider, provider, sites, Resolution())
+        if decisions and _size(candidate, limits) < _size(best, limits):
+            best = replace(candidate, decisions=(*exact.decisions, *decisions))
         if limits.allow(best):
             return best
     return replace(best, decisions=(*best.decisions, f"{why}, and {_amount(best)} is the least that this product can"))
@@ -66,9 +66,9 @@ def cheaper(
     why = f"{exact.requests} calls are above {calls}"
     for level in (Widening.PREFIXES, Widening.EVERYTHING):
         wider, decisions = widen(targets, provider, level, why=why)
-        found = plan(wider, provider, sites, Resolution())
-        if decisions and found.requests < exact.requests and _is_mostly_meant(targets, wider, sites, known):
-            exact = replace(found, decisions=(*exact.decisions, *decisions))
+        candidate = plan(wider, provider, sites, Resolution())
+        if decisions and candidate.requests < exact.requests and _is_mostly_meant(targets, wider, sites, known):
+            exact = replace(candidate, decisions=(*exact.decisions, *decisions))
         if exact.requests <= calls:
             break
     return exact

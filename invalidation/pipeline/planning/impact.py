@@ -54,5 +54,5 @@ def wide_reach(targets: Targets) -> Reach | None:
     """The reach of a batch that turned out wide; who says "everything" has said it."""
     if targets.everything or not (targets.tags or targets.prefixes or targets.urls):
         return None
-    found = reach(targets)
-    return found if found.is_wide else None
+    reached = reach(targets)
+    return reached if reached.is_wide else None

@@ -203,7 +203,7 @@ def merged(steps: Iterable[Step], provider: Product) -> list[Step]:
     items: dict[str, dict[Any, None]] = {}
     for step in steps:
         items.setdefault(step.verb, {}).update(dict.fromkeys(step.items))
-    return [step for verb, found in items.items() for step in _cut(verb, list(found), provider)]
+    return [step for verb, wanted in items.items() for step in _cut(verb, list(wanted), provider)]
 
 
 def _cut(verb: str, items: Sequence[Any], provider: Product) -> Iterator[Step]:

@@ -40,18 +40,18 @@ def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, 
         return replace(
             plan(Targets(everything=True), product, served, Resolution()), decisions=(index_coverage.DECISION,)
         )
-    found = resolution(wanted, served)
-    exact = plan(wider, product, served, found)
+    resolved = resolution(wanted, served)
+    exact = plan(wider, product, served, resolved)
     if settings.limits.plan_cheaper_calls and exact.requests > settings.limits.plan_cheaper_calls:
-        exact = _cheaper(exact, wider, found, product, served)
+        exact = _cheaper(exact, wider, resolved, product, served)
     limits = Limits(settings.limits.plan_calls_limit or inf, settings.limits.plan_price_limit_usd or inf)
     if not limits.allow(exact):
-        exact = escalate(exact, with_urls(wider, found, product), product, served, limits=limits)
+        exact = escalate(exact, with_urls(wider, resolved, product), product, served, limits=limits)
     return replace(exact, decisions=(*decisions, *exact.decisions))
 
 
-def _cheaper(exact: Plan, targets: Targets, found: Resolution, product: Provider, served: Sequence[str]) -> Plan:
-    wanted, calls = with_urls(targets, found, product), conf.settings().limits.plan_cheaper_calls
+def _cheaper(exact: Plan, targets: Targets, resolved: Resolution, product: Provider, served: Sequence[str]) -> Plan:
+    wanted, calls = with_urls(targets, resolved, product), conf.settings().limits.plan_cheaper_calls
     return cheaper(exact, wanted, product, served, calls=calls, known=_known)
 
 

@@ -34,9 +34,9 @@ class Secrets:
     """The secrets of one provider. Error reports show variables, hence not as what it holds."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        secrets = [secret for secret in found(options) if len(secret) >= LEAST_CHARACTERS]
+        secrets = [secret for secret in secret_values(options) if len(secret) >= LEAST_CHARACTERS]
         self._pieces: dict[int, set[str]] = {}
-        self._told = ("", "")
+        self._latest = ("", "")
         for spelling in {spelling.translate(SMALL) for secret in secrets for spelling in spellings(secret)}:
             size = min(len(spelling), PIECE_CHARACTERS)
             self._pieces.setdefault(size, set()).update(_pieces(spelling, size))
@@ -46,11 +46,11 @@ class Secrets:
 
     def conceal(self, text: str) -> str:
         """`text` without any of them."""
-        said, told = self._told  # most caches say the same each time
+        said, concealed = self._latest  # most caches say the same each time
         if text != said:
-            told = self._concealed(text)
-            self._told = (text, told)
-        return told
+            concealed = self._concealed(text)
+            self._latest = (text, concealed)
+        return concealed
 
     def _concealed(self, text: str) -> str:
         text = self._replaced(text) if self._are_in(text) else text
@@ -91,11 +91,11 @@ def _pieces(spelling: str, size: int) -> set[str]:
     return {spelling[first : first + size] for first in range(len(spelling) - size + 1)}
 
 
-def found(options: Mapping[str, Any]) -> Iterator[str]:
+def secret_values(options: Mapping[str, Any]) -> Iterator[str]:
     """Values of options, and of headers among them, whose names say that they are secrets."""
     for name, value in options.items():
         if isinstance(value, Mapping):
-            yield from found(value)
+            yield from secret_values(value)
         elif isinstance(value, str) and SECRET_NAME.search(str(name)) and not HEADER_NAME.search(str(name)):
             yield value
 

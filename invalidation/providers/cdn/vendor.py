@@ -97,9 +97,9 @@ class Api:
 
     def throttled(self, answer: Answer) -> Throttled:
         """The vendor asked for a pause, of a length that one of three headers may tell."""
-        words = f"{self.url} asks for a pause."
+        sentence = f"{self.url} asks for a pause."
         pause = pause_seconds(answer.headers, datetime.now(UTC))
-        return Throttled(words, retry_after_seconds=pause, reply=answer.raw)
+        return Throttled(sentence, retry_after_seconds=pause, reply=answer.raw)
 
 
 def json_object(answer: Answer) -> dict[str, Any]:
@@ -114,5 +114,5 @@ def json_object(answer: Answer) -> dict[str, Any]:
 def error_codes(document: Mapping[str, Any]) -> set[int]:
     """The numbers in an object's list of errors; whatever else stands there is passed over."""
     errors = document.get("errors")
-    found = [error.get("code") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    return {code for code in found if isinstance(code, int)}
+    codes = [error.get("code") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return {code for code in codes if isinstance(code, int)}

@@ -31,8 +31,8 @@ class Invalidations:
     def tag_header(self) -> str:
         """The header in which the distribution reads tags; "" where it reads none."""
         with translated():
-            found = self._client.get_distribution_config(Id=self._distribution)["DistributionConfig"]
-            return str(found.get("CacheTagConfig", {}).get("HeaderName", ""))
+            configuration = self._client.get_distribution_config(Id=self._distribution)["DistributionConfig"]
+            return str(configuration.get("CacheTagConfig", {}).get("HeaderName", ""))
 
     def create(self, items: Sequence[str], reference: str) -> Mapping[str, Any]:
         """Start a job, or find the one that an earlier attempt has started under the same reference."""
@@ -67,10 +67,10 @@ class Invalidations:
     def _recent(self) -> list[str]:
         with translated():
             if self._tenant:
-                found = self._client.list_invalidations_for_distribution_tenant(Id=self._tenant, MaxItems=RECENT_JOBS)
+                answer = self._client.list_invalidations_for_distribution_tenant(Id=self._tenant, MaxItems=RECENT_JOBS)
             else:
-                found = self._client.list_invalidations(DistributionId=self._distribution, MaxItems=str(RECENT_JOBS))
-            return [job["Id"] for job in found["InvalidationList"].get("Items", [])]
+                answer = self._client.list_invalidations(DistributionId=self._distribution, MaxItems=str(RECENT_JOBS))
+            return [job["Id"] for job in answer["InvalidationList"].get("Items", [])]
 
 
 def _job(document: Mapping[str, Any]) -> Mapping[str, Any]:

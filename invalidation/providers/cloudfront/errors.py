@@ -42,13 +42,13 @@ def translated() -> Iterator[None]:
 
 def failure(response: Mapping[str, Any]) -> DeliveryError:
     """What an error response means."""
-    code, words = str(response["Error"].get("Code", "")), str(response["Error"].get("Message", ""))
+    code, message = str(response["Error"].get("Code", "")), str(response["Error"].get("Message", ""))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    told = shortened(f"{status} {code} {words}")
+    reply = shortened(f"{status} {code} {message}")
     if code in THROTTLED_CODES or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled("CloudFront asks for a pause.", reply=told)
+        return Throttled("CloudFront asks for a pause.", reply=reply)
     if code in TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return TransientError(f"CloudFront failed: {code}.", reply=told)
-    if code == DUPLICATE_CODE or DUPLICATE_WORDS in words:
-        return Duplicate("CloudFront has seen this caller reference before, in a job that isn't ours.", reply=told)
-    return RejectedError(f"CloudFront refused: {code}.", reply=told)
+        return TransientError(f"CloudFront failed: {code}.", reply=reply)
+    if code == DUPLICATE_CODE or DUPLICATE_WORDS in message:
+        return Duplicate("CloudFront has seen this caller reference before, in a job that isn't ours.", reply=reply)
+    return RejectedError(f"CloudFront refused: {code}.", reply=reply)

@@ -47,14 +47,14 @@ def read(stream: Stream, method: str, limit: int) -> Answer:
 def _head(head: bytes) -> tuple[int, Headers, bool]:
     """Status, headers, and whether the connection ends after this response."""
     first, *lines = head.split(b"\r\n")
-    found = STATUS_LINE.fullmatch(first)
-    if not found or len(lines) > MAX_FIELDS:
-        raise Malformed("its status line is none" if not found else f"more than {MAX_FIELDS} header fields")
+    match = STATUS_LINE.fullmatch(first)
+    if not match or len(lines) > MAX_FIELDS:
+        raise Malformed("its status line is none" if not match else f"more than {MAX_FIELDS} header fields")
     if head.count(b"\r") != len(lines) or head.count(b"\n") != len(lines) or b"\0" in head:
         raise Malformed("control characters in its headers")
     headers = Headers(_fields(lines))
     closes = "close" in headers.get("Connection", "").lower()
-    return int(found[2]), headers, closes or found[1] == b"0"
+    return int(match[2]), headers, closes or match[1] == b"0"
 
 
 def _fields(lines: list[bytes]) -> Iterator[tuple[str, str]]:
@@ -103,7 +103,7 @@ def _chunked(stream: Stream, limit: int) -> tuple[bytes, bool]:
 
 
 def _chunk_size(stream: Stream) -> int:
-    found = CHUNK_LINE.fullmatch(stream.until(b"\r\n", MAX_CHUNK_LINE_BYTES))
-    if not found:
+    match = CHUNK_LINE.fullmatch(stream.until(b"\r\n", MAX_CHUNK_LINE_BYTES))
+    if not match:
         raise Malformed("a chunk without a size")
-    return int(found[1], 16)
+    return int(match[1], 16)

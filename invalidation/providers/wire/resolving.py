@@ -30,18 +30,18 @@ def addresses(host: str, port: int, deadline: Deadline) -> Found:
     answered: queue.SimpleQueue[Found | OSError] = queue.SimpleQueue()
     threading.Thread(target=_resolve, args=(host, port, answered), daemon=True).start()
     try:
-        found = answered.get(timeout=deadline.left_seconds())
+        answer = answered.get(timeout=deadline.left_seconds())
     except queue.Empty:
         raise TooLate from None
-    if isinstance(found, OSError):
-        raise found
-    return found
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
 
 
 def _resolve(host: str, port: int, answered: queue.SimpleQueue[Found | OSError]) -> None:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        answered.put([(family, address) for family, _, _, _, address in found])  # type: ignore[misc]
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answered.put([(family, address) for family, _, _, _, address in resolved])  # type: ignore[misc]
     except OSError as error:
         answered.put(error)
     except UnicodeError:

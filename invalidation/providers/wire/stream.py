@@ -34,13 +34,13 @@ class Stream:
         """
         self._compact()
         searched = self._position
-        while (found := self._buffer.find(end, searched)) < 0 and self.waiting <= limit + len(end):
+        while (end_at := self._buffer.find(end, searched)) < 0 and self.waiting <= limit + len(end):
             searched = max(self._position, len(self._buffer) - len(end) + 1)
             self._fill()
-        if not 0 <= found - self._position <= limit:
+        if not 0 <= end_at - self._position <= limit:
             raise Malformed(f"no end of the line or the headers within {limit} bytes")
-        taken = bytes(self._buffer[self._position : found])
-        self._position = found + len(end)
+        taken = bytes(self._buffer[self._position : end_at])
+        self._position = end_at + len(end)
         return taken
 
     def exactly(self, count: int) -> bytes:

@@ -36,8 +36,8 @@ def _wrong(envelope: dict[str, Any]) -> str:
 
 def _is_routed(information: Any) -> bool:
     """Would Celery find the way by which it came? It returns by that what a worker could not finish."""
-    words = ("exchange", "routing_key")
-    return isinstance(information, dict) and all(isinstance(information.get(word), str) for word in words)
+    names = ("exchange", "routing_key")
+    return isinstance(information, dict) and all(isinstance(information.get(name), str) for name in names)
 
 
 def _is_body(body: Any, properties: dict[str, Any], headers: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ INLINE_SECONDS = 0.25
 
 
 @dataclass(slots=True)
-class Journey:
+class InlineRun:
     """What one task has taken on."""
 
     database: str
@@ -44,8 +44,8 @@ class Journey:
             self.kept = next(filter(_own, deliveries), None)
         return [delivery for delivery in deliveries if delivery is not self.kept]
 
-    def go(self) -> Delivery | None:
-        """What to run next; None at the journey's end."""
+    def next_delivery(self) -> Delivery | None:
+        """What to run next; None where there is nothing."""
         kept, self.kept = self.kept, None
         return kept
 
@@ -55,22 +55,22 @@ def _own(delivery: Delivery) -> bool:
     return delivery.status == DeliveryStatus.PENDING and tier_queue(delivery.tier) in _consumed()
 
 
-_journey: ContextVar[Journey | None] = ContextVar("journey", default=None)
+_inline_run: ContextVar[InlineRun | None] = ContextVar("invalidation_inline_run", default=None)
 
 
 @contextmanager
-def journey(database: str) -> Iterator[Journey]:
+def inline_run(database: str) -> Iterator[InlineRun]:
     """Within, the running task takes on what it can."""
-    token = _journey.set(current := Journey(database))
+    token = _inline_run.set(current := InlineRun(database))
     try:
         yield current
     finally:
-        _journey.reset(token)
+        _inline_run.reset(token)
 
 
 def left(database: str, deliveries: list[Delivery], wait_seconds: float) -> list[Delivery]:
     """Those that need a message: all but the one that the running task takes on."""
-    current = _journey.get()
+    current = _inline_run.get()
     if current is None or current.database != database or wait_seconds:
         return deliveries
     return current.keep(deliveries)

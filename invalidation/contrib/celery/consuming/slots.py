@@ -43,8 +43,8 @@ class Slots:
     def _is_free(self, place: CachePlace, lane: str) -> bool:
         if not self.size:
             return True
-        mine = self.held[place] < max(1, self.size // 2)
-        return mine and (lane == Lane.TAKEDOWN or self.held.total() < max(1, self.size - FREE))
+        node_has_room = self.held[place] < max(1, self.size // 2)
+        return node_has_room and (lane == Lane.TAKEDOWN or self.held.total() < max(1, self.size - FREE))
 
 
 slots = Slots()

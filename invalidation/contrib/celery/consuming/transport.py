@@ -24,11 +24,9 @@ def guarded(connection: type[Connection]) -> type[Connection]:
             """The transport of the broker's URL."""
             from kombu.transport import redis
 
-            found = super().get_transport_cls()
-            if not isinstance(found, type) or not issubclass(found, redis.Transport):
-                return found
-            transport: Any = found
-            return _guarded(transport)
+            transport: Any = super().get_transport_cls()
+            is_redis = isinstance(transport, type) and issubclass(transport, redis.Transport)
+            return _guarded(transport) if is_redis else transport
 
     return GuardedConnection
 
