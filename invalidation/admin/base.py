@@ -18,19 +18,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from invalidation import conf
-from invalidation.status import documents
+from invalidation.status import unfinished
 
 #: Text is looked for in the newest rows alone: no index finds words, and reading a million rows takes a second.
 SEARCHED_ROWS = 50_000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs alone
-    """Counts no further than `status.COUNT_LIMIT` rows: COUNT(*) over millions takes seconds on PostgreSQL."""
+    """Counts no further than `unfinished.COUNT_LIMIT` rows: COUNT(*) over millions takes seconds on PostgreSQL."""
 
     @cached_property
     def count(self) -> int:
         """Rows, or COUNT_LIMIT where there are more."""
-        return documents.count([cast("QuerySet[Any]", self.object_list)])
+        return unfinished.count([cast("QuerySet[Any]", self.object_list)])
 
 
 class AnswerableList(ChangeList):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -21,6 +20,7 @@ from invalidation.admin.doctor import DoctorView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Delivery, Event
+from invalidation.rows.events import UidRange
 from invalidation.rows.states import FINAL
 from invalidation.status import documents
 from invalidation.targets.values import Source
@@ -29,8 +29,6 @@ from invalidation.targets.values import Source
 #: forgotten window costs nothing.
 YOUNG_SECONDS = 300
 YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS, OVERVIEW_REFRESH_SECONDS = 2, 30, 5
-#: As much of an id as lists show, or more.
-UUID_START = re.compile("[0-9a-f]{8,32}")
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -145,10 +143,8 @@ class EventAdmin(ReadOnlyAdmin):
 
 def _named(queryset: QuerySet[Event], term: str) -> Iterator[QuerySet[Event]]:
     """Events whose id begins so, then those with this correlation id: a range and a value of an index."""
-    digits = term.replace("-", "").lower()
-    if UUID_START.fullmatch(digits):
-        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-        yield queryset.filter(uid__gte=first, uid__lte=last)
+    if begins := UidRange.of(term):
+        yield begins.of_rows(queryset)
     if term:
         yield queryset.filter(correlation_id=term)
 

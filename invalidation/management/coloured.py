@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import IO, cast
 
 from django.core.management.base import OutputWrapper
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -30,7 +31,7 @@ COLOURS = {
 
 def table(stream: OutputWrapper, title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table, its cells coloured by status."""
-    drawn = Table(*headers, title=title, title_justify="left")
+    drawn = Table(*headers, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         drawn.add_row(*map(_cell, row))
     _console(stream).print(drawn)

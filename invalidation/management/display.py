@@ -7,13 +7,14 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
-from invalidation.management.output import print_fields, print_json, print_table
-from invalidation.status.documents import EventDocument, Overview
+from invalidation.management.output import print_fields, print_json, print_notes, print_table
+from invalidation.status.documents import DeliveryDocument, EventDocument, Overview, VerificationDocument
 from invalidation.status.previews import PlannedTier
 
 TABLES = ("batch", "deliveries", "verifications")
-DELIVERY_COLUMNS = ("tier", "node", "pass", "status", "attempts", "calls", "removed", "milliseconds", "error")
-PROOF_COLUMNS = ("tier", "node", "url", "status_code", "cache_status", "sequence", "stale", "error")
+#: Narrow enough for 80 columns, one node beside the other; what is long stands below, a line for each.
+DELIVERY_COLUMNS = ("tier and node", "pass", "status", "tries", "calls", "removed", "ms")
+PROOF_COLUMNS = ("tier and node", "found", "answer", "sequence")
 
 
 def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> None:
@@ -24,14 +25,39 @@ def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> No
     fields: dict[str, Any] = {name: value for name, value in document.items() if name not in TABLES}
     batch = document["batch"]
     print_fields(stream, fields | {"targets": targets_line(document["targets"]), "batch": batch and batch["id"]})
-    rows = [[dict(delivery)[name] for name in DELIVERY_COLUMNS] for delivery in document["deliveries"]]
-    if rows:
-        print_table(stream, "Deliveries", DELIVERY_COLUMNS, rows)
-    if document["verifications"]:
-        proofs = [[dict(proof)[name] for name in PROOF_COLUMNS] for proof in document["verifications"]]
-        print_table(stream, "Verification", PROOF_COLUMNS, proofs)
+    if document["deliveries"]:
+        print_table(stream, "Deliveries", DELIVERY_COLUMNS, map(_delivery_row, document["deliveries"]))
+        print_notes(stream, {_place(row): row["error"] for row in document["deliveries"] if row["error"]})
     else:
         stream.write("No deliveries yet." if batch is None else "No deliveries: no tier is concerned.")
+    if document["verifications"]:
+        print_table(stream, "Verification", PROOF_COLUMNS, map(_proof_row, document["verifications"]))
+        print_notes(stream, {f"{_place(row)} {row['url']}": _found(row) for row in document["verifications"]})
+
+
+def _delivery_row(delivery: DeliveryDocument) -> Sequence[Any]:
+    counted = (delivery["attempts"], delivery["calls"], delivery["removed"], delivery["milliseconds"])
+    return _place(delivery), delivery["pass"], delivery["status"], *counted
+
+
+def _proof_row(proof: VerificationDocument) -> Sequence[Any]:
+    answer = f"{proof['status_code'] or ''} {proof['cache_status']}".strip()
+    return _place(proof), _verdict(proof), answer, proof["sequence"]
+
+
+def _found(proof: VerificationDocument) -> str:
+    return proof["error"] or _verdict(proof)
+
+
+def _verdict(proof: VerificationDocument) -> str:
+    if proof["error"]:
+        return "not asked"
+    return "stale" if proof["stale"] else "not stale"
+
+
+def _place(row: DeliveryDocument | VerificationDocument) -> str:
+    """`varnish 127.0.0.1:6081`: the scheme is the same for all."""
+    return f"{row['tier']} {row['node'].partition('://')[2] or row['node']}".strip()
 
 
 def targets_line(targets: Mapping[str, Any]) -> str:

@@ -33,6 +33,12 @@ def print_fields(stream: OutputWrapper, fields: Mapping[str, Any]) -> None:
     paper().fields(stream, {name: _shown(value) for name, value in fields.items() if value not in (None, "", {}, [])})
 
 
+def print_notes(stream: OutputWrapper, notes: Mapping[str, Any]) -> None:
+    """What is too long for a table's column: whose it is, and what it says."""
+    for name, note in notes.items():
+        stream.write(f"{name}: {note}")
+
+
 def paper() -> ModuleType:
     """What draws: `rich`, the extra, where it is installed."""
     try:

@@ -5,16 +5,17 @@ Their INSERT is composed once per database: the request pays for its execution a
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from invalidation.models import Batch, BatchStatus, Event, EventStatus
@@ -22,6 +23,29 @@ from invalidation.rows.states import EVENT, EventMove
 
 #: What a batch's end means for its events.
 ENDS = {BatchStatus.DONE: EventMove.COMPLETE, BatchStatus.DEAD: EventMove.FAIL}
+
+#: As much of an id as lists show, or more.
+UID_START = re.compile("[0-9a-f]{8,32}")
+Row = TypeVar("Row", bound=Model)
+
+
+class UidRange(NamedTuple):
+    """The ids that begin so: a range of the index."""
+
+    first: uuid.UUID
+    last: uuid.UUID
+
+    @classmethod
+    def of(cls, text: uuid.UUID | str) -> UidRange | None:
+        """Those that begin with this, with or without dashes; None for what no id that is shown begins with."""
+        digits = str(text).strip().replace("-", "").lower()
+        if not UID_START.fullmatch(digits):
+            return None
+        return cls(uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f")))
+
+    def of_rows(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Those of these rows whose id is one of them."""
+        return rows.filter(uid__gte=self.first, uid__lte=self.last)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, TypedDict, cast
 from uuid import UUID
 
@@ -24,14 +23,13 @@ from invalidation.models import (
 )
 from invalidation.rows import batches, events, instants, states, verifications
 from invalidation.rows import deliveries as rows
+from invalidation.status import unfinished
 from invalidation.targets.values import Lane
 
 #: States that an event never leaves by itself.
 FINAL = frozenset({EventStatus.DONE, EventStatus.DEAD})
 #: State of an event that is to come.
 SCHEDULED = "scheduled"
-#: No count reads more rows than this, so that the overview stays cheap over millions of rows.
-COUNT_LIMIT = 100_000
 #: First and longest pause between two looks at an event that is waited for.
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.02, 0.5
 
@@ -118,6 +116,8 @@ class Overview(TypedDict):
 
     backlog: dict[str, int]
     lag_seconds: float
+    """Age of the oldest work that is not finished, claimed or not."""
+
     running_batches: int
     dead_letters: int
     tiers: list[TierDocument]
@@ -126,18 +126,28 @@ class Overview(TypedDict):
 
 
 def find(identifier: UUID | str) -> Event:
-    """The event with this uid, in whichever database holds it.
+    """The event with this uid, or with the one that begins so, in whichever database holds it.
 
     Raises:
-        Event.DoesNotExist: no database has it, or `identifier` is not a UUID.
+        Event.DoesNotExist: no database has it, several begin so, or `identifier` is nothing that a UUID begins with.
     """
-    uid = _uuid(identifier)
-    for alias in conf.settings().databases:
-        if event := events.on(alias).filter(uid=uid).select_related("batch").first():
-            return event
-        if scheduled := instants.on(alias).filter(uid=uid).first():
-            return _to_come(scheduled, alias)
+    begins = events.UidRange.of(identifier)
+    if begins is None:
+        raise Event.DoesNotExist(
+            f"{str(identifier)!r} is not the id of an event, which is a UUID, or 8 or more of its first characters."
+        )
+    found = [event for alias in conf.settings().databases for event in _beginning(alias, begins)]
+    if len(found) > 1:
+        raise Event.DoesNotExist(f"Several events have an id that begins with {identifier}; give more of it.")
+    if found:
+        return found[0]
     raise Event.DoesNotExist(f"No event has the id {identifier}.")
+
+
+def _beginning(alias: str, begins: events.UidRange) -> list[Event]:
+    """No more than two: a second one is enough to know."""
+    stored = list(begins.of_rows(events.on(alias)).select_related("batch")[:2])
+    return stored or [_to_come(row, alias) for row in begins.of_rows(instants.on(alias))[:2]]
 
 
 def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
@@ -147,13 +157,6 @@ def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
     event = Event(status=SCHEDULED, targets=targets, **{name: getattr(scheduled, name) for name in same})
     event._state.db = alias
     return event
-
-
-def _uuid(identifier: UUID | str) -> UUID:
-    try:
-        return identifier if isinstance(identifier, UUID) else UUID(identifier)
-    except ValueError as error:
-        raise Event.DoesNotExist(f"{identifier!r} is not the id of an event, which is a UUID.") from error
 
 
 def deliveries_of(event: Event) -> QuerySet[Delivery]:
@@ -232,13 +235,13 @@ def overview() -> Overview:
     pending = [events.pending(alias) for alias in _databases()]
     deliveries = [rows.on(alias) for alias in _databases()]
     return {
-        "backlog": {lane.value: count(rows.filter(lane=lane) for rows in pending) for lane in Lane},
-        "lag_seconds": _lag_seconds(pending, timezone.now()),
-        "running_batches": count(map(batches.running, _databases())),
-        "dead_letters": count(rows.filter(status=one) for rows in deliveries for one in states.DEAD_LETTERS),
+        "backlog": {lane.value: unfinished.count(rows.filter(lane=lane) for rows in pending) for lane in Lane},
+        "lag_seconds": max(unfinished.oldest_seconds(timezone.now()).values()),
+        "running_batches": unfinished.count(map(batches.running, _databases())),
+        "dead_letters": unfinished.count(rows.filter(status=one) for rows in deliveries for one in states.DEAD_LETTERS),
         "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
         "rules": [_rule(complaint) for complaint in complaints.counted()],
-        "count_limit": COUNT_LIMIT,
+        "count_limit": unfinished.COUNT_LIMIT,
     }
 
 
@@ -251,21 +254,9 @@ def _databases() -> tuple[str, ...]:
     return conf.settings().databases
 
 
-def count(querysets: Iterable[QuerySet[Any]]) -> int:
-    """Rows of all of these together, but no more than COUNT_LIMIT, and without reading more of each."""
-    return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
-
-
-def _lag_seconds(pending: Iterable[QuerySet[Event]], now: datetime) -> float:
-    """Age of the oldest pending event; asked lane by lane, because that is how the index of the claim is sorted."""
-    lanes = [rows.filter(lane=lane).order_by("id") for rows in pending for lane in Lane]
-    oldest = [instant for rows in lanes for instant in rows.values_list("created_at", flat=True)[:1]]
-    return max(0.0, (now - min(oldest)).total_seconds()) if oldest else 0.0
-
-
 def _tier(tier: conf.Tier, deliveries: Iterable[QuerySet[Delivery]]) -> TierDocument:
     counts = {
-        status.value: count(rows.filter(status=status, tier=tier.name) for rows in deliveries)
+        status.value: unfinished.count(rows.filter(status=status, tier=tier.name) for rows in deliveries)
         for status in DeliveryStatus
     }
     return {

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from invalidation.admin import base
 from invalidation.models import Batch, Delivery, Event
-from invalidation.status import documents
+from invalidation.status import unfinished
 from invalidation.targets.values import Source
 from tests.operators.conftest import SECRET, MakeEvent
 
@@ -46,7 +46,7 @@ def test_a_list_asks_as_many_queries_for_many_rows_as_for_few(
 def test_a_list_counts_no_further_than_the_limit(
     sign_in: SignIn, event_with: MakeEvent, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(documents, "COUNT_LIMIT", 4)
+    monkeypatch.setattr(unfinished, "COUNT_LIMIT", 4)
     for _ in range(6):
         event_with("done", "done", "purged")
     with CaptureQueriesContext(connection) as queries:

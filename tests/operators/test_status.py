@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from invalidation.models import Batch, Delivery, Event
-from invalidation.status import documents
+from invalidation.status import documents, unfinished
 from tests.operators.conftest import INNER_NODE, SECRET, MakeEvent
 
 KEYS = [
@@ -103,6 +103,12 @@ def test_the_overview_counts_the_backlog_by_lane_and_measures_the_lag(db: None) 
     assert 30 <= overview["lag_seconds"] < 60
 
 
+def test_the_lag_counts_work_that_is_claimed_and_stands_still(event_with: MakeEvent) -> None:
+    event_with("claimed", "running", "failed")
+    Batch.objects.update(recorded_at=timezone.now() - timedelta(seconds=25))
+    assert 25 <= documents.overview()["lag_seconds"] < 60
+
+
 def test_the_overview_of_an_idle_pipeline_has_no_lag(db: None) -> None:
     assert documents.overview()["lag_seconds"] == 0
 
@@ -118,7 +124,7 @@ def test_the_overview_shows_deliveries_by_tier_and_status_and_never_a_secret(eve
 
 
 def test_counts_stop_at_the_limit(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "COUNT_LIMIT", 3)
+    monkeypatch.setattr(unfinished, "COUNT_LIMIT", 3)
     Event.objects.bulk_create(Event(source="code") for _ in range(5))
     with CaptureQueriesContext(connection) as queries:
         assert documents.overview()["backlog"]["editorial"] == 3

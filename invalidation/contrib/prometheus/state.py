@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from django.db import DatabaseError, connections
-from django.db.models import QuerySet
 from django.utils import timezone
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,11 +14,10 @@ from prometheus_client.registry import Collector
 from invalidation import conf, lazy
 from invalidation.freshness import degraded, index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
-from invalidation.models import Batch
 from invalidation.pipeline.delivery.breaker import breakers
-from invalidation.rows import batches, deliveries, events, states
-from invalidation.status.documents import count
-from invalidation.targets.values import CachePlace, Lane
+from invalidation.rows import deliveries, events, states
+from invalidation.status.unfinished import count, oldest_seconds
+from invalidation.targets.values import CachePlace
 
 logger = lazy.Logger(__name__)
 UP = ("invalidation_up", "1 where this part of the state could be asked.")
@@ -84,11 +81,9 @@ def _database() -> Iterator[Metric]:
         "invalidation_oldest_pending_seconds", "Age of the oldest work that is not finished.", labels=("lane",)
     )
     databases = conf.settings().databases
-    for lane in Lane.values:
-        waiting = [events.pending(database).filter(lane=lane) for database in databases]
-        running = [batches.running(database).filter(lane=lane) for database in databases]
-        pending.add_metric((lane,), count(waiting))
-        oldest.add_metric((lane,), max(map(_age_seconds, [*waiting, *running])))
+    for lane, seconds in oldest_seconds(timezone.now()).items():
+        pending.add_metric((lane,), count(events.pending(database).filter(lane=lane) for database in databases))
+        oldest.add_metric((lane,), seconds)
     yield pending
     yield oldest
     letters = GaugeMetricFamily("invalidation_dead_letters", "Deliveries that ended without a purge.", labels=("tier",))
@@ -96,13 +91,6 @@ def _database() -> Iterator[Metric]:
         rows = [deliveries.on(database).filter(tier=tier) for database in databases]
         letters.add_metric((tier,), count(own.filter(status=one) for own in rows for one in states.DEAD_LETTERS))
     yield letters
-
-
-def _age_seconds(rows: QuerySet[Any]) -> float:
-    """Of the first; 0 where there is none."""
-    name = "recorded_at" if rows.model is Batch else "created_at"
-    instants = rows.filter(**{f"{name}__isnull": False}).order_by("id").values_list(name, flat=True)[:1]
-    return max(((timezone.now() - instant).total_seconds() for instant in instants), default=0.0)
 
 
 def _redis() -> Iterator[Metric]:
