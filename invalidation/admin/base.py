@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from invalidation import conf
-from invalidation.status import unfinished
+from invalidation.rows import unfinished
 
 #: Text is looked for in the newest rows alone: no index finds words, and reading a million rows takes a second.
 SEARCHED_ROWS = 50_000

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
+from invalidation.admin.dashboard import DashboardView, ReplayView
 from invalidation.admin.doctor import DoctorView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
@@ -28,7 +29,7 @@ from invalidation.targets.values import Source
 #: A page that is looked at reloads this often while its event is young; later only now and then, so that a
 #: forgotten window costs nothing.
 YOUNG_SECONDS = 300
-YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS, OVERVIEW_REFRESH_SECONDS = 2, 30, 5
+YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS = 2, 30
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -63,18 +64,11 @@ class EventAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("purge/", wrap(PurgeView(self)), name="invalidation_event_purge"),
-            path("overview/", wrap(self.overview_view), name="invalidation_event_overview"),
+            path("overview/", wrap(DashboardView(self)), name="invalidation_event_overview"),
+            path("replay/", wrap(ReplayView(self)), name="invalidation_event_replay"),
             path("doctor/", wrap(DoctorView(self)), name="invalidation_event_doctor"),
             *super().get_urls(),
         ]
-
-    def overview_view(self, request: HttpRequest) -> HttpResponse:
-        """Backlog, lag and tiers at a glance."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        context = {"title": "Overview", "opts": self.opts, "overview": documents.overview()}
-        context |= self.admin_site.each_context(request) | _refresh(request, OVERVIEW_REFRESH_SECONDS)
-        return TemplateResponse(request, "admin/invalidation/event/overview.html", context)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str

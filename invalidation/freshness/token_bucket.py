@@ -68,6 +68,24 @@ def take(client: redis.Redis, draws: Sequence[Draw]) -> float:
     return float(client.eval(TAKE, len(draws), *_arguments(draws)))
 
 
+def left(client: redis.Redis, buckets: Sequence[Draw]) -> list[tuple[float, float]]:
+    """Of each bucket the tokens that it holds now, and the seconds for which it gives nothing. Takes none."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.time()
+    for bucket in buckets:
+        pipeline.hmget(BUCKET_KEY + bucket.bucket, "tokens", "at", "paused_until")
+    (seconds, microseconds), *saved = pipeline.execute()
+    now = seconds + microseconds / 1e6
+    return [_standing(bucket, now, values) for bucket, values in zip(buckets, saved, strict=True)]
+
+
+def _standing(bucket: Draw, now: float, saved: Sequence[str | None]) -> tuple[float, float]:
+    tokens, at, paused_until = (None if value is None else float(value) for value in saved)
+    held = bucket.burst if tokens is None else tokens
+    gained = max(0.0, now - (now if at is None else at)) * bucket.tokens_per_second
+    return min(bucket.burst, held + gained), max(0.0, (paused_until or now) - now)
+
+
 def pause(client: redis.Redis, draws: Sequence[Draw], seconds: float) -> None:
     """Give nothing from these buckets for so long; a pause that is under way is never shortened."""
     client.eval(PAUSE, len(draws), *_arguments(draws), seconds)

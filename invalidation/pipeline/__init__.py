@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from invalidation.pipeline.aftercare.prune import prune as prune
     from invalidation.pipeline.aftercare.rebound import rebound as rebound
     from invalidation.pipeline.aftercare.replay import replay as replay
+    from invalidation.pipeline.aftercare.sample import sample as sample
     from invalidation.pipeline.aftercare.sweep import sweep as sweep
     from invalidation.pipeline.aftercare.verify import verify as verify
     from invalidation.pipeline.delivery.deliver import deliver as deliver
@@ -30,10 +31,11 @@ _HOMES = {
     "rebound": "aftercare.rebound",
     "replay": "aftercare.replay",
     "resume": "intake.drain",
+    "sample": "aftercare.sample",
     "sweep": "aftercare.sweep",
     "verify": "aftercare.verify",
 }
-__all__ = ["deliver", "drain", "pass_by", "prune", "rebound", "replay", "resume", "sweep", "verify"]
+__all__ = ["deliver", "drain", "pass_by", "prune", "rebound", "replay", "resume", "sample", "sweep", "verify"]
 
 
 __getattr__ = lazy.attributes(__name__, _HOMES)

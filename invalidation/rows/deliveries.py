@@ -19,6 +19,8 @@ ENDED = (
     *("status", "attempts", "leases", "started_at", "attempted_at", "available_at", "completed_at", "steps"),
     *("decisions", "calls", "removed", "milliseconds", "external_id", "reply", "error"),
 )
+#: As the index of what is due lists them.
+OPEN = ("pending", "running", "accepted", "deferred", "failed")
 #: Columns that tell which calls are done.
 PROGRESS = ("steps", "decisions", "calls", "removed", "external_id")
 #: What tells whose turn it is, and whether a purge came too early.
@@ -26,6 +28,12 @@ ORDER = (
     *("batch_id", "tier", "node", "delivery_pass", "status"),
     *("attempted_at", "started_at", "completed_at", "milliseconds"),
 )
+#: What tells how a node does, of so many deliveries.
+SHOWN = (
+    *("tier", "node", "delivery_pass", "status", "completed_at", "attempted_at", "error"),
+    *("batch__created_at", "batch__recorded_at"),
+)
+NEWEST = 1000
 UNTOUCHED = f"leases = 0 AND status = '{DeliveryStatus.PENDING}'"
 #: A replayed delivery starts over: planned anew, with all its attempts before it.
 FRESH: dict[str, Any] = {
@@ -136,6 +144,21 @@ def _held(delivery: Delivery) -> QuerySet[Delivery]:
 def on(database: str) -> QuerySet[Delivery]:
     """All of a database."""
     return Delivery.objects.using(database)
+
+
+def newest(database: str) -> QuerySet[Delivery]:
+    """The last that were planned, with their batches: enough to tell how each node does."""
+    return on(database).select_related("batch").only(*SHOWN).order_by("-id")[:NEWEST]
+
+
+def purged_of(database: str, first: datetime, end: datetime) -> QuerySet[Delivery]:
+    """Those that a cache has proved, of the batches claimed from `first` on and before `end`."""
+    return on(database).filter(batch__created_at__gte=first, batch__created_at__lt=end, status=DeliveryStatus.PURGED)
+
+
+def unfinished(database: str) -> QuerySet[Delivery]:
+    """Those that something is still to come of."""
+    return on(database).filter(status__in=OPEN)
 
 
 def dead_letters(database: str) -> QuerySet[Delivery]:

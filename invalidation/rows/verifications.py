@@ -20,6 +20,16 @@ def since(database: str, instant: datetime) -> QuerySet[Verification]:
     return Verification.objects.using(database).filter(checked_at__gt=instant)
 
 
+def stale_between(database: str, first: datetime, end: datetime) -> QuerySet[Verification]:
+    """Requests of that time that brought what was older than its purge."""
+    return Verification.objects.using(database).filter(stale=True, checked_at__gte=first, checked_at__lt=end)
+
+
+def stale_since(database: str, instant: datetime) -> QuerySet[Verification]:
+    """Those requests since then that brought what was older than its purge, the newest first."""
+    return Verification.objects.using(database).filter(stale=True, checked_at__gte=instant).order_by("-checked_at")
+
+
 def none() -> QuerySet[Verification]:
     """Of an event that nobody has claimed."""
     return Verification.objects.none()

@@ -21,9 +21,8 @@ from invalidation.models import (
     ScheduledEvent,
     Verification,
 )
-from invalidation.rows import batches, events, instants, states, verifications
+from invalidation.rows import batches, events, instants, states, unfinished, verifications
 from invalidation.rows import deliveries as rows
-from invalidation.status import unfinished
 from invalidation.targets.values import Lane
 
 #: States that an event never leaves by itself.

@@ -35,9 +35,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     ),
     "what comes after a purge": ("pipeline/aftercare",),
     "what keeps old copies out meanwhile": ("freshness", "http", "caching", "caching/values", "caching/querysets"),
-    "what all of them know": ("", "targets", "conf"),
+    "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
-        *("status", "admin", "management", "management/commands", "monitor", "doctor", "checks"),
+        *("status", "status/overview", "admin", "management", "management/commands", "monitor", "doctor", "checks"),
         *("contrib/prometheus", "deployment", "proxies", "testing", "templatetags"),
     ),
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGE = ROOT / "docs/reference/database.md"
 BEGINNING = """# Database
 
-Five tables, in every database that `DATABASES` names: an event stands in the one that was written to, so that it
+Six tables, in every database that `DATABASES` names: an event stands in the one that was written to, so that it
 commits with the change. All instants are in UTC. Where a meaning says nothing of emptiness, an empty text stands for
 "not known".
 
@@ -72,7 +72,7 @@ COLUMNS = {
 }
 INDEXES = {
     "invalidation_batch_created": "The admin's list, and pruning.",
-    "invalidation_batch_running": "The status counts batches that are under way, and the sweep looks after them.",
+    "invalidation_batch_running": "The status counts batches that are under way, and how old they are; the sweep looks after them.",
     "invalidation_batch_rebound": "Beat asks which rebounds are due.",
     "invalidation_batch_verify": "Beat asks which batches are to be verified.",
     "invalidation_event_pending": "A drain claims the most urgent events, the oldest first.",
@@ -85,7 +85,7 @@ INDEXES = {
     "invalidation_delivery_due": "The sweep asks what is due.",
     "invalidation_delivery_status": "The admin's filters, the status and metrics.",
     "invalidation_verified_at": "Pruning, and the budget of requests a minute.",
-    "invalidation_stale": "Verification asks whether a copy that it finds old was found old lately.",
+    "invalidation_stale": "Verification asks whether a copy that it finds old was found old lately; the dashboard lists them.",
 }
 
 
@@ -137,7 +137,8 @@ def _unique(field: models.Field[Any, Any]) -> str:
     if field.primary_key or not (field.unique or getattr(field, "db_index", False)):
         return ""
     kind = "unique" if field.unique else "index"
-    return f"| {kind} | `{field.column}` | | {_PLAIN[kind, field.is_relation]} |\n"
+    purpose = _UNIQUE.get(f"{field.model.__name__}.{field.name}") or _PLAIN[kind, field.is_relation]
+    return f"| {kind} | `{field.column}` | | {purpose} |\n"
 
 
 _PLAIN = {
@@ -145,6 +146,9 @@ _PLAIN = {
     ("index", False): "Beat asks which are due.",
     ("index", True): "From a batch to what belongs to it.",
 }
+
+
+_UNIQUE = {"Sample.minute_at": "A minute is counted once; charts ask for a day, pruning for what is older."}
 
 
 def _index(index: models.Index) -> str:

@@ -17,6 +17,7 @@ OWNERS = {
     "Delivery": "deliveries",
     "Verification": "verifications",
     "ScheduledEvent": "instants",
+    "Sample": "samples",
 }
 WRITES = frozenset({"update", "create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "delete"})
 #: Where rows of the site are written, not ours.

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from invalidation.admin import base
 from invalidation.models import Batch, Delivery, Event
-from invalidation.status import unfinished
+from invalidation.rows import unfinished
 from invalidation.targets.values import Source
 from tests.operators.conftest import SECRET, MakeEvent
 

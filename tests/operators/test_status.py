@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from invalidation.models import Batch, Delivery, Event
-from invalidation.status import documents, unfinished
+from invalidation.rows import unfinished
+from invalidation.status import documents
 from tests.operators.conftest import INNER_NODE, SECRET, MakeEvent
 
 KEYS = [

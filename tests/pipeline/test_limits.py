@@ -170,7 +170,11 @@ def test_an_open_breaker_defers_without_consuming_attempts(
     purge()
     queue.run()
     edge = Delivery.objects.get(node=EDGE)
-    assert (edge.status, edge.attempts, edge.error) == ("deferred", 0, "Left alone: 3 calls in a row failed.")
+    assert (edge.status, edge.attempts, edge.error) == (
+        "deferred",
+        0,
+        "Left alone: 3 calls in a row failed. The last: Connection refused",
+    )
     assert not Chain.nodes[EDGE].calls
     assert queue.waits[-1] > 500
     Chain.nodes[EDGE].trouble = None
@@ -199,3 +203,26 @@ def test_a_used_up_quota_defers_and_goes_on_where_it_stopped(purge: Purge, queue
     wait_for(lambda: deliver.deliver("default", edge.pk), 10, "the delivery to be due")
     edge.refresh_from_db()
     assert (edge.status, edge.calls, len(Chain.nodes[EDGE].calls)) == ("purged", 2, 2)
+
+
+def test_what_is_left_of_a_quota_is_told_without_taking_any(limits: Redis) -> None:
+    Chain.quotas = (Rate("zone", 0.001, 10, per_call={"purge_urls": 3}),)
+    edge = provider("edge", EDGE)
+    [(full, paused_seconds)] = quota.left([edge]).values()
+    assert paused_seconds == 0
+    quota.spend(edge, Step("purge_urls", ("/a/",)))
+    [(after, _)] = quota.left([edge, edge]).values()
+    assert full - after == pytest.approx(3, abs=0.1)
+    with pytest.raises(Throttled), quota.heeding(edge, Step("purge_urls", ("/a/",))):
+        raise Throttled("pause", retry_after_seconds=30)
+    [(_, paused_seconds)] = quota.left([edge]).values()
+    assert 20 < paused_seconds <= 30
+    limits.stop()
+    assert quota.left([edge]) == {}
+
+
+def test_without_redis_who_is_put_off_is_told_why_as_well(settings: Settings) -> None:
+    settings.INVALIDATION = declared(BREAKER_FAILURES=1)
+    fail()
+    with pytest.raises(BreakerOpen, match="The last: Connection refused"):
+        guarded("edge", EDGE, lambda: "not called")

@@ -88,8 +88,10 @@ def result(delivery: Delivery | None) -> str:
 @shared_task(name="invalidation.sweep")
 @guarded
 def sweep(database: str = "default") -> dict[str, int]:
-    """Announce again what stands still."""
-    return pipeline.sweep(database)
+    """Announce again what stands still; once a minute, keep how it goes."""
+    swept = pipeline.sweep(database)
+    pipeline.sample(database)
+    return swept
 
 
 @shared_task(name="invalidation.fire")

@@ -16,7 +16,7 @@ from invalidation.freshness import degraded, index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
 from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.rows import deliveries, events, states
-from invalidation.status.unfinished import count, oldest_seconds
+from invalidation.rows.unfinished import count, oldest_seconds
 from invalidation.targets.values import CachePlace
 
 logger = lazy.Logger(__name__)

@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from invalidation import conf
 from invalidation.models import BatchStatus, Event
-from invalidation.rows import batches, events
+from invalidation.rows import batches, events, samples
 
 #: Rows per DELETE, so that no statement holds locks for long.
 CHUNK = 5000
+#: Charts show a day.
+SAMPLES_KEPT = timedelta(days=2)
 
 
 def prune(older_than_days: float | None = None) -> dict[str, int]:
@@ -29,6 +31,7 @@ def prune(older_than_days: float | None = None) -> dict[str, int]:
     for database in settings.databases:
         done = {"completed_at__lt": before}
         removed["events"] += _delete(_events(database, **done), events.remove)
+        _delete(samples.on(database).filter(minute_at__lt=timezone.now() - SAMPLES_KEPT), samples.remove)
         removed["batches"] += _delete(batches.over(database).filter(status=BatchStatus.DONE, **done), batches.remove)
     return removed
 

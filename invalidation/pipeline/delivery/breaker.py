@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pybreaker
 from pybreaker import (
     CircuitBreaker,
     CircuitBreakerError,
+    CircuitBreakerListener,
     CircuitBreakerStorage,
     CircuitMemoryStorage,
     CircuitRedisStorage,
@@ -21,7 +22,7 @@ from pybreaker import (
 from invalidation import conf
 from invalidation.conf.changes import when_changed
 from invalidation.exceptions import Throttled, TransientError, Unproven, Unrecognised
-from invalidation.freshness.clients import UNAVAILABLE, binary_client
+from invalidation.freshness.clients import KEPT_SECONDS, UNAVAILABLE, binary_client, client
 from invalidation.targets.values import CachePlace
 
 Result = TypeVar("Result")
@@ -61,8 +62,44 @@ def _through(breaker: CircuitBreaker, call: Callable[[], Result]) -> Result:
         return breaker.call(call)
     except CircuitBreakerError as error:
         wait_seconds = _left_seconds(breaker) + random.uniform(0, SPREAD * breaker.reset_timeout)  # noqa: S311
-        sentence = f"Left alone: {breaker.fail_max} calls in a row failed."
+        sentence = f"Left alone: {breaker.fail_max} calls in a row failed. {_last_words(breaker)}".rstrip()
         raise BreakerOpen(sentence, retry_after_seconds=wait_seconds) from error
+
+
+def _last_words(breaker: CircuitBreaker) -> str:
+    """Why: who is put off would otherwise be told nothing."""
+    [listener] = breaker.listeners
+    words = listener.recalled() if isinstance(listener, _LastFailure) else None
+    return f"The last: {words}" if words else ""
+
+
+class _LastFailure(CircuitBreakerListener):
+    """Keeps why the last call of a node failed."""
+
+    def __init__(self, tier: str, node: str) -> None:
+        self._key = f"{_name(tier, node)}:error"
+
+    def failure(self, cb: CircuitBreaker, exc: BaseException) -> None:
+        """Costs one round trip, of a call that failed."""
+        server = client()
+        if server is None:
+            _own_failures[self._key] = str(exc)
+            return
+        with suppress(*UNAVAILABLE):
+            server.set(self._key, str(exc), ex=KEPT_SECONDS)
+
+    def recalled(self) -> str | None:
+        """In its own words."""
+        server = client()
+        if server is None:
+            return _own_failures.get(self._key)
+        with suppress(*UNAVAILABLE):
+            return cast("str | None", server.get(self._key))
+        return None
+
+
+#: Where no Redis is configured, each process learns by itself.
+_own_failures: dict[str, str] = {}
 
 
 def _note(tier: str, node: str, error: TransientError) -> None:
@@ -94,6 +131,7 @@ def _breaker(tier: str, node: str) -> CircuitBreaker:
         reset_timeout=settings.retry.breaker_reset_seconds,
         exclude=[lambda error: not _is_failure(error)],
         state_storage=_storage(tier, node),
+        listeners=[_LastFailure(tier, node)],
         throw_new_error_on_trip=False,
     )
 
@@ -154,3 +192,4 @@ def _states(nodes: list[CachePlace]) -> list[str]:
 @when_changed("INVALIDATION")
 def _forget() -> None:
     _memory_storage.cache_clear()
+    _own_failures.clear()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from invalidation import conf, lazy
 from invalidation.exceptions import Throttled
 from invalidation.freshness import token_bucket
-from invalidation.freshness.clients import UNAVAILABLE, client
+from invalidation.freshness.clients import UNAVAILABLE, ask, client
 from invalidation.freshness.token_bucket import Draw
 from invalidation.pipeline.planning.plan import Step
 from invalidation.providers.base import Provider, Rate
@@ -31,6 +31,18 @@ def _draw(rate: Rate, cost: float) -> Draw:
     """The burst that is left undrawn is smaller where a call needs more of it."""
     saved_up = max(rate.burst - UNEVEN_SECONDS * rate.tokens_per_second, min(cost, rate.burst))
     return Draw(rate.bucket, DRAWN_SHARE * rate.tokens_per_second, saved_up, cost)
+
+
+def left(providers: Iterable[Provider]) -> dict[str, tuple[float, float]]:
+    """What every account behind these has left, by bucket: its tokens, and the seconds for which it gives none.
+
+    One round trip; nothing while Redis is away, or where none is configured.
+    """
+    rates = {rate.bucket: rate for provider in providers for rate in provider.rates()}
+    buckets = [_draw(rate, 0.0) for rate in rates.values()]
+    nothing: list[tuple[float, float]] = []
+    standing = ask(lambda server: token_bucket.left(server, buckets), nothing) if buckets else nothing
+    return dict(zip(rates, standing, strict=False))
 
 
 def spend(provider: Provider, step: Step) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -22,17 +22,19 @@ def count(querysets: Iterable[QuerySet[Any]]) -> int:
     return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
 
 
-def oldest_seconds(now: datetime) -> dict[Lane, float]:
+def oldest_seconds(now: datetime, databases: Collection[str] = ()) -> dict[Lane, float]:
     """Age of the oldest event of each lane whose purge is not over, claimed or not; 0 where there is none.
 
-    Lane by lane, because that is how the index of the claim is sorted.
+    In these databases, or in all that have an outbox. Lane by lane, because that is how the index of the claim is
+    sorted.
     """
-    return {lane: _age_seconds(_recorded_at(lane), now) for lane in Lane}
+    asked = databases or conf.settings().databases
+    return {lane: _age_seconds(_recorded_at(asked, lane), now) for lane in Lane}
 
 
-def _recorded_at(lane: Lane) -> Iterable[datetime]:
+def _recorded_at(databases: Iterable[str], lane: Lane) -> Iterable[datetime]:
     """The first of each table; a rebound has no event, and counts from its making."""
-    for database in conf.settings().databases:
+    for database in databases:
         waiting = events.pending(database).annotate(since=F("created_at"))
         running = batches.running(database).annotate(since=Coalesce("recorded_at", "created_at"))
         for rows in (waiting, running):

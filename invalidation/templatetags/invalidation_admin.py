@@ -1,0 +1,77 @@
+"""How the admin's pages write instants, durations and places."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from invalidation.status import words
+from invalidation.status.overview import alarms
+from invalidation.targets.values import CachePlace
+
+register = template.Library()
+
+#: Where there is nothing to show.
+NOTHING = "-"
+
+
+@register.filter
+def moment(instant: datetime | None) -> SafeString | str:
+    """To the second, with the day where it is not today's; a dash for none."""
+    if instant is None:
+        return NOTHING
+    local = timezone.localtime(instant)
+    today = local.date() == timezone.localdate()
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S.%f %Z"),
+        local.strftime("%H:%M:%S" if today else "%-d %b %H:%M:%S"),
+    )
+
+
+@register.filter
+def ago(instant: datetime | None) -> str:
+    """`25 s ago`; a dash for none."""
+    return NOTHING if instant is None else f"{alarms.ago(max(0.0, (timezone.now() - instant).total_seconds()))} ago"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """`12 ms`, `1.25 s`, `7 min`; a dash for none."""
+    if value is None:
+        return NOTHING
+    if value < 1:
+        return f"{1000 * value:.0f} ms"
+    return f"{value:.1f} s" if value < 10 else alarms.ago(value)  # noqa: PLR2004 (a tenth of ten seconds is nothing)
+
+
+@register.filter
+def commands(text: str) -> SafeString:
+    """A sentence whose commands stand in backticks."""
+    parts = text.split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if number % 2 else part,) for number, part in enumerate(parts))
+    )
+
+
+@register.filter
+def place(of: CachePlace) -> str:
+    """`varnish 127.0.0.1:6081`."""
+    return words.place(*of)
+
+
+@register.filter
+def address(node: str) -> str:
+    """Of a node, without what is the same for all."""
+    return node.partition("://")[2] or node or NOTHING
+
+
+@register.filter
+def diagnosis(error: str) -> str:
+    """An error in words."""
+    return words.diagnose(error).words if error else ""
