@@ -72,7 +72,7 @@ COLUMNS = {
 }
 INDEXES = {
     "invalidation_batch_created": "The admin's list, and pruning.",
-    "invalidation_batch_running": "The status counts batches that are under way, and how old they are; the sweep looks after them.",
+    "invalidation_batch_running": "The status counts what is under way, and how old it is; the sweep looks after it.",
     "invalidation_batch_rebound": "Beat asks which rebounds are due.",
     "invalidation_batch_verify": "Beat asks which batches are to be verified.",
     "invalidation_event_pending": "A drain claims the most urgent events, the oldest first.",
@@ -85,7 +85,7 @@ INDEXES = {
     "invalidation_delivery_due": "The sweep asks what is due.",
     "invalidation_delivery_status": "The admin's filters, the status and metrics.",
     "invalidation_verified_at": "Pruning, and the budget of requests a minute.",
-    "invalidation_stale": "Verification asks whether a copy that it finds old was found old lately; the dashboard lists them.",
+    "invalidation_stale": "Verification asks whether a copy that it finds old was found old lately; the dashboard.",
 }
 
 

@@ -28,11 +28,15 @@ REFUSED = f"{NODE} can't be reached: [Errno 111] Connection refused"
             "certificate",
         ),
         (f"{NODE} failed with status 503.", "failed with 503", "own log"),
-        (FORBIDDEN, "refused the purge with 403",
+        (
+            FORBIDDEN,
+            "refused the purge with 403",
             "SECRET",
         ),
         (f"{NODE} refused with status 400.", "refused the purge with 400", "own log"),
-        (UNPROVED, "answered 200 without a proof that it purged",
+        (
+            UNPROVED,
+            "answered 200 without a proof that it purged",
             "doctor",
         ),
         (f"{NODE} asks for a pause.", "asked for a pause", "by itself"),
