@@ -46,7 +46,8 @@ def test_the_minute_that_is_over_is_counted_once() -> None:
     assert not sample("default")
     [stored] = Sample.objects.all()
     assert (stored.minute_at, stored.events, stored.purges, stored.stale) == (MINUTE_AT, 2, 3, 1)
-    assert (stored.dead_letters, stored.p50_seconds) == (1, pytest.approx(0.2))
+    assert stored.dead_letters == 1
+    assert stored.p50_seconds == pytest.approx(0.2)
     assert stored.p95_seconds == pytest.approx(0.29)
 
 
@@ -90,4 +91,4 @@ def test_samples_are_kept_for_two_days() -> None:
 def test_percentiles_of_few_are_those_few() -> None:
     assert percentiles([]) == (None, None)
     assert percentiles([3.0]) == (3.0, 3.0)
-    assert percentiles([1.0, 2.0]) == (1.5, pytest.approx(1.95))
+    assert list(percentiles([1.0, 2.0])) == pytest.approx([1.5, 1.95])
