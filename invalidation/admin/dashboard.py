@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from invalidation import conf
+from invalidation import conf, doctor
 from invalidation.admin.base import ReadOnlyAdmin
 from invalidation.admin.charts import drawn
 from invalidation.pipeline import replay
@@ -40,7 +40,7 @@ class DashboardView:
         """The page, or its changing part."""
         if not self.model_admin.has_view_permission(request):
             raise PermissionDenied
-        context = shown(board()) | {"may_purge": self.model_admin.has_purge_permission(request)}
+        context = shown(board(doctor.remembered())) | {"may_purge": self.model_admin.has_purge_permission(request)}
         if "fragment" in request.GET:
             return render(request, "admin/invalidation/event/board.html", context)
         context |= {"title": "Dashboard", "opts": self.model_admin.opts, "refresh_seconds": REFRESH_SECONDS}

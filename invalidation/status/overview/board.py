@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from invalidation import conf, doctor
+from invalidation import conf
 from invalidation.freshness import complaints, degraded
 from invalidation.freshness.clients import ask
 from invalidation.models import Verification
@@ -70,8 +70,11 @@ class Board:
         return sum(lane.waiting for lane in self.lanes)
 
 
-def board() -> Board:
-    """Ask the databases and Redis, each with bounded questions; what Redis can't tell is left out."""
+def board(report: Mapping[str, Any] | None = None) -> Board:
+    """Ask the databases and Redis, each with bounded questions; what Redis can't tell is left out.
+
+    `report` is the doctor's newest.
+    """
     now = timezone.now()
     found, rows = causes.troubles(), curves.minutes(now)
     grouped = causes.grouped(found)
@@ -93,7 +96,7 @@ def board() -> Board:
         rules=complaints.counted(),
         curves=curves.curves(rows, now),
         sampled_at=curves.sampled_at(rows),
-        report=doctor.remembered(),
+        report=report,
     )
 
 
