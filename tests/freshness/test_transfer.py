@@ -19,7 +19,10 @@ from tests.pipeline.chain import Queue
 
 
 class Held:
-    """An application whose first answer stays on its way until it is let go; nobody may judge it any more."""
+    """An application whose first answer stays on its way until it is let go.
+
+    Nobody judges it any more: its process ends with the last byte, before it looks how long that took.
+    """
 
     def __init__(self) -> None:
         self.handler = WSGIHandler()
@@ -29,7 +32,7 @@ class Held:
         response = self.handler(environment, start_response)
         self.left.set()
         assert self.arrives.wait(PATIENCE_SECONDS)
-        return response
+        return [response.content]
 
 
 @pytest.mark.django_db
