@@ -14,7 +14,7 @@ from deploy.local.stack import Stack
 from deploy.local.tiers import HttpTier, Look, Page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The system; tests that stop a part of it start it again."""
     with Stack(tmp_path_factory.mktemp("stack")) as running:
@@ -22,26 +22,25 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(stack: Stack) -> Admin:
     """An editor who is signed in."""
     return Admin(stack.admin_url, stack.username, stack.password)
 
 
-#: Says whether a purge or a rebound is still to come.
-ASKS_FOR_OPEN_WORK = """
-from invalidation.models import Batch, Event, EventStatus
-from invalidation.rows.batches import OVER
-print(Batch.objects.exclude(OVER).exists() or Event.objects.filter(status=EventStatus.PENDING).exists())
-"""
 #: A rebound comes after the longest render, and beat looks for it each second.
 QUIET_SECONDS = 60
+#: Ends once no purge and no rebound is still to come.
+WAITS_FOR_OPEN_WORK = f"""
+from deploy.local.processes import wait_for
+from invalidation.models import Batch, Event, EventStatus
+from invalidation.rows.batches import OVER
 
+def is_quiet():
+    return not (Batch.objects.exclude(OVER).exists() or Event.objects.filter(status=EventStatus.PENDING).exists())
 
-def _is_quiet(stack: Stack) -> bool:
-    asked = stack.manage("shell", "--verbosity", "0", "--command", ASKS_FOR_OPEN_WORK)
-    assert asked.returncode == 0, asked.stderr
-    return asked.stdout.split() == ["False"]
+wait_for(is_quiet, {QUIET_SECONDS}, "every purge and every rebound to be over")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,8 @@ def quiet_stack(stack: Stack) -> Stack:
 
     For modules that change nothing, and say what each tier does with a page.
     """
-    wait_for(lambda: _is_quiet(stack), QUIET_SECONDS, "every purge and every rebound to be over")
+    waited = stack.manage("shell", "--no-imports", "--command", WAITS_FOR_OPEN_WORK)
+    assert waited.returncode == 0, waited.stderr
     return stack
 
 

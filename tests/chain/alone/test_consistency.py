@@ -42,14 +42,14 @@ def test_nothing_is_stale_once_its_batch_is_complete() -> None:
     On a machine without a free processor that happens (README, "Honest limits"). Such an answer left before its batch
     was stamped, so that its sequence says how old it is, and is gone with the rebound: both are demanded.
     """
-    report = check("--seconds", "30", "--reads", "30000")
+    report = check("--seconds", "15", "--reads", "12000")
     assert set(broken(report)) <= ON_THEIR_WAY, json.dumps(report, indent=2)
     assert report["rebounds"] > 0
 
 
 @pytest.mark.timeout(340)
 def test_the_checker_sees_the_staleness_of_a_naive_purge() -> None:
-    assert check("--seconds", "4", "--reads", "10000", "--naive")["stale_after_done"] > 0
+    assert check("--seconds", "4", "--reads", "5000", "--naive")["stale_after_done"] > 0
 
 
 def test_a_read_of_an_old_version_counts_as_stale_only_after_the_purge() -> None:
