@@ -29,7 +29,7 @@ class Held:
         self.left, self.arrives = threading.Event(), threading.Event()
 
     def __call__(self, environment: dict[str, Any], start_response: Any) -> Any:
-        response = self.handler(environment, start_response)
+        response: Any = self.handler(environment, start_response)
         self.left.set()
         assert self.arrives.wait(PATIENCE_SECONDS)
         return [response.content]
