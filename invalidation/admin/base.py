@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -124,6 +126,17 @@ def list_link(model: str, batch_id: int, label: str) -> SafeString:
     """A link to the rows of one batch."""
     url = reverse(f"admin:invalidation_{model}_changelist")
     return format_html('<a href="{}?batch__id__exact={}">{}</a>', url, batch_id, label)
+
+
+def instant(column: str) -> Callable[[Any, Model], str]:
+    """A column of a list or a page that shows an instant to the second: work comes in bursts."""
+
+    @admin.display(description=column.replace("_", " "), ordering=column)
+    def shown(_: Any, row: Model) -> str:
+        at: datetime | None = getattr(row, column)
+        return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S") if at else "-"
+
+    return shown
 
 
 def duration(start: datetime, end: datetime | None) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import ReadOnlyAdmin, duration, list_link
+from invalidation.admin.base import ReadOnlyAdmin, duration, instant, list_link
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Batch
 
@@ -14,13 +15,21 @@ from invalidation.models import Batch
 class BatchAdmin(ReadOnlyAdmin):
     """Read-only list; each row leads to its events and deliveries."""
 
-    list_display = ("id", "created_at", "lane", "status", "summary", "event_list", "delivery_list", "took")
+    list_display = ("id", "created", "lane", "status", "summary", "event_list", "delivery_list", "took")
     list_filter = ("status", "lane", "created_at")
     fields = (
-        *("status", "lane", "tiers", "created_at", "completed_at", "took", "sequence", "rebound_at"),
-        *("targets", "event_list", "delivery_list"),
+        *("status", "lane", "tiers", "created", "completed", "took", "sequence", "rebound", "verified"),
+        *("purges", "event_list", "delivery_list"),
     )
     readonly_fields = fields
+
+    created, completed = instant("created_at"), instant("completed_at")
+    rebound, verified = instant("rebound_at"), instant("verified_at")
+
+    @admin.display(description="purges")
+    def purges(self, batch: Batch) -> SafeString:
+        """All of its targets, kind by kind."""
+        return render_to_string("admin/invalidation/event/targets.html", {"targets": batch.targets})
 
     @admin.display(description="targets")
     def summary(self, batch: Batch) -> str:

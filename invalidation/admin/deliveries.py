@@ -10,15 +10,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 
-from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, link, tier_filter
+from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, instant, link, tier_filter
 from invalidation.models import Delivery
 from invalidation.pipeline import replay
 from invalidation.rows.states import DEAD_LETTERS
-
-#: Characters of an error that a list shows; the delivery's own page has all of it.
-SHOWN_CHARACTERS = 120
+from invalidation.status.words import diagnose
 
 
 @admin.register(Delivery)
@@ -28,7 +25,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ("replay_selected",)
     list_display = (
         *("id", "batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed"),
-        *("took", "created_at", "short_error"),
+        *("took", "created", "short_error"),
     )
     list_filter = ("status", tier_filter(), "delivery_pass", "created_at")
     search_fields = ("node__startswith", "external_id__exact", "error__icontains")
@@ -38,10 +35,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     fields = (
         *("batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed", "took"),
-        *("created_at", "available_at", "started_at", "attempted_at", "completed_at"),
+        *("created", "available", "started", "attempted", "completed"),
         *("external_id", "decisions", "steps", "error", "reply"),
     )
     readonly_fields = fields
+
+    created, available, started = instant("created_at"), instant("available_at"), instant("started_at")
+    attempted, completed = instant("attempted_at"), instant("completed_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Without the long columns; the page of one delivery loads them."""
@@ -59,8 +59,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="error")
     def short_error(self, delivery: Delivery) -> str:
-        """The beginning of the provider's words."""
-        return Truncator(delivery.error).chars(SHOWN_CHARACTERS)
+        """In words; the delivery's own page has the provider's."""
+        return diagnose(delivery.error).words if delivery.error else ""
 
     @admin.action(description="Replay selected deliveries", permissions=["purge"])
     def replay_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

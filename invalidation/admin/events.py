@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -18,18 +17,12 @@ from django.utils.safestring import SafeString
 from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
 from invalidation.admin.dashboard import DashboardView, ReplayView
 from invalidation.admin.doctor import DoctorView
+from invalidation.admin.event_page import EventPage
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
-from invalidation.models import Delivery, Event
+from invalidation.models import Event
 from invalidation.rows.events import UidRange
-from invalidation.rows.states import FINAL
-from invalidation.status import documents
 from invalidation.targets.values import Source
-
-#: A page that is looked at reloads this often while its event is young; later only now and then, so that a
-#: forgotten window costs nothing.
-YOUNG_SECONDS = 300
-YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS = 2, 30
 
 
 class SourceFilter(admin.SimpleListFilter):
@@ -93,15 +86,13 @@ class EventAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The status page: who, what, batch, deliveries; reloads itself until all of it is final."""
+        """The status page: where it stands, its cause, what happened; up to date until all of it is final."""
         event = self.get_object(request, object_id)
         if event is None:
             return super().change_view(request, object_id, form_url, extra_context)
         if not self.has_view_permission(request, event):
             raise PermissionDenied
-        context = status_context(event) | {"opts": self.opts, **self.admin_site.each_context(request)}
-        context |= _refresh(request, None if context["final"] else _refresh_seconds(event))
-        return TemplateResponse(request, "admin/invalidation/event/status.html", context | (extra_context or {}))
+        return EventPage(self)(request, event)
 
     @admin.display(description="event", ordering="id")
     def short_uid(self, event: Event) -> str:
@@ -148,34 +139,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text.strip())
     except ValueError:
         return None
-
-
-def status_context(event: Event) -> dict[str, Any]:
-    """What the status page shows of an event."""
-    deliveries = list(documents.deliveries_of(event))
-    return {
-        "title": f"Event {event.uid}",
-        "event": event,
-        "deliveries": deliveries,
-        "verifications": list(documents.verifications_of(event)),
-        "took": duration(event.created_at, event.completed_at),
-        "final": is_final(event, deliveries),
-    }
-
-
-def is_final(event: Event, deliveries: list[Delivery]) -> bool:
-    """Can nothing on the page change any more, later passes and verification included?"""
-    verified = event.batch is None or event.batch.verified_at is not None
-    ended = FINAL.issuperset(delivery.status for delivery in deliveries)
-    return event.status in documents.FINAL and ended and verified
-
-
-def _refresh(request: HttpRequest, seconds: int | None) -> dict[str, Any]:
-    """A page reloads itself, unless the reader stopped it."""
-    paused = seconds is not None and "paused" in request.GET
-    return {"paused": paused, "refresh_seconds": None if paused else seconds}
-
-
-def _refresh_seconds(event: Event) -> int:
-    young = (timezone.now() - event.created_at).total_seconds() < YOUNG_SECONDS
-    return YOUNG_REFRESH_SECONDS if young else OLD_REFRESH_SECONDS

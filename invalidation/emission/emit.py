@@ -37,10 +37,13 @@ class Collection:
     parts: list[Targets] = field(default_factory=list)
     lane: str = Lane.BULK
     size: int = 0
+    because: str = ""
+    """Of the first that had a cause to tell."""
 
-    def add(self, targets: Targets, lane: str) -> None:
+    def add(self, targets: Targets, lane: str, because: str = "") -> None:
         """Keep for later, or write what has come together if it is much."""
         self.parts.append(targets)
+        self.because = self.because or because
         self.lane = most_urgent((self.lane, lane))
         self.size += len(targets)
         if self.size >= TARGETS_PER_EVENT:
@@ -53,28 +56,28 @@ class Collection:
         """Emit what has come together as one event."""
         targets = union(self.parts)
         self.parts, self.size = [], 0
-        _record(targets, self.using, self.lane)
+        _record(targets, self.using, self.lane, self.because)
 
 
 suspension: ContextVar[Suspension | None] = ContextVar("invalidation_suspension", default=None)
 _collections: ContextVar[tuple[Collection, ...]] = ContextVar("invalidation_collections", default=())
 
 
-def emit(targets: Targets, *, using: str, lane: str = Lane.EDITORIAL) -> None:
-    """Record `targets` as stale in the transaction of the database `using`."""
+def emit(targets: Targets, *, using: str, lane: str = Lane.EDITORIAL, because: str = "") -> None:
+    """Record `targets` as stale in the transaction of the database `using`; `because` is told to people alone."""
     if collection := _open_collection(using):
-        collection.add(targets, lane)
+        collection.add(targets, lane, because)
     else:
-        _record(targets, using, lane)
+        _record(targets, using, lane, because)
 
 
-def _record(targets: Targets, using: str, lane: str) -> None:
+def _record(targets: Targets, using: str, lane: str, because: str) -> None:
     current = suspension.get()
     if current is not None and targets:
         current.suppressed += 1
         targets = Targets.of(tags=[current.tag] if current.tag else ())
     if targets:
-        _note(targets, using=using, source=Source.SIGNAL, lane=lane)
+        _note(targets, using=using, source=Source.SIGNAL, lane=lane, because=because)
 
 
 def _open_collection(using: str) -> Collection | None:

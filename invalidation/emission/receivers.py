@@ -12,7 +12,7 @@ from invalidation import lazy
 from invalidation.emission import before, evaluation, leaving, registry, relations, uploads
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.leaving import COLLECTED
-from invalidation.emission.rows import history, loading
+from invalidation.emission.rows import history, loading, wording
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules
 from invalidation.targets.values import Targets, union
@@ -103,13 +103,14 @@ def on_save(
     if created:
         targets = evaluation.row_targets([now], sender, using) | evaluation.compared_rows({}, [now], sender, using)
         targets |= uploads.saved_targets(instance, now, created=True)
-        emit(targets, using=using, lane=evaluation.lane_of(all_rules))
+        emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=wording.added(now))
         _follow([now], sender, using)
         history.remember(instance, now)
         return
+    tracked = {name for rules in all_rules for name in rules.track or ()}
     targets = _changed_targets(all_rules, instance, now, written, using)
     targets |= uploads.saved_targets(instance, now, created=False)
-    emit(targets, using=using, lane=evaluation.lane_of(all_rules))
+    emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=wording.changed(tracked, instance, now))
     if registry.timed(sender):
         _follow([now], sender, using, old=history.as_it_was(now, history.newest(instance)))
     history.advance(instance, using, now)
@@ -172,5 +173,6 @@ def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None
     collected = start.__dict__.pop(COLLECTED, [])
     if collected:
         with collecting(using):
+            because = wording.deleted(start)
             for targets, lane in collected + leaving.left_targets(start, using):
-                emit(targets, using=using, lane=lane)
+                emit(targets, using=using, lane=lane, because=because)

@@ -10,6 +10,7 @@ from django.db.models import ForeignKey, ManyToManyField, ManyToManyRel, Model
 
 from invalidation.emission import evaluation, registry
 from invalidation.emission.emit import emit
+from invalidation.emission.rows import wording
 from invalidation.emission.rules import Rules
 from invalidation.targets.values import Targets, union
 
@@ -108,7 +109,8 @@ def on_relation_changed(
     if leaving:
         targets = known | ends(instance, model, side, leaving, using)
         all_rules = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
-        emit(targets, using=using, lane=evaluation.lane_of(all_rules))
+        because = wording.joined(instance, side.field.name)
+        emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=because)
 
 
 def _joined(instance: Model, through: type[Model], side: Side, using: str, keys: Iterable[Any] | None) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invalidation.models.journal import Sample
+from invalidation.models.journal import Attempt, Sample
 from invalidation.models.mixins import AtomicSaveMixin
 from invalidation.models.outbox import (
     Batch,
@@ -20,6 +20,7 @@ from invalidation.models.outbox import (
 
 __all__ = [
     "AtomicSaveMixin",
+    "Attempt",
     "Batch",
     "BatchStatus",
     "Delivery",

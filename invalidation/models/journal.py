@@ -1,8 +1,10 @@
-"""What operators look back at: figures of each minute. Nothing in the pipeline depends on them."""
+"""What operators look back at: figures of each minute, and what failed before it went well. No decision needs them."""
 
 from __future__ import annotations
 
 from django.db import models
+
+from invalidation.models.outbox import Delivery, DeliveryStatus
 
 
 class Sample(models.Model):
@@ -36,3 +38,30 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"minute {self.minute_at}"
+
+
+class Attempt(models.Model):
+    """What became of one attempt of a delivery, of several that ended alike one after the other, or who replayed it.
+
+    A delivery that succeeds at the first go has none: its own row tells all of it.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="history")
+    """The delivery that was attempted."""
+    status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
+    """What the delivery was after it; `pending` after a replay."""
+    started_at = models.DateTimeField(null=True, blank=True)
+    """When the first of them began; null for a replay."""
+    ended_at = models.DateTimeField()
+    """When the last of them ended."""
+    times = models.PositiveIntegerField(default=1)
+    """How many ended alike."""
+    milliseconds = models.FloatField(null=True, blank=True)
+    """How long the last of them took."""
+    error = models.TextField(blank=True)
+    """Why it failed, in the words of the provider."""
+    actor = models.CharField(max_length=150, blank=True)
+    """Who replayed the delivery; such a row is no attempt."""
+
+    def __str__(self) -> str:
+        return f"{self.status} at {self.ended_at}"

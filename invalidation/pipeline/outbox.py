@@ -141,14 +141,17 @@ def record(
     return event
 
 
-def note(targets: Targets, *, using: str, source: str, lane: str) -> None:
-    """As `record`, for those who don't go on with the row: the rows of one transaction are inserted when it ends."""
+def note(targets: Targets, *, using: str, source: str, lane: str, because: str = "") -> None:
+    """As `record`, for those who don't go on with the row: the rows of one transaction are inserted when it ends.
+
+    `because` tells people what was written; an event of the same targets serves again whatever its own says.
+    """
     key = (targets, source, lane, "", "")
     connection = _outbox_of(using)
     if using != connection.alias:
-        _store_apart(connection, key, _fact(key), using)
+        _store_apart(connection, key, _fact(key, because=because), using)
     elif not _standing(connection, key):
-        _store(connection, key, _fact(key))
+        _store(connection, key, _fact(key, because=because))
 
 
 def note_scheduled(targets: Targets, scheduled: ScheduledEvent, *, using: str) -> None:
@@ -181,10 +184,12 @@ def _store_regardless(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> 
         _last_moment(connection).keep(fact)
 
 
-def _fact(key: Key, actor: str | None = None) -> Fact:
+def _fact(key: Key, actor: str | None = None, because: str = "") -> Fact:
     targets, source, lane, reason, tiers = key
     who = context.actor() if actor is None else actor
-    return Fact(source, who, legible(reason)[:255], context.correlation_id(), lane, tiers, targets.document())
+    return Fact(
+        source, who, legible(reason or because)[:255], context.correlation_id(), lane, tiers, targets.document()
+    )
 
 
 def _store(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from invalidation.status import words
+from invalidation.models import Delivery, DeliveryStatus, Pass
+from invalidation.status import timeline, words
 from invalidation.status.overview import alarms
 from invalidation.targets.values import CachePlace
 
@@ -69,6 +70,21 @@ def place(of: CachePlace) -> str:
 def address(node: str) -> str:
     """Of a node, without what is the same for all."""
     return node.partition("://")[2] or node or NOTHING
+
+
+@register.filter
+def ended(delivery: Delivery) -> str:
+    """How the newest attempt of a delivery ended."""
+    if delivery.status in (DeliveryStatus.PENDING, DeliveryStatus.RUNNING) and not delivery.error:
+        return ""
+    words_of_pass = timeline.PASSES.get(Pass(delivery.delivery_pass), "")
+    return timeline.end_in_words(delivery, delivery.status, delivery.error).removeprefix(words_of_pass)
+
+
+@register.filter
+def remedy(error: str) -> str:
+    """What to do about an error."""
+    return words.diagnose(error).remedy
 
 
 @register.filter

@@ -18,6 +18,7 @@ OWNERS = {
     "Verification": "verifications",
     "ScheduledEvent": "instants",
     "Sample": "samples",
+    "Attempt": "attempts",
 }
 WRITES = frozenset({"update", "create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "delete"})
 #: Where rows of the site are written, not ours.

@@ -14,7 +14,7 @@ from invalidation.models import Batch, Delivery
 from invalidation.pipeline import dispatch
 from invalidation.pipeline.intake import unreadable
 from invalidation.pipeline.intake.drain import announce_rest
-from invalidation.rows import batches, events
+from invalidation.rows import attempts, batches, events
 from invalidation.rows import deliveries as rows
 from invalidation.rows.states import DEAD_LETTERS
 
@@ -36,7 +36,9 @@ def replay(deliveries: QuerySet[Delivery], *, actor: str) -> int:
         for pks in _chunks(list(letters.values_list("pk", flat=True))):
             returned += unreadable.returned(rows.dead_letters(database).filter(pk__in=pks))
             concerned = batches.of_deliveries(database, pks)
-            count += rows.replay(database, pks, actor=actor, now=timezone.now())
+            dead = list(rows.dead_letters(database).filter(pk__in=pks).values_list("pk", flat=True))
+            attempts.replayed(database, dead, actor=actor, now=timezone.now())
+            count += rows.replay(database, dead, actor=actor, now=timezone.now())
             batches.reopen(database, keys := [batch.pk for batch in concerned])
             events.reopen(database, keys)
             reopened += concerned

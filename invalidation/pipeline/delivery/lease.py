@@ -13,7 +13,7 @@ from invalidation import conf
 from invalidation.models import Delivery, DeliveryStatus
 from invalidation.pipeline import rebound_schedule, repeat
 from invalidation.pipeline.outcome import Budget, Outcome
-from invalidation.rows import deliveries
+from invalidation.rows import attempts, deliveries
 from invalidation.rows.states import WAITING, Action
 
 
@@ -73,16 +73,21 @@ def keep_progress(delivery: Delivery) -> None:
 def settle(delivery: Delivery, outcome: Outcome, *, milliseconds: float, resumed: bool = False) -> bool:
     """Record the end of the attempt; False where the lease was taken over meanwhile, so that it counts for nothing.
 
-    A late success, the repeats that it makes necessary further out, and another rebound are one transaction.
+    A late success, the repeats that it makes necessary further out, and another rebound are one transaction; so are a
+    failure, or the success that follows one, and their place in the delivery's history.
     """
     values = ended(delivery, outcome, milliseconds)
     late = outcome.action is Action.PROVE and (delivery.leases > 1 or delivery.attempted_at is not None)
-    if not late:
+    troubled = bool(delivery.error or outcome.error)
+    if not (late or troubled):
         return deliveries.end(delivery, values)
     with transaction.atomic(using=delivery._state.db):
         if settled := deliveries.end(delivery, values):
-            repeat.outside(delivery, resumed=resumed)
-            rebound_schedule.again(delivery)
+            if troubled:
+                attempts.note(delivery._state.db or "default", delivery, timezone.now())
+            if late:
+                repeat.outside(delivery, resumed=resumed)
+                rebound_schedule.again(delivery)
     return settled
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from invalidation.models import Batch, BatchStatus, Delivery
 from invalidation.pipeline import completion, rebound_schedule
-from invalidation.rows import batches, deliveries, events
+from invalidation.rows import attempts, batches, deliveries, events
 
 
 class Overtaken(Exception):
@@ -28,8 +28,11 @@ def settle(database: str, carried: Sequence[tuple[Batch, Sequence[Delivery], Seq
         _conclude(batch, rows, now)
     over = [batch for batch, _, _ in carried]
     with transaction.atomic(using=database):
-        if not deliveries.end_first_pass(database, [row for _, changed, _ in carried for row in changed]):
+        ended = [row for _, changed, _ in carried for row in changed]
+        if not deliveries.end_first_pass(database, ended):
             raise Overtaken
+        if failed := [row for row in ended if row.error]:
+            attempts.insert(database, failed, now)
         if not batches.conclude(database, over):
             raise Overtaken
         events.end(database, [batch for batch in over if batch.event_count])
