@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGE = ROOT / "docs/reference/database.md"
 BEGINNING = """# Database
 
-Six tables, in every database that `DATABASES` names: an event stands in the one that was written to, so that it
+Seven tables, in every database that `DATABASES` names: an event stands in the one that was written to, so that it
 commits with the change. All instants are in UTC. Where a meaning says nothing of emptiness, an empty text stands for
 "not known".
 
@@ -144,7 +144,7 @@ def _unique(field: models.Field[Any, Any]) -> str:
 _PLAIN = {
     ("unique", False): "From the id that people see to the row.",
     ("index", False): "Beat asks which are due.",
-    ("index", True): "From a batch to what belongs to it.",
+    ("index", True): "From a batch, or a delivery, to what belongs to it.",
 }
 
 

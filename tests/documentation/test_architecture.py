@@ -9,7 +9,7 @@ from tests.documentation import architecture
 from tests.documentation.architecture import PAGE, PRODUCT, STAGES
 
 #: Whoever adds one to the way of a save says so here; the aim is 25.
-MOST_FILES = 89
+MOST_FILES = 90
 #: Made by Django, or no modules of Python.
 UNLISTED = ("migrations",)
 
