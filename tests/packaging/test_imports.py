@@ -34,7 +34,7 @@ invalidation.emission.rows.columns invalidation.emission.emit
 invalidation.emission.leaving invalidation.emission.rows.loading
 invalidation.emission.evaluation invalidation.emission.receivers invalidation.emission.registry
 invalidation.emission.relations invalidation.emission.rules invalidation.emission.rows.history
-invalidation.emission.uploads invalidation.exceptions
+invalidation.emission.rows.wording invalidation.emission.uploads invalidation.exceptions
 invalidation.freshness invalidation.freshness.unit_of_work
 invalidation.lazy invalidation.models invalidation.models.journal invalidation.models.mixins
 invalidation.models.outbox invalidation.commit_hooks invalidation.signals
@@ -63,6 +63,6 @@ def test_setup_does_not_import(package: str, imported: set[str]) -> None:
     assert package not in imported
 
 
-def test_setup_imports_38_modules_of_the_app(imported: set[str]) -> None:
+def test_setup_imports_39_modules_of_the_app(imported: set[str]) -> None:
     ours = {name for name in imported if name.partition(".")[0] == "invalidation"}
     assert ours == set(OURS.split())
