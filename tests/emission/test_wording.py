@@ -18,7 +18,8 @@ def reason() -> str:
 
 @pytest.fixture
 def category(db: None) -> Category:
-    return Category.objects.create(name="News", slug="news")
+    stored: Category = Category.objects.create(name="News", slug="news")
+    return stored
 
 
 def test_a_new_row_is_named(category: Category) -> None:
