@@ -1,9 +1,10 @@
-"""Who caused what: actor and correlation id of the request that is being served."""
+"""Who caused what: actor, correlation id and trace of the request that is being served."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 _request: ContextVar[HttpRequest | None] = ContextVar("invalidation_request", default=None)
 _correlation_id: ContextVar[str] = ContextVar("invalidation_correlation_id", default="")
+
+#: The header `traceparent`: version, trace, span and flags (https://www.w3.org/TR/trace-context/).
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+#: Who knows of traces says by this where the present one is; nobody does while no integration is installed.
+_tracers: list[Callable[[], str]] = []
 
 
 @contextmanager
@@ -48,6 +54,28 @@ def correlation_id() -> str:
     bound = sys.modules.get("structlog.contextvars")
     known = bound.get_contextvars() if bound else {}
     return str(known.get("correlation_id") or _correlation_id.get() or known.get("request_id") or "")[:64]
+
+
+def traced_by(tracer: Callable[[], str]) -> None:
+    """Ask `tracer` from now on where the present trace is: as the header `traceparent`, or "" for nowhere."""
+    _tracers[:] = [tracer]
+
+
+def untraced() -> None:
+    """Ask nobody any more."""
+    _tracers.clear()
+
+
+def traceparent() -> str:
+    """Where the present trace is; "" for nowhere, or where what is said can't be read."""
+    said = _tracers[0]() if _tracers else ""
+    return said if TRACEPARENT.fullmatch(said) else ""
+
+
+def header(name: str) -> str:
+    """Of the request that is being served; "" where it has none, and outside a request."""
+    request = _request.get()
+    return str(request.headers.get(name, "")) if request is not None else ""
 
 
 def actor() -> str:

@@ -4,6 +4,11 @@ committed         after commit, before anything else of it: `targets` (documents
 event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`; `kinds`, lane and
                   source of each, where they are told for the first time
 deliveries_ready  deliveries may run: `database`, `deliveries`, `wait_seconds`
+batch_claimed     in the transaction that makes a batch: `database`, `batch`, which is not stored yet, `traceparents` of
+                  what it is made of
+batch_released    a worker has done with a batch of its own what it can: `database`, `batch`
+call_ended        a node was asked, and has answered or failed: `delivery`, `verb`, `targets` (how many), `started_at`,
+                  `reply`, `error`; by a helper, which touches no database
 delivery_settled  an attempt ended: `database`, `delivery`
 verified          nodes were asked for what a batch purged: `database`, `verifications`
 stale_twice       a URL was purged again, and is stale still: `database`, `verification`
@@ -25,6 +30,9 @@ logger = lazy.Logger(__name__)
 committed = Signal()
 event_recorded = Signal()
 deliveries_ready = Signal()
+batch_claimed = Signal()
+batch_released = Signal()
+call_ended = Signal()
 delivery_settled = Signal()
 batch_settled = Signal()
 verified = Signal()

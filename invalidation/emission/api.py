@@ -86,7 +86,8 @@ def _aware(at: datetime) -> datetime:
 def _scheduled(targets: Targets, due_at: datetime, *, using: str, actor: str | None, reason: str, **how: Any) -> Event:
     outboxes = conf.settings().databases
     who = context.actor() if actor is None else actor
-    common = {"actor": who, "reason": legible(reason)[:255], "correlation_id": context.correlation_id(), **how}
+    cause = {"correlation_id": context.correlation_id(), "traceparent": context.traceparent()}
+    common = {"actor": who, "reason": legible(reason)[:255], **cause, **how}
     scheduled = ScheduledEvent(due_at=due_at, targets=targets.document(), **common)
     instants.insert(using if using in outboxes else outboxes[0], [scheduled])
     return Event(uid=scheduled.uid, created_at=scheduled.created_at, targets=scheduled.targets, **common)

@@ -85,7 +85,8 @@ def _replace(rules: Rules, wanted: Sequence[tuple[Any, Sequence[datetime]]], dat
 
 
 def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apart: str) -> Iterator[ScheduledEvent]:
-    now, who, cause = timezone.now(), context.actor(), context.correlation_id()
+    now, who = timezone.now(), context.actor()
+    cause = {"correlation_id": context.correlation_id(), "traceparent": context.traceparent()}
     for key, moments in wanted:
         owner = object_tag(rules.model, key)
         for moment in moments:
@@ -99,8 +100,8 @@ def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apa
                     source=Source.TIME,
                     actor=who,
                     reason=f"{owner} changes at {moment.isoformat()}"[:255],
-                    correlation_id=cause,
                     lane=rules.lane,
+                    **cause,
                 )
 
 

@@ -76,6 +76,8 @@ class Batch(models.Model):
     """What that backlog allows the planner; `Delivery.decisions` says what came of it."""
     correlation_id = models.CharField(max_length=64, blank=True)
     """Of the first of its events; logs name it from here to the last provider call."""
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
+    """Where its own span is in a trace, by which each call to a node finds its parent; empty where nobody traces."""
     sequence = models.BigIntegerField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=BatchStatus.choices, default=BatchStatus.RUNNING)
     rebound_at = models.DateTimeField(null=True, blank=True)
@@ -131,6 +133,7 @@ class Fact(models.Model):
     actor = models.CharField(max_length=150, blank=True)
     reason = models.CharField(max_length=255, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True)
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
     lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
     tiers = models.CharField(max_length=255, blank=True)
     """Tiers asked for, comma-separated; empty means all."""

@@ -156,7 +156,7 @@ def note(targets: Targets, *, using: str, source: str, lane: str, because: str =
 
 def note_scheduled(targets: Targets, scheduled: ScheduledEvent, *, using: str) -> None:
     """As `note`, for what was to become an event at this time: under its own uid, in the caller's transaction."""
-    same = ("source", "actor", "reason", "correlation_id", "lane", "tiers", "uid")
+    same = ("source", "actor", "reason", "correlation_id", "traceparent", "lane", "tiers", "uid")
     fact = Fact(targets=targets.document(), **{name: getattr(scheduled, name) for name in same})
     _store(connections[using], (targets, fact.source, fact.lane, fact.reason, fact.tiers), fact)
 
@@ -187,9 +187,8 @@ def _store_regardless(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> 
 def _fact(key: Key, actor: str | None = None, because: str = "") -> Fact:
     targets, source, lane, reason, tiers = key
     who = context.actor() if actor is None else actor
-    return Fact(
-        source, who, legible(reason or because)[:255], context.correlation_id(), lane, tiers, targets.document()
-    )
+    cause, words = context.correlation_id(), legible(reason or because)[:255]
+    return Fact(source, who, words, cause, lane, tiers, targets.document(), traceparent=context.traceparent())
 
 
 def _store(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:

@@ -59,6 +59,7 @@ class Fact:
     lane: str
     tiers: str
     targets: dict[str, Any]
+    traceparent: str = ""
     uid: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=timezone.now)
 
@@ -96,6 +97,7 @@ def _values(connection: BaseDatabaseWrapper, fact: Fact) -> list[Any]:
         fact.lane,
         fact.tiers,
         operations.adapt_json_value(fact.targets, None),
+        fact.traceparent,
         fact.uid if connection.features.has_native_uuid_field else fact.uid.hex,
         operations.adapt_datetimefield_value(fact.created_at),
     ]

@@ -25,6 +25,7 @@ class Pending(NamedTuple):
     """JSON; equal events have equal text."""
 
     correlation_id: str
+    traceparent: str
     created_at: Any
     """As the database gives it: see `instant`."""
 

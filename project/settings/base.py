@@ -33,6 +33,9 @@ INSTALLED_APPS = [
     "project.blog",
 ]
 
+if environment.flag("TRACES", default=False):
+    INSTALLED_APPS.append("invalidation.contrib.opentelemetry")
+
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",

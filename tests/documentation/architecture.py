@@ -38,7 +38,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
         *("status", "status/overview", "admin", "management", "management/commands", "monitor", "doctor", "checks"),
-        *("contrib/prometheus", "deployment", "proxies", "testing", "templatetags"),
+        *("contrib/opentelemetry", "contrib/prometheus", "deployment", "proxies", "testing", "templatetags"),
     ),
 }
 SIDES = {"save": "In the process that saves", "worker": "In the worker"}

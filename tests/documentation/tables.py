@@ -37,6 +37,7 @@ SHARED = {
     "actor": "Who did it, where that is known.",
     "reason": "Why, in the words of whoever asked.",
     "correlation_id": "Ties together what one request or task has caused, in rows and in logs.",
+    "traceparent": "Where in a trace its cause stood, as the header of this name; empty where nobody traces.",
     "targets": "Tags, URLs, prefixes, keys, or everything. Kinds that are empty are left out.",
 }
 #: What the models don't say themselves, because the name does.

@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+#: Several distributions share these names; of one all the others are made.
+NAMESPACES = {"opentelemetry": ["opentelemetry-api"]}
 OWN = {"invalidation", "workers", "project", "deploy", "tests"}
 LIBRARY = PYPROJECT["project"]["dependencies"]
 EXTRAS = [line for lines in PYPROJECT["project"].get("optional-dependencies", {}).values() for line in lines]
@@ -34,7 +36,7 @@ def imported(folder: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    known = packages_distributions()
+    known = {**packages_distributions(), **NAMESPACES}
     return names(known.get(module, [module])[0] for module in modules - OWN - sys.stdlib_module_names)
 
 

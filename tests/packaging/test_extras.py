@@ -15,7 +15,7 @@ from tests.fixtures.servers import ROOT
 SITE = """
 import importlib, json, pkgutil, sys
 clients = "boto3 botocore celery django_redis kombu pymemcache requests urllib3"
-for name in (*clients.split(), "django_structlog", "rich", "structlog"):
+for name in (*clients.split(), "django_structlog", "opentelemetry", "rich", "structlog"):
     sys.modules[name] = None
 from django.conf import settings
 settings.configure(

@@ -20,6 +20,7 @@ from invalidation.pipeline.intake.claim import Contended, new_deliveries
 from invalidation.pipeline.rebound_schedule import delay
 from invalidation.rows import batches, deliveries
 from invalidation.rows.birth import Birth
+from invalidation.signals import batch_claimed, tell
 from invalidation.targets.coalesce import coalesce
 from invalidation.targets.values import Targets, most_urgent
 
@@ -178,6 +179,8 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch,
     rows = [row for row in wanted if (row.tier, row.node) in nodes]
     if not rows:
         return None
+    traceparents = [batch.traceparent for batch in due]
+    tell(batch_claimed, "batch_receiver_failed", database=database, batch=carrier, traceparents=traceparents)
     Birth(database, carrier, rows).store()
     batches.carry(database, [batch.pk for batch in due], carrier)
     return carrier, rows

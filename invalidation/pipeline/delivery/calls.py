@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from django.utils import timezone
 
 from invalidation.models import Delivery
 from invalidation.pipeline.delivery import lease, quota
@@ -16,6 +19,7 @@ from invalidation.pipeline.planning.plan import Step, requests
 from invalidation.providers.answers.reply import Reply
 from invalidation.providers.base import Provider
 from invalidation.rows.states import Action
+from invalidation.signals import call_ended, tell
 
 #: A delivery with calls left gives its worker back after this long, so that a takedown need not wait for a long plan;
 #: well below every task time limit and lease.
@@ -48,7 +52,7 @@ class Turn:
         """Until no step is left, a job has to be waited for, or the turn is over; what a call raises ends it too."""
         while self._steps:
             job = self._steps[0].get(JOB, "")
-            reply = self.node.poll(job) if job else self._call()
+            reply = self._told("poll", 0, partial(self.node.poll, job)) if job else self._call()
             self._note(reply)
             if not reply.accepted:
                 self._forget_step()
@@ -77,8 +81,20 @@ class Turn:
         named = {"reference": reference(self.delivery, step)} if self.node.needs_reference else {}
         noted, calls = index_coverage.noted(step, *self.delivery.place), requests([step], self.node)
         with noted, quota.heeding(self.node, step), slowness.asked(self.delivery.place, calls):
-            reply: Reply = verb(step.items, **named) if step.items else verb(**named)
+            items = (step.items,) if step.items else ()
+            reply = self._told(step.verb, len(step.items), partial(verb, *items, **named))
         self.delivery.calls += calls
+        return reply
+
+    def _told(self, verb: str, targets: int, ask: Callable[[], Reply]) -> Reply:
+        """The answer; whoever traces hears of it, and of what was raised instead."""
+        facts = {"delivery": self.delivery, "verb": verb, "targets": targets, "started_at": timezone.now()}
+        try:
+            reply = ask()
+        except Exception as error:
+            tell(call_ended, "call_receiver_failed", reply=None, error=error, **facts)
+            raise
+        tell(call_ended, "call_receiver_failed", reply=reply, error=None, **facts)
         return reply
 
     def _note(self, reply: Reply) -> None:

@@ -32,7 +32,7 @@ from invalidation.pipeline.planning.plan import Step, merged
 from invalidation.providers.registry import provider
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
-from invalidation.signals import batch_settled, tell
+from invalidation.signals import batch_released, batch_settled, tell
 from invalidation.targets.values import CachePlace, Lane
 
 logger = lazy.Logger(__name__)
@@ -242,6 +242,7 @@ def _tell(database: str, load: Load) -> None:
     dispatch.onward(database, load.batch, load.rows)
     if load.batch.status != BatchStatus.RUNNING:
         tell(batch_settled, "batch_receiver_failed", database=database, batch=load.batch)
+    tell(batch_released, "batch_receiver_failed", database=database, batch=load.batch)
 
 
 def _end_late(database: str, row: Delivery, job: Job) -> None:

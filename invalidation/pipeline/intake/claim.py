@@ -17,6 +17,7 @@ from invalidation.providers.registry import provider_class
 from invalidation.rows import events
 from invalidation.rows.birth import Birth
 from invalidation.rows.pending import Pending, instant, oldest
+from invalidation.signals import batch_claimed, tell
 from invalidation.targets.coalesce import coalesce
 from invalidation.targets.values import Lane, Targets
 from invalidation.targets.variants import Variants, spread
@@ -65,6 +66,8 @@ def claim(
             if read := unreadable.buried(database, _alike(found, waiting)):
                 break
         batch, mine = _merged(database, read, waiting)
+        traceparents = [event.traceparent for event in mine]
+        tell(batch_claimed, "batch_receiver_failed", database=database, batch=batch, traceparents=traceparents)
         rows = new_deliveries(batch)
         batch.rebound_at = rebound_schedule.of_running(batch.created_at, (row.tier for row in rows))
         birth = Birth(database, batch, rows)  # before others write to them

@@ -1,0 +1,1 @@
+"""Traces: put `invalidation.contrib.opentelemetry` into `INSTALLED_APPS`; needs the extra `opentelemetry`."""
