@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -28,6 +28,11 @@ def stale_between(database: str, first: datetime, end: datetime) -> QuerySet[Ver
 def stale_since(database: str, instant: datetime) -> QuerySet[Verification]:
     """Those requests since then that brought what was older than its purge, the newest first."""
     return Verification.objects.using(database).filter(stale=True, checked_at__gte=instant).order_by("-checked_at")
+
+
+def of_batches(database: str, keys: Collection[int]) -> QuerySet[Verification]:
+    """Those of these batches."""
+    return Verification.objects.using(database).filter(batch_id__in=keys)
 
 
 def none() -> QuerySet[Verification]:

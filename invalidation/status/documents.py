@@ -174,6 +174,11 @@ def verifications_of(event: Event) -> QuerySet[Verification]:
 
 def document(event: Event) -> EventDocument:
     """The status document of an event, the same wherever it is shown."""
+    return assembled(event, deliveries_of(event), verifications_of(event))
+
+
+def assembled(event: Event, deliveries: Iterable[Delivery], verified: Iterable[Verification]) -> EventDocument:
+    """The same for who has asked for these rows already."""
     return {
         "id": str(event.uid),
         "status": event.status,
@@ -185,8 +190,8 @@ def document(event: Event) -> EventDocument:
         "completed_at": event.completed_at.isoformat() if event.completed_at else None,
         "targets": event.targets,
         "batch": _batch(event.batch) if event.batch else None,
-        "deliveries": [_delivery(delivery) for delivery in deliveries_of(event)],
-        "verifications": [_verification(row) for row in verifications_of(event)],
+        "deliveries": [_delivery(delivery) for delivery in deliveries],
+        "verifications": [_verification(row) for row in verified],
     }
 
 
@@ -238,10 +243,16 @@ def overview() -> Overview:
         "lag_seconds": max(unfinished.oldest_seconds(timezone.now()).values()),
         "running_batches": unfinished.count(map(batches.running, _databases())),
         "dead_letters": unfinished.count(rows.filter(status=one) for rows in deliveries for one in states.DEAD_LETTERS),
-        "tiers": [_tier(tier, deliveries) for tier in conf.settings().tiers.values()],
+        "tiers": tiers(),
         "rules": [_rule(complaint) for complaint in complaints.counted()],
         "count_limit": unfinished.COUNT_LIMIT,
     }
+
+
+def tiers() -> list[TierDocument]:
+    """Every configured tier, summed in the same way."""
+    deliveries = [rows.on(alias) for alias in _databases()]
+    return [_tier(tier, deliveries) for tier in conf.settings().tiers.values()]
 
 
 def _rule(complaint: complaints.Complaint) -> RuleDocument:

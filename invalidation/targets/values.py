@@ -42,6 +42,7 @@ class Source(TextChoices):
     CODE = "code"  # `invalidate()` in the project's code
     COMMAND = "command"  # `manage.py purge`
     ADMIN = "admin"  # the purge form, or a row's action
+    API = "api"  # a request to the HTTP API
     DEPLOYMENT = "deployment"  # `manage.py cache_deploy`
     VERIFY = "verify"  # verification found a copy that is still old
     RECHECK = "recheck"  # an answer took so long to be sent that it was old by then

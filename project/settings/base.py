@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "invalidation",
     "invalidation.contrib.prometheus",
     "invalidation.contrib.celery",
+    "invalidation.contrib.ninja",
     "project.blog",
 ]
 
@@ -98,6 +99,9 @@ INVALIDATION: dict[str, Any] = {
     "PAGES": {"POLICY": POLICY, "QUERY_PARAMETERS": QUERY_PARAMETERS, "RELEASE": environment.text("RELEASE")},
     "MONITOR": {name: environment.words(f"MONITOR_{name}") for name in ("VARNISH", "NGINX", "NGINX_LOGS")},
 }
+
+# Each proxy of ours appends who asked it; the outermost is asked by the caller.
+INVALIDATION_API = {"PROXIES": sum(bool(environment.words(name)) for name in ("VARNISH_NODES", "NGINX_NODES"))}
 
 LOGIN_URL = "admin:login"
 AUTH_PASSWORD_VALIDATORS = [

@@ -38,7 +38,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
         *("status", "status/overview", "admin", "management", "management/commands", "monitor", "doctor", "checks"),
-        *("contrib/opentelemetry", "contrib/prometheus", "deployment", "proxies", "testing", "templatetags"),
+        *("contrib/ninja", "contrib/ninja/asking", "contrib/ninja/answering", "contrib/ninja/rows"),
+        *("contrib/ninja/management/commands", "contrib/opentelemetry", "contrib/prometheus"),
+        *("deployment", "proxies", "testing", "templatetags"),
     ),
 }
 SIDES = {"save": "In the process that saves", "worker": "In the worker"}

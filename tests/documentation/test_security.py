@@ -20,7 +20,15 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 #: Anything that may be meant for a test or for where one stands.
 CITED = re.compile(r"`([^`\n]*(?:\btests/|\btest_)[^`\n]*)`")
 SECTIONS = sections(PAGE, "##")
-PLACES = ("A visitor", "An editor's account", "A cache node", "Redis", "The broker", "A CDN's API")
+PLACES = (
+    "A visitor",
+    "An editor's account",
+    "A token of the API",
+    "A cache node",
+    "Redis",
+    "The broker",
+    "A CDN's API",
+)
 PLACED = sections(SECTIONS["What an attacker can and can't do"], "###")
 ATTACKS = re.findall(r"^\| (\d+) \|(.*)\|$", SECTIONS["What was attacked, and what holds"], re.MULTILINE)
 

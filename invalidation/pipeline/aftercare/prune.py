@@ -12,6 +12,7 @@ from django.utils import timezone
 from invalidation import conf
 from invalidation.models import BatchStatus, Event
 from invalidation.rows import batches, events, samples
+from invalidation.signals import pruning, tell
 
 #: Rows per DELETE, so that no statement holds locks for long.
 CHUNK = 5000
@@ -24,6 +25,7 @@ def prune(older_than_days: float | None = None) -> dict[str, int]:
 
     Dead letters are kept: they wait for a person. So are batches whose second purge is still owed, and their events.
     """
+    tell(pruning, "pruning_failed")
     settings = conf.settings()
     days = settings.workers.retention_days if older_than_days is None else older_than_days
     before = timezone.now() - timedelta(days=days)

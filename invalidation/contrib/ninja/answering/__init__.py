@@ -1,0 +1,1 @@
+"""What is answered: documents, problems, pages of a list, and the description of all of them."""

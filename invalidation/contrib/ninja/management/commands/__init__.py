@@ -1,0 +1,1 @@
+"""`invalidation_token`."""

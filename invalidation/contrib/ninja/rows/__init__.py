@@ -1,0 +1,1 @@
+"""Rows of tokens and of answers: each table is written by one module."""

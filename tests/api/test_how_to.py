@@ -1,0 +1,49 @@
+"""The how-to's commands are entered as they stand there, against a running site."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from invalidation.contrib.ninja.asking.scopes import Scope
+from invalidation.contrib.ninja.conf import Settings
+from invalidation.models import Event
+from tests.api.conftest import ROOT, Grant
+from tests.documentation.commands import CONSOLE, entered
+from tests.documentation.commands import ROOT as REPOSITORY
+
+PAGE = (REPOSITORY / "docs/how-to/http-api.md").read_text()
+CURLS = [line for block in CONSOLE.findall(PAGE) for line in entered(block) if line.startswith("curl ")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_curl_of_the_how_to_does_what_it_says(live_server: Any, granted: Grant) -> None:
+    token = granted(scopes=["purge", "status"])
+    known = {"API": live_server.url + ROOT.rstrip("/"), "TOKEN": token.text, "ID": ""}
+    answers = []
+    for line in CURLS:
+        command = ["bash", "-c", f"{line} --silent --show-error --max-time 20"]
+        done = subprocess.run(command, env={**os.environ, **known}, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        answers.append(json.loads(done.stdout))
+        known["ID"] = known["ID"] or answers[0]["id"]
+    made, followed, listed, tiers, health, description = answers
+    assert (made["source"], made["actor"], made["correlation_id"]) == ("api", "deploy", "deploy-4711")
+    assert made["targets"] == Event.objects.get().targets == {"tags": ["blog.post:42"], "urls": ["/blog/"]}
+    assert followed["id"] == made["id"]
+    assert [one["id"] for one in listed["purges"]] == [made["id"]]
+    assert tiers["tiers"] == health["tiers"]
+    assert description["openapi"].startswith("3.")
+
+
+def test_every_setting_and_scope_is_in_the_how_to() -> None:
+    for setting in fields(Settings):
+        default = str(setting.default).removesuffix(".0")
+        assert f"| `{setting.name.upper()}` | {default} |" in PAGE
+    for scope in Scope.values:
+        assert f"| `{scope}` |" in PAGE
