@@ -92,7 +92,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Those who may purge may also see what became of it."""
-        return super().has_view_permission(request, obj) or self.has_purge_permission(request)
+        return self.may_view_all(request)
+
+    def may_view_all(self, request: HttpRequest) -> bool:
+        """May this user look at everybody's, and at how the whole does?"""
+        return super().has_view_permission(request) or self.has_purge_permission(request)
 
     def has_purge_permission(self, request: HttpRequest) -> bool:
         """May this user enqueue purges and replay them?"""

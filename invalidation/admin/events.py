@@ -8,16 +8,16 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
-from invalidation.admin.dashboard import DashboardView, ReplayView
-from invalidation.admin.doctor import DoctorView
-from invalidation.admin.event_page import EventPage
+from invalidation.admin.pages.dashboard import DashboardView, ReplayView
+from invalidation.admin.pages.doctor import DoctorView
+from invalidation.admin.pages.event_page import EventPage
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Event
@@ -52,6 +52,21 @@ class EventAdmin(ReadOnlyAdmin):
         f"in the newest {SEARCHED_ROWS:,} events"
     )
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Who may view own purges sees those of the own changes, and no others."""
+        if self.may_view_all(request):
+            return True
+        own = request.user.has_perm("invalidation.view_own")
+        return own and (obj is None or getattr(obj, "actor", "") == request.user.get_username())
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        """Everybody's, or the user's own among the newest: no index knows who caused them."""
+        rows = super().get_queryset(request)
+        if self.may_view_all(request):
+            return rows
+        newest = rows.order_by("-id").values_list("id", flat=True).first() or 0
+        return rows.filter(id__gt=newest - SEARCHED_ROWS, actor=request.user.get_username())
+
     def get_urls(self) -> list[URLPattern]:
         """Own pages before those of single events, whose pattern takes anything."""
         wrap = self.admin_site.admin_view
@@ -80,7 +95,8 @@ class EventAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list, with a button for those who may purge."""
-        context = {"may_purge": self.has_purge_permission(request), **(extra_context or {})}
+        context = {"may_purge": self.has_purge_permission(request), "may_view_all": self.may_view_all(request)}
+        context |= extra_context or {}
         return super().changelist_view(request, context)
 
     def change_view(

@@ -156,6 +156,7 @@ class Event(Fact):
             ("purge", "Can enqueue a purge"),
             ("purge_wide", "Can enqueue a purge of a large share of all pages"),
             ("purge_everything", "Can enqueue a purge of everything"),
+            ("view_own", "Can view purges of own changes"),
         )
         indexes = (
             models.Index(

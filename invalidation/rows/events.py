@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from invalidation.models import Batch, BatchStatus, Event, EventStatus
@@ -180,6 +181,13 @@ def on(database: str) -> QuerySet[Event]:
 def pending(database: str) -> QuerySet[Event]:
     """Those that nobody has claimed."""
     return on(database).filter(status=EventStatus.PENDING)
+
+
+def naming(database: str, tag: str, most: int) -> QuerySet[Event]:
+    """Those of the newest `most` that purge this tag, the newest first: no index knows what events name."""
+    newest = on(database).order_by("-id").values_list("id", flat=True).first() or 0
+    told = Cast("targets", TextField())
+    return on(database).filter(id__gt=newest - most).alias(told=told).filter(told__contains=f'"{tag}"').order_by("-id")
 
 
 def done(database: str) -> QuerySet[Event]:

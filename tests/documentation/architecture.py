@@ -37,7 +37,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "what keeps old copies out meanwhile": ("freshness", "http", "caching", "caching/values", "caching/querysets"),
     "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
-        *("status", "status/overview", "admin", "management", "management/commands", "monitor", "doctor", "checks"),
+        *("status", "status/overview", "admin", "admin/pages", "management", "management/commands"),
+        *("monitor", "doctor", "checks"),
         *("contrib/ninja", "contrib/ninja/asking", "contrib/ninja/answering", "contrib/ninja/rows"),
         *("contrib/ninja/management/commands", "contrib/opentelemetry", "contrib/prometheus"),
         *("deployment", "proxies", "testing", "templatetags"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from invalidation.admin.charts import drawn
+from invalidation.admin.pages.charts import drawn
 from invalidation.status.overview.curves import Curve, Minute, curves, degraded_before, sampled_at
 
 NOW = datetime(2026, 11, 29, 3, 0, 20, tzinfo=UTC)

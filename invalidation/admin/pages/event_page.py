@@ -50,6 +50,8 @@ class EventPage:
             return self._replay(request, event)
         context = shown(event, request, self.model_admin.admin_site)
         context |= {"may_purge": self.model_admin.has_purge_permission(request)}
+        if not self.model_admin.may_view_all(request):
+            context["merged"] = ()
         if "fragment" in request.GET:
             answer = render(request, "admin/invalidation/event/story.html", context)
             answer["X-Live-Seconds"] = str(context["refresh_seconds"])

@@ -23,7 +23,7 @@ class DoctorView:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Show the report, or have a new one made."""
-        if not self.model_admin.has_view_permission(request):
+        if not self.model_admin.may_view_all(request):
             raise PermissionDenied
         if request.method == "POST":
             return self._ask(request)

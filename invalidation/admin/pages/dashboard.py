@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from invalidation import conf, doctor
 from invalidation.admin.base import ReadOnlyAdmin
-from invalidation.admin.charts import drawn
+from invalidation.admin.pages.charts import drawn
 from invalidation.pipeline import replay
 from invalidation.rows import deliveries
 from invalidation.status.overview.alarms import Alarm, alarms
@@ -38,7 +38,7 @@ class DashboardView:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The page, or its changing part."""
-        if not self.model_admin.has_view_permission(request):
+        if not self.model_admin.may_view_all(request):
             raise PermissionDenied
         context = shown(board(doctor.remembered())) | {"may_purge": self.model_admin.has_purge_permission(request)}
         if "fragment" in request.GET:

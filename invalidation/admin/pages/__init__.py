@@ -1,0 +1,1 @@
+"""Pages of the admin that are no list: the dashboard, one event, the doctor."""
