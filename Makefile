@@ -9,7 +9,7 @@ DATABASES = $(shell grep -rlE 'mark\.databases' tests --include='*.py')
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test soak lint fmt bench chaos fuzz hostile clean
+.PHONY: help setup demo up test soak lint fmt docs bench chaos fuzz hostile clean
 
 help: ## this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -44,6 +44,14 @@ fmt: setup ## format, and mend what can be mended by machine
 	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix .
 
+docs: setup .venv-docs/bin/mkdocs ## the documentation as a site, into site/; ARGS=serve shows it while pages are written
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs $(or $(ARGS),build --strict --quiet)
+
+.venv-docs/bin/mkdocs: requirements-docs.txt
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-docs
+	@.venv/bin/uv pip install --quiet --python .venv-docs --require-hashes --requirements requirements-docs.txt
+	@touch $@
+
 bench: setup ## benchmarks, into docs/benchmarks.md; ARGS="B4" for one part, ARGS=growth for what grows
 ifdef ARGS
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
@@ -68,5 +76,10 @@ requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay un
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements.txt" \
 		--quiet --output-file requirements.txt
 
+requirements-docs.txt: pyproject.toml requirements.txt ## the same for the site's tools, with the same pins where both need one
+	@.venv/bin/uv pip compile --group docs --constraints requirements.txt --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements-docs.txt" \
+		--quiet --output-file requirements-docs.txt
+
 clean: ## remove the virtual environment, caches and local state
-	@rm -rf .venv .state .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist staticfiles
+	@rm -rf .venv .venv-docs site .state .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist staticfiles

@@ -66,7 +66,7 @@ def test_the_library_declares_what_it_imports() -> None:
 
 @pytest.mark.parametrize(
     ("folder", "groups"),
-    [("project", ["site"]), ("workers", ["site"]), ("deploy", ["site"]), ("tests", ["site", "test"])],
+    [("project", ["site"]), ("workers", ["site"]), ("deploy", ["site", "docs"]), ("tests", ["site", "test"])],
 )
 def test_the_repository_declares_what_it_imports(folder: str, groups: list[str]) -> None:
     declared = [*LIBRARY, *EXTRAS, *(line for group in groups for line in GROUPS[group])]
@@ -85,4 +85,4 @@ def test_the_pins_name_no_package_index() -> None:
 
 def requirements() -> str:
     """The pins."""
-    return (ROOT / "requirements.txt").read_text()
+    return (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-docs.txt").read_text()
