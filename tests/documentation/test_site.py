@@ -61,7 +61,8 @@ def test_every_anchor_is_there(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_list_has_an_empty_line_before_it_which_the_site_s_markdown_asks_for(document: Path) -> None:
     pairs = pairwise(prose(document).splitlines())
-    assert [line for before, line in pairs if ITEM.match(line) and not BEFORE_ITEM.match(before)] == []
+    joined = [line for before, line in pairs if ITEM.match(line) and not BEFORE_ITEM.match(before)]
+    assert joined == [], "put an empty line before the list"
 
 
 def test_pages_have_no_diagrams_that_a_script_of_another_host_would_draw() -> None:
