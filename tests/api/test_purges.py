@@ -7,11 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
+from django.urls import resolve
 from django.utils import timezone
 
+from invalidation.contrib.ninja.answering import pagination
+from invalidation.exceptions import InvalidTarget
 from invalidation.models import Batch, Delivery, Event, Verification
-from invalidation.status import documents
+from invalidation.status import documents, gate
 from tests.api.conftest import EVERY_SCOPE, ROOT, SECRET, SITE, As, fields, problem
 
 
@@ -214,8 +218,39 @@ def test_a_list_costs_the_same_however_long_it_is(
 ) -> None:
     asker = caller(scopes=["read"])
     asker.get("purges")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         asker.get("purges")
+
+
+def test_a_page_of_very_long_purges_is_shorter_and_goes_on(
+    caller: As, listed: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pagination, "MOST_CHARACTERS", 1000)
+    batch = Batch.objects.create(targets={"tags": [f"t:{number}" for number in range(200)]})
+    Event.objects.update(batch=batch)
+    asker = caller(scopes=["read"])
+    page = asker.get("purges").json()
+    seen = [page]
+    while page["next"]:
+        page = asker.get(f"purges?cursor={page['next']}").json()
+        seen.append(page)
+    assert [[one["id"] for one in page["purges"]] for page in seen] == [[str(event.uid)] for event in listed]
+
+
+def test_no_request_opens_a_transaction_around_everything() -> None:
+    """With ATOMIC_REQUESTS a purge would be announced after its answer, and a refusal would hold what it noted."""
+    view: Any = resolve(ROOT + "purges").func
+    assert view._non_atomic_requests == set(connections)
+
+
+def test_a_target_that_is_refused_late_is_a_problem_and_not_repeated(
+    caller: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise InvalidTarget(SECRET)
+
+    monkeypatch.setattr(gate, "judge", refuse)
+    assert SECRET not in json.dumps(problem(caller().post({"tags": ["a"]}), 422))
 
 
 def test_a_list_can_be_narrowed(caller: As, listed: list[Event]) -> None:

@@ -206,6 +206,7 @@ def test_a_token_pasted_into_the_wrong_place_is_not_repeated(granted: Grant, cap
         (("create", "deploy", "--scope", "purge", "--days", "nan"), "number of days"),
         (("create", "deploy", "--scope", "purge", "--days", "1e300"), "number of days"),
         (("create", " ", "--scope", "purge"), "needs a name"),
+        (("create", "deploy ", "--scope", "purge"), "needs a name"),
         (("create", "x" * 101, "--scope", "purge"), "at most 100"),
         (("revoke", "nobody"), "no such token"),
     ],

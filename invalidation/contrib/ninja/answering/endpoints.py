@@ -103,9 +103,11 @@ def list_purges(request: HttpRequest, filters: Query[Filters]) -> HttpResponse:
     if not _sees_all(token := _token(request)):
         chosen |= _own(token)
     found = listing.page(chosen, after, filters.limit + 1)
-    shown = found[: filters.limit]
+    wanted = found[: filters.limit]
+    documents_wanted = (_shown(one, token) for one in listing.documents_of(wanted))
+    shown, text = pagination.filled(wanted, documents_wanted)
     following = pagination.cursor(shown[-1]) if len(found) > len(shown) else None
-    return _answer({"purges": [_shown(one, token) for one in listing.documents_of(shown)], "next": following})
+    return _json(f'{{"purges": {text}, "next": {_text(following)}}}')
 
 
 @api.get(
@@ -170,7 +172,11 @@ def _text(document: Any) -> str:
 
 
 def _answer(document: Any) -> HttpResponse:
-    return HttpResponse(_text(document), content_type="application/json")
+    return _json(_text(document))
+
+
+def _json(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type="application/json")
 
 
 def _accepted(body: str, *, is_new: bool) -> HttpResponse:

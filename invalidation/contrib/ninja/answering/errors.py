@@ -12,6 +12,7 @@ from ninja.errors import HttpError, ValidationError
 
 from invalidation import lazy
 from invalidation.contrib.ninja.problems import LISTED, Problem, complaints, not_found
+from invalidation.exceptions import InvalidTarget
 
 logger = lazy.Logger(__name__)
 
@@ -36,6 +37,11 @@ def _no_json(request: HttpRequest, error: HttpError) -> HttpResponse:
     return Problem(error.status_code, "The body is no JSON.", "Send one JSON object in UTF-8.").response()
 
 
+def _unusable(request: HttpRequest, error: InvalidTarget) -> HttpResponse:
+    """Found only when it was planned or stored; its own words may repeat what was sent."""
+    return Problem(422, "The request names what can't be purged.", "Compare it with openapi.json.").response()
+
+
 def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
     return not_found().response()
 
@@ -57,6 +63,7 @@ HANDLERS: dict[type[Exception], Any] = {
     Problem: _answer,
     ValidationError: _unreadable,
     HttpError: _no_json,
+    InvalidTarget: _unusable,
     Http404: _missing,
     DatabaseError: _away,
     Exception: _broken,

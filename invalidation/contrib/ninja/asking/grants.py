@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from invalidation import conf
@@ -46,15 +47,17 @@ def grant(
     Raises:
         BadGrant: it would be of no use, or there is one of that name.
     """
-    if not name.strip() or not name.isprintable() or len(name) > MOST_CHARACTERS:
+    if not name or name != name.strip() or not name.isprintable() or len(name) > MOST_CHARACTERS:
         raise BadGrant(f"A token needs a name of at most {MOST_CHARACTERS} characters; it is the actor of its purges.")
-    if tokens.every().filter(name=name).exists():
-        raise BadGrant(f"There is or was a token named {name!r}; choose another name, so that history stays clear.")
     rights = {"scopes": checked_scopes(scopes), "hosts": checked_hosts(hosts), "tags": checked_tags(tags)}
     minted = secrets.mint()
     made = Token(name=name, identifier=minted.identifier, digest=minted.digest, created_by=by[:150], **rights)
     made.expires_at = checked_end(expires_at)
-    return Granted(tokens.insert(made), minted.text)
+    try:
+        return Granted(tokens.insert(made), minted.text)
+    except IntegrityError as error:
+        taken = f"There is or was a token named {name!r}; choose another name, so that history stays clear."
+        raise BadGrant(taken) from error
 
 
 def checked_scopes(scopes: Collection[str]) -> list[str]:

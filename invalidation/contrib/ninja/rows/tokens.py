@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -26,7 +27,8 @@ def insert(token: Token) -> Token:
     Raises:
         IntegrityError: there was one of this name.
     """
-    token.save(using=database(), force_insert=True)
+    with transaction.atomic(using=database()):
+        token.save(using=database(), force_insert=True)
     return token
 
 
