@@ -70,9 +70,13 @@ class Side:
     """Attributes that the columns refer to: the primary key, or what `to_field` names."""
 
 
-def _side(instance: Model, model: type[Model], through: type[Model], *, reverse: bool) -> Side:
+def _side(instance: Model, model: type[Model], through: type[Model], *, reverse: bool) -> Side | None:
+    """None for a relation of a package's own making (django-taggit), whose join rows may refer to any model."""
     holder = model if reverse else type(instance)
-    field = next(known for known in holder._meta.many_to_many if known.remote_field.through is through)
+    relations: Iterable[Any] = holder._meta.many_to_many
+    field = next(known for known in relations if known.remote_field.through is through)
+    if not isinstance(field, ManyToManyField):
+        return None
     columns = {end.name: end for end in through._meta.concrete_fields if isinstance(end, ForeignKey)}
     source, target = columns[field.m2m_field_name()], columns[field.m2m_reverse_field_name()]
     own, other = (target, source) if reverse else (source, target)
@@ -98,6 +102,10 @@ def on_relation_changed(
     side = _side(instance, model, sender, reverse=reverse)
     when, _separator, what = action.partition("_")
     keys: Collection[Any] = pk_set or ()
+    if side is None:
+        if when == "post" and (keys or what == "clear"):
+            _emit_one(instance, using)
+        return
     ends = _default_ends if raw else _both_ends
     if when == "pre":
         instance.__dict__.pop(LEAVING, None)
@@ -111,6 +119,12 @@ def on_relation_changed(
         all_rules = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
         because = wording.joined(instance, side.field.name)
         emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=because)
+
+
+def _emit_one(instance: Model, using: str) -> None:
+    model = type(instance)
+    lane = evaluation.lane_of(registry.rules_for(model))
+    emit(evaluation.row_targets([instance], model, using), using=using, lane=lane)
 
 
 def _joined(instance: Model, through: type[Model], side: Side, using: str, keys: Iterable[Any] | None) -> list[Any]:

@@ -41,6 +41,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         *("monitor", "doctor", "checks"),
         *("contrib/ninja", "contrib/ninja/asking", "contrib/ninja/answering", "contrib/ninja/rows"),
         *("contrib/ninja/management/commands", "contrib/opentelemetry", "contrib/prometheus"),
+        *("contrib/wagtail", "contrib/wagtail/rules"),
         *("deployment", "proxies", "testing", "templatetags"),
     ),
 }

@@ -67,6 +67,7 @@ MODULES: dict[str, dict[str, tuple[str, ...]]] = {
         "offline": (),
     },
     "invalidation.contrib.celery": {"configure": ()},
+    "invalidation.contrib.wagtail": {"register_pages": (), "PageRules": (), "FrontendCache": ()},
 }
 NOTES = {
     "invalidation.caching": "`invalidation.caching.tagged` has the methods of `TaggedCache()` as functions, for the "

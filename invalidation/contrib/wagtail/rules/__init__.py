@@ -1,0 +1,1 @@
+"""Rules for what Wagtail stores, by what it is."""
