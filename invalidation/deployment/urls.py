@@ -51,8 +51,10 @@ def sitemaps(path: str) -> list[str]:
     return [site + path for site in conf.settings().sites if any(served(node, [site]) for node in nodes())]
 
 
-def in_sitemap(url: str) -> list[str]:
+def in_sitemap(url: str, *, foreign: bool = False) -> list[str]:
     """Pages that the sitemap at an absolute URL lists, and its further ones; asked at the outermost node that has it.
+
+    Those of configured sites alone, but where `foreign` pages are asked for too.
 
     Raises:
         NoSitemap: one of them can't be read.
@@ -62,7 +64,7 @@ def in_sitemap(url: str) -> list[str]:
         sitemap = waiting.pop()
         if sitemap not in seen:
             seen.add(sitemap)
-            pages, further = listed(_text(sitemap))
+            pages, further = listed(_text(sitemap), foreign=foreign)
             urls.update(dict.fromkeys(pages))
             waiting += further
     return list(urls)
@@ -80,8 +82,8 @@ def _text(url: str) -> str:
     return answer.text
 
 
-def listed(text: str) -> tuple[list[str], list[str]]:
-    """Pages and further sitemaps that a sitemap lists; only those of configured sites.
+def listed(text: str, *, foreign: bool = False) -> tuple[list[str], list[str]]:
+    """Pages and further sitemaps that a sitemap lists; of others than configured sites, pages where asked for alone.
 
     Raises:
         NoSitemap: it is not XML.
@@ -93,4 +95,6 @@ def listed(text: str) -> tuple[list[str], list[str]]:
     locations = [(location.text or "").strip() for location in root.iterfind(f"*/{LOCATION}")]
     known = conf.settings().sites
     own = [url for url in locations if url and sites.origin(url) in known]
-    return ([], own) if root.tag.endswith("sitemapindex") else (own, [])
+    if root.tag.endswith("sitemapindex"):
+        return [], own
+    return (list(filter(None, locations)) if foreign else own), []

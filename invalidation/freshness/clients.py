@@ -45,6 +45,12 @@ def binary_client() -> redis.Redis | None:
 
 
 @cache
+def patient_binary_client() -> redis.Redis | None:
+    """The same for who reads whatever is there, which need not be text."""
+    return _connected(decode_responses=False, timeout_seconds=PATIENCE_SECONDS)
+
+
+@cache
 def second_client() -> redis.Redis | None:
     """The same for who asks once more: on other connections, and with more patience."""
     return _connected(decode_responses=True, timeout_seconds=conf.settings().freshness.redis_pause_seconds / 2)
@@ -91,3 +97,4 @@ def _forget() -> None:
     patient_client.cache_clear()
     second_client.cache_clear()
     binary_client.cache_clear()
+    patient_binary_client.cache_clear()

@@ -27,6 +27,8 @@ WHOLE_KEY = "invalidation:index-whole"
 MAX_ADDRESS_BYTES = 1024
 #: A letter, a digit, or one of `-._~` as no browser sends it (RFC 3986, 2.3).
 PLAIN_ENCODED_PATTERN = re.compile("%(?:2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)", re.IGNORECASE)
+#: First line of a page's entry.
+ENTRY_PATTERN = re.compile(r"\d+ \d+ \d")
 #: Pages, or sets of pages, per call, so that none holds the server for longer than some milliseconds: reading 5000 took
 #: up to 10 ms, and a script takes ten times as long for each.
 PAGE = 1000
@@ -215,6 +217,32 @@ def page_tags(client: redis.Redis, url: str) -> frozenset[str]:
     """All that it was rendered with since the index knows it; none for what it doesn't."""
     page = client.hget(PAGES_KEY, digits(url))
     return frozenset(str(page).split("\n")[2].split()) if page else frozenset()
+
+
+def every_page(client: redis.Redis, most: int) -> Iterator[tuple[str, frozenset[str]] | None]:
+    """Known pages with their tags, at most so many, read in portions; None for an entry that this version can't read.
+
+    `client` answers in bytes, which are shown as far as they are text: other programs write to a Redis too.
+    """
+    _tidy(client)
+    for _, page in islice(client.hscan_iter(PAGES_KEY, count=PAGE), most):
+        lines = page.decode(errors="replace").split("\n")
+        yield (lines[1], frozenset(lines[2].split())) if ENTRY_PATTERN.fullmatch(lines[0]) and lines[2:] else None
+
+
+def every_tag(client: redis.Redis, most_keys: int) -> Iterator[str | None]:
+    """Tags that some page carries, found among at most so many keys of the server; at the end None if it has more.
+
+    `client` answers in bytes.
+    """
+    cursor, looked_at = 0, 0
+    while not looked_at or cursor:
+        if looked_at >= most_keys:
+            yield None
+            return
+        answer: Any = client.scan(cursor, match=TAG_KEY + "*", count=PAGE)
+        cursor, looked_at = answer[0], looked_at + PAGE
+        yield from (key.decode(errors="replace").removeprefix(TAG_KEY) for key in answer[1])
 
 
 def retire(client: redis.Redis, tags: Iterable[str], urls: Iterable[str], *, before: int, within_seconds: int) -> None:

@@ -38,7 +38,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
         *("status", "status/overview", "admin", "admin/pages", "management", "management/commands"),
-        *("monitor", "doctor", "checks"),
+        *("monitor", "doctor", "checks", "audit"),
         *("contrib/ninja", "contrib/ninja/asking", "contrib/ninja/answering", "contrib/ninja/rows"),
         *("contrib/ninja/management/commands", "contrib/opentelemetry", "contrib/prometheus"),
         *("contrib/wagtail", "contrib/wagtail/rules"),
