@@ -22,7 +22,11 @@ from invalidation.contrib.wagtail.rules.content import (
 )
 from invalidation.contrib.wagtail.rules.pages import PageRules
 from invalidation.contrib.wagtail.rules.redirects import RedirectRules
-from invalidation.contrib.wagtail.rules.restrictions import CollectionRestrictionRules, PageRestrictionRules
+from invalidation.contrib.wagtail.rules.restrictions import (
+    CollectionRestrictionRules,
+    CollectionRules,
+    PageRestrictionRules,
+)
 from invalidation.emission import registry
 from invalidation.emission.emit import emit
 from invalidation.emission.rules import Rules
@@ -63,7 +67,7 @@ def _core() -> Iterator[Registration]:
     yield models.Locale, SitewideRules
     yield models.PageViewRestriction, PageRestrictionRules
     yield models.CollectionViewRestriction, CollectionRestrictionRules
-    yield models.Collection, Rules
+    yield models.Collection, CollectionRules
 
 
 def _media() -> Iterator[Registration]:

@@ -6,15 +6,26 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from invalidation import lazy
 from invalidation.contrib.wagtail import names, usage
 from invalidation.contrib.wagtail.installed import page_model
 from invalidation.emission.rules import object_tag
 from invalidation.http import add_cache_tags
 
+logger = lazy.Logger(__name__)
+
+#: Stands for tags that could not be found; is none itself, so that caches keep the page for a short time only.
+UNKNOWN = "what the page refers to is not known"
+
 
 def tag_page(page: Any, request: HttpRequest, *_: Any) -> None:
-    """Hook `before_serve_page`."""
-    add_cache_tags(request, *_own(page), *usage.tags_of_references(page))
+    """Hook `before_serve_page`. A page is served, whatever the hook finds in it."""
+    add_cache_tags(request, *_own(page))
+    try:
+        add_cache_tags(request, *usage.tags_of_references(page))
+    except Exception:
+        logger.exception("page_references_unknown", page=page.pk)
+        add_cache_tags(request, UNKNOWN)
 
 
 def _own(page: Any) -> set[str]:

@@ -83,4 +83,8 @@ def _type_of(model: type[Model]) -> int:
 
 
 def _model(kind: int) -> type[Model] | None:
-    return ContentType.objects.get_for_id(kind).model_class()
+    """None for one that was removed, and of which rows are still referred to."""
+    try:
+        return ContentType.objects.get_for_id(kind).model_class()
+    except ContentType.DoesNotExist:
+        return None

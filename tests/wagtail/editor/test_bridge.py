@@ -14,13 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.test import Client
 from wagtail.contrib.frontend_cache.utils import PurgeBatch
-from wagtail.models import Page, Site
+from wagtail.models import Page, ReferenceIndex, Site
 from wagtail.models.sites import SITE_ROOT_PATHS_CACHE_KEY, SITE_ROOT_PATHS_CACHE_VERSION
 
 import invalidation
 from invalidation.contrib.wagtail import register_pages
 from invalidation.emission import registry
 from invalidation.models import Event
+from invalidation.testing import page_tags
 from tests.fixtures.servers import ROOT
 from tests.wagtail.editor.magazine import Magazine, image, page
 from tests.wagtail.editor.test_pages import branch
@@ -89,6 +90,27 @@ def test_the_admins_own_views_move_and_publish(magazine: Magazine) -> None:
     assert answer.status_code == 302, answer.content
     assert _stored() >= {"/clicked/inner/leaf/", "/travel/inner/leaf/"}
     assert "editor" in set(Event.objects.values_list("actor", flat=True))
+
+
+def test_a_page_whose_references_cannot_be_read_is_served_and_kept_for_a_short_time(
+    magazine: Magazine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    known = Client().get("/travel/trains/", headers={"host": "magazine.test"})
+    assert "s-maxage=600" in known["Cache-Control"]
+    monkeypatch.setattr(ReferenceIndex, "_extract_references_from_object", broken)
+    answer = Client().get("/travel/trains/", headers={"host": "magazine.test"})
+    assert answer.status_code == 200
+    assert "s-maxage=10" in answer["Cache-Control"].split(", ")
+
+
+def test_a_page_carries_the_tags_of_what_it_refers_to(magazine: Magazine) -> None:
+    one = page(magazine.article)
+    answer = Client().get("/travel/trains/", headers={"host": "magazine.test"})
+    shown = {f"magazine.author:{one.author_id}", f"wagtailimages.image:{one.picture_id}", f"wagtailcore.page:{one.pk}"}
+    assert page_tags(answer) >= {*shown, f"wagtaildocs.document:{one.download_id}", "wagtail.menu"}
 
 
 def test_what_frontend_cache_purges_is_an_event_of_the_open_transaction() -> None:

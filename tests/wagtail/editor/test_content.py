@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from wagtail.contrib.redirects.models import Redirect
 from wagtail.images.forms import get_image_form
 from wagtail.images.models import Image
+from wagtail.images.views.serve import generate_image_url
 from wagtail.models import Collection, CollectionViewRestriction, Locale, PageViewRestriction, Site
 
 from tests.wagtail.editor.magazine import Magazine, document, image, page, picture
@@ -45,11 +46,13 @@ def _uploaded(one: Any, colour: str, name: str) -> None:
 
 def test_12_replace_the_file_of_an_image(magazine: Magazine, reader: Reader) -> None:
     one = page(magazine.article).picture
-    reader.read()
+    served = f"{SITE}{generate_image_url(one, 'width-30')}"
+    reader.read(served)
+    assert served in reader.hits
     old = {f"{SITE}{row.file.url}" for row in (one, *one.renditions.all())}
-    assert len(old) == 2
+    assert len(old) == 3
     _uploaded(one, "green", "another.png")
-    assert reader.differs() >= {*old, ARTICLE, f"{SITE}/travel/"}
+    assert reader.differs() >= {*old, served, ARTICLE, f"{SITE}/travel/"}
 
 
 def test_12_replace_the_file_of_an_image_that_a_snippet_shows(magazine: Magazine, reader: Reader) -> None:
@@ -152,6 +155,20 @@ def test_16_make_a_collection_of_documents_private(magazine: Magazine, reader: R
     reader.work()
     reader.read()
     CollectionViewRestriction.objects.create(collection=collection, restriction_type="login")
+    assert f"{SITE}{minutes.url}" in reader.differs()
+
+
+def test_16_move_a_collection_into_a_private_one(magazine: Magazine, reader: Reader) -> None:
+    root = Collection.get_first_root_node()
+    private = root.add_child(name="Board")
+    CollectionViewRestriction.objects.create(collection=private, restriction_type="login")
+    moved = Collection.get_first_root_node().add_child(name="Minutes")
+    minutes = document("minutes")
+    minutes.collection = moved.add_child(name="May")
+    minutes.save()
+    reader.work()
+    reader.read()
+    Collection.objects.get(pk=moved.pk).move(Collection.objects.get(pk=private.pk), "sorted-child")
     assert f"{SITE}{minutes.url}" in reader.differs()
 
 

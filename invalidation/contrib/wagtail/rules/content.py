@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model
+from django.urls import NoReverseMatch, reverse
 
 from invalidation.contrib.wagtail import usage
 from invalidation.contrib.wagtail.installed import concrete, manager_names
@@ -76,9 +77,21 @@ class RenditionRules(Rules):
         return Targets()
 
     def changed(self, old: Any, new: Any) -> Targets | None:
-        """The address of the file that is no longer it."""
-        gone = old is not None and bool(old.file) and (new is None or old.file.name != new.file.name)
-        return evaluation.addresses([old.file.url]) if gone else None
+        """The address of the file that is no longer it, and where Wagtail's view serves it if the site has that."""
+        if old is None or not old.file or (new is not None and old.file.name == new.file.name):
+            return None
+        return evaluation.addresses([old.file.url]) | Targets.of(prefixes=_served_at(old))
+
+
+def _served_at(rendition: Any) -> list[str]:
+    """Whatever name of a file is appended: the signature alone counts."""
+    from wagtail.images.utils import generate_signature
+
+    key, spec = rendition.image_id, rendition.filter_spec
+    try:
+        return [reverse("wagtailimages_serve", args=(generate_signature(key, spec), key, spec))]
+    except NoReverseMatch:
+        return []
 
 
 class SitewideRules(Rules):

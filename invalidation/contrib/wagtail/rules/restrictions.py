@@ -32,6 +32,12 @@ def _with_aliases(page: Any) -> Iterator[Any]:
             wanted += page_model()._base_manager.filter(alias_of=one.pk)
 
 
+class CollectionRules(Rules):
+    """Documents carry the tags of the collections that they are in; treebeard moves one without a signal."""
+
+    moves = ["move"]
+
+
 class CollectionRestrictionRules(Rules):
     """Holds for the documents of a collection and of those below it, which carry its tag."""
 
