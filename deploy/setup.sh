@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 VIRTUAL_ENVIRONMENT=.venv
 STAMP=$VIRTUAL_ENVIRONMENT/requirements.sha256
-DEBIAN_PACKAGES="redis-server nginx libnginx-mod-http-cache-purge varnish varnish-modules memcached postgresql"
+DEBIAN_PACKAGES="redis-server nginx libnginx-mod-http-cache-purge varnish varnish-modules memcached postgresql
+    chromium fonts-dejavu-core"
 SERVICES="redis-server nginx varnish varnishncsa memcached postgresql"
 POLICY=/usr/sbin/policy-rc.d
 
