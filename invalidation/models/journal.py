@@ -15,7 +15,7 @@ class Sample(models.Model):
     events = models.PositiveIntegerField(default=0)
     """Events stored in it."""
     purges = models.PositiveIntegerField(default=0)
-    """Deliveries of batches claimed in it that a cache has proved."""
+    """Deliveries of batches claimed in it that a cache has proved, counted among the newest 1,000."""
     p50_seconds = models.FloatField(null=True, blank=True)
     """Median time from the commit to the proof at a node, among the newest of them; null where there was none."""
     p95_seconds = models.FloatField(null=True, blank=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import DateTimeField, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
@@ -28,11 +28,7 @@ ORDER = (
     *("batch_id", "tier", "node", "delivery_pass", "status"),
     *("attempted_at", "started_at", "completed_at", "milliseconds"),
 )
-#: What tells how a node does, of so many deliveries.
-SHOWN = (
-    *("tier", "node", "delivery_pass", "status", "completed_at", "attempted_at", "error"),
-    *("batch__created_at", "batch__recorded_at"),
-)
+#: So many of the newest tell how each node does.
 NEWEST = 1000
 UNTOUCHED = f"leases = 0 AND status = '{DeliveryStatus.PENDING}'"
 #: A replayed delivery starts over: planned anew, with all its attempts before it.
@@ -146,14 +142,36 @@ def on(database: str) -> QuerySet[Delivery]:
     return Delivery.objects.using(database)
 
 
-def newest(database: str) -> QuerySet[Delivery]:
-    """The last that were planned, with their batches: enough to tell how each node does."""
-    return on(database).select_related("batch").only(*SHOWN).order_by("-id")[:NEWEST]
+class Ended(NamedTuple):
+    """How a delivery ended, or that it has not: without the weight of a model instance."""
+
+    tier: str
+    node: str
+    delivery_pass: str
+    status: str
+    completed_at: datetime | None
+    claimed_at: datetime
+    """When its batch was claimed."""
+
+    recorded_at: datetime | None
+    """When the oldest event of its batch was stored."""
+
+    @property
+    def place(self) -> CachePlace:
+        """Where it was made."""
+        return CachePlace(self.tier, self.node)
+
+    @property
+    def proved(self) -> bool:
+        """Has the cache proved it?"""
+        return self.status == DeliveryStatus.PURGED and self.completed_at is not None
 
 
-def purged_of(database: str, first: datetime, end: datetime) -> QuerySet[Delivery]:
-    """Those that a cache has proved, of the batches claimed from `first` on and before `end`."""
-    return on(database).filter(batch__created_at__gte=first, batch__created_at__lt=end, status=DeliveryStatus.PURGED)
+def newest(database: str) -> list[Ended]:
+    """The last that were planned: enough to tell how each node does."""
+    own = ("tier", "node", "delivery_pass", "status", "completed_at")
+    rows = on(database).order_by("-id").values_list(*own, "batch__created_at", "batch__recorded_at")
+    return [Ended(*row) for row in rows[:NEWEST]]
 
 
 def unfinished(database: str) -> QuerySet[Delivery]:

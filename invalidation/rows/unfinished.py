@@ -17,9 +17,10 @@ from invalidation.targets.values import Lane
 COUNT_LIMIT = 100_000
 
 
-def count(querysets: Iterable[QuerySet[Any]]) -> int:
-    """Rows of all of these together, but no more than COUNT_LIMIT, and without reading more of each."""
-    return min(COUNT_LIMIT, sum(rows.order_by()[:COUNT_LIMIT].count() for rows in querysets))
+def count(querysets: Iterable[QuerySet[Any]], most: int = 0) -> int:
+    """Rows of all of these together, but no more than `most` or COUNT_LIMIT, and without reading more of each."""
+    limit = most or COUNT_LIMIT
+    return min(limit, sum(rows.order_by()[:limit].count() for rows in querysets))
 
 
 def oldest_seconds(now: datetime, databases: Collection[str] = ()) -> dict[Lane, float]:

@@ -21,7 +21,7 @@ from tests.operators.conftest import INNER_NODE, SECRET, MakeEvent
 SignIn = Callable[..., Client]
 REFUSED = f"{INNER_NODE} can't be reached: [Errno 111] Connection refused"
 #: Statements of the page, session and user included; none of them grows with the rows.
-STATEMENTS = 27
+STATEMENTS = 26
 
 
 def page(browser: Client, query: str = "?fragment") -> str:

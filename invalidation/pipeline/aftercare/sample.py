@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from invalidation.freshness import degraded
 from invalidation.freshness.clients import ask
-from invalidation.models import Delivery, DeliveryStatus, Pass, Sample
+from invalidation.models import Pass, Sample
 from invalidation.rows import deliveries, events, samples, unfinished, verifications
+from invalidation.rows.deliveries import Ended
 
 MINUTE = timedelta(minutes=1)
 
@@ -29,12 +30,13 @@ def sample(database: str) -> bool:
 
 def _taken(database: str, minute_at: datetime, now: datetime, last: Sample | None) -> Sample:
     span = (minute_at, minute_at + MINUTE)
-    newest = list(deliveries.newest(database))
-    p50_seconds, p95_seconds = percentiles(_seconds(newest, span))
+    newest = deliveries.newest(database)
+    within = [row for row in newest if span[0] <= row.claimed_at < span[1]]
+    p50_seconds, p95_seconds = percentiles(seconds(within))
     return Sample(
         minute_at=minute_at,
         events=unfinished.count([events.on(database).filter(created_at__gte=span[0], created_at__lt=span[1])]),
-        purges=unfinished.count([deliveries.purged_of(database, *span)]),
+        purges=sum(row.proved for row in within),
         p50_seconds=p50_seconds,
         p95_seconds=p95_seconds,
         stale=unfinished.count([verifications.stale_between(database, *span)]),
@@ -46,17 +48,11 @@ def _taken(database: str, minute_at: datetime, now: datetime, last: Sample | Non
     )
 
 
-def _seconds(rows: Iterable[Delivery], span: tuple[datetime, datetime]) -> list[float]:
-    first, last = span
-    return [seconds for row in rows if first <= row.batch.created_at < last and (seconds := took(row)) is not None]
-
-
-def took(row: Delivery) -> float | None:
-    """Seconds from the oldest event of its batch to its first proof; None where there is none yet, or no event."""
-    recorded_at = row.batch.recorded_at
-    if row.status != DeliveryStatus.PURGED or row.delivery_pass != Pass.PURGE or not (row.completed_at and recorded_at):
-        return None
-    return max(0.0, (row.completed_at - recorded_at).total_seconds())
+def seconds(rows: Iterable[Ended]) -> list[float]:
+    """How long each took from the oldest event of its batch to its first proof, as far as both are known. Pure."""
+    first = [row for row in rows if row.proved and row.delivery_pass == Pass.PURGE]
+    known = [(row.completed_at, row.recorded_at) for row in first]
+    return [max(0.0, (done - recorded).total_seconds()) for done, recorded in known if done and recorded]
 
 
 def percentiles(seconds: Sequence[float]) -> tuple[float | None, float | None]:
@@ -67,8 +63,7 @@ def percentiles(seconds: Sequence[float]) -> tuple[float | None, float | None]:
     return cuts[9], cuts[18]
 
 
-def succeeded(rows: Iterable[Delivery]) -> dict[str, str]:
+def succeeded(rows: Iterable[Ended]) -> dict[str, str]:
     """When each node last proved a purge, as far as these tell; instants in ISO 8601, in UTC. Pure."""
-    proved = [(str(row.place), row.completed_at) for row in rows if row.status == DeliveryStatus.PURGED]
-    in_order = sorted((instant, place) for place, instant in proved if instant)
+    in_order = sorted((row.completed_at, str(row.place)) for row in rows if row.proved and row.completed_at)
     return {place: instant.isoformat() for instant, place in in_order}

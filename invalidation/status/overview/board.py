@@ -14,6 +14,7 @@ from invalidation.freshness import complaints, degraded
 from invalidation.freshness.clients import ask
 from invalidation.models import Verification
 from invalidation.rows import batches, deliveries, events, unfinished, verifications
+from invalidation.rows.deliveries import Ended
 from invalidation.status.overview import causes, curves
 from invalidation.status.overview.causes import Cause
 from invalidation.status.overview.curves import Curve
@@ -22,6 +23,8 @@ from invalidation.status.overview.nodes import Node, nodes
 #: How far back pages that were found stale, or got a short life, are told of.
 LATELY = timedelta(hours=1)
 SHOWN_STALE = 10
+#: Nobody who is woken needs to know whether it is more.
+MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Board:
     running: int = 0
     dead: int = 0
     purged_a_minute: int = 0
-    """Purges of batches claimed in the last minute."""
+    """Purges proved in the last minute, counted among the newest."""
 
     nodes: Sequence[Node] = ()
     causes: Sequence[Cause] = ()
@@ -78,17 +81,16 @@ def board(report: Mapping[str, Any] | None = None) -> Board:
     now = timezone.now()
     found, rows = causes.troubles(), curves.minutes(now)
     grouped = causes.grouped(found)
+    newest = [row for database in conf.settings().databases for row in deliveries.newest(database)]
     databases = conf.settings().databases
     counts: dict[str, int] = ask(degraded.counted, dict[str, int]())
     return Board(
         seen_at=now,
         lanes=_lanes(now),
-        running=unfinished.count(map(batches.running, databases)),
-        dead=unfinished.count(map(deliveries.dead_letters, databases)),
-        purged_a_minute=unfinished.count(
-            deliveries.purged_of(one, now - timedelta(minutes=1), now) for one in databases
-        ),
-        nodes=nodes(found, grouped),
+        running=unfinished.count(map(batches.running, databases), MOST_COUNTED),
+        dead=unfinished.count(map(deliveries.dead_letters, databases), MOST_COUNTED),
+        purged_a_minute=_proved_since(newest, now - timedelta(minutes=1)),
+        nodes=nodes(found, grouped, newest),
         causes=grouped,
         stale=[row for one in databases for row in verifications.stale_since(one, now - LATELY)[:SHOWN_STALE]],
         short_lived=counts,
@@ -100,10 +102,14 @@ def board(report: Mapping[str, Any] | None = None) -> Board:
     )
 
 
+def _proved_since(newest: Sequence[Ended], instant: datetime) -> int:
+    return sum(row.proved and row.completed_at is not None and row.completed_at > instant for row in newest)
+
+
 def _lanes(now: datetime) -> list[LaneStanding]:
     pending = [events.pending(database) for database in conf.settings().databases]
     return [
-        LaneStanding(lane.value, unfinished.count(rows.filter(lane=lane) for rows in pending), seconds)
+        LaneStanding(lane.value, unfinished.count((rows.filter(lane=lane) for rows in pending), MOST_COUNTED), seconds)
         for lane, seconds in unfinished.oldest_seconds(now).items()
     ]
 

@@ -12,13 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from invalidation import conf
 from invalidation.conf import graph
-from invalidation.models import Delivery
-from invalidation.pipeline.aftercare.sample import percentiles, succeeded, took
+from invalidation.pipeline.aftercare.sample import percentiles, seconds, succeeded
 from invalidation.pipeline.delivery import quota
 from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.providers.base import Provider
 from invalidation.providers.registry import provider
-from invalidation.rows import deliveries, samples
+from invalidation.rows import samples
+from invalidation.rows.deliveries import Ended
 from invalidation.status.overview.causes import Cause, Trouble
 from invalidation.targets.values import CachePlace
 
@@ -67,14 +67,16 @@ class Node:
         return self.state in ("up", "not asked yet")
 
 
-def nodes(found: Sequence[Trouble], causes: Iterable[Cause]) -> list[Node]:
+def nodes(found: Sequence[Trouble], causes: Iterable[Cause], newest: Sequence[Ended]) -> list[Node]:
     """Every node of every tier, innermost first; those that troubles name and settings don't are left out."""
-    newest = [row for database in conf.settings().databases for row in deliveries.newest(database)]
     known, calls, proved = breakers(), _calls(), _succeeded(newest)
     failing = {cause.place: cause for cause in sorted(causes, key=_tried_at)}
     waiting = Counter(trouble.place for trouble in found if not trouble.dead)
     dead = Counter(trouble.place for trouble in found if trouble.dead)
-    seconds = _seconds(newest)
+    of_place: defaultdict[CachePlace, list[Ended]] = defaultdict(list)
+    for row in newest:
+        of_place[row.place].append(row)
+    taken = {place: percentiles(seconds(rows)) for place, rows in of_place.items()}
     return [
         Node(
             place=place,
@@ -83,8 +85,8 @@ def nodes(found: Sequence[Trouble], causes: Iterable[Cause]) -> list[Node]:
             breaker=known.get(str(place), "closed"),
             succeeded_at=proved.get(str(place)),
             cause=failing.get(place),
-            p50_seconds=percentiles(seconds[place])[0],
-            p95_seconds=percentiles(seconds[place])[1],
+            p50_seconds=taken.get(place, (None, None))[0],
+            p95_seconds=taken.get(place, (None, None))[1],
             waiting=waiting[place],
             dead=dead[place],
             calls=calls.get(place, ()),
@@ -104,15 +106,7 @@ def _tried_at(cause: Cause) -> float:
     return cause.tried_at.timestamp() if cause.tried_at else 0.0
 
 
-def _seconds(newest: Iterable[Delivery]) -> Mapping[CachePlace, list[float]]:
-    by_place: defaultdict[CachePlace, list[float]] = defaultdict(list)
-    for row in newest:
-        if (seconds := took(row)) is not None:
-            by_place[row.place].append(seconds)
-    return by_place
-
-
-def _succeeded(newest: Iterable[Delivery]) -> dict[str, datetime]:
+def _succeeded(newest: Iterable[Ended]) -> dict[str, datetime]:
     """By the newest deliveries, and by the newest samples for a node that has proved none of them."""
     last = [sample for database in conf.settings().databases if (sample := samples.newest(database))]
     told = [*(sample.succeeded.items() for sample in last), succeeded(newest).items()]
