@@ -16,7 +16,7 @@ from deploy.local.stack import Stack
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import Visit
 
-pytestmark = [pytest.mark.takes(60), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.takes(90), pytest.mark.timeout(300)]
 
 DASHBOARD = "invalidation/event/overview/"
 #: The promise: a fault is on the dashboard so soon after it cost a purge.
