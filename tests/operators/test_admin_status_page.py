@@ -182,6 +182,14 @@ def test_the_object_that_was_written_leads_to_its_own_page(sign_in: SignIn, even
     assert "slug &#x27;a&#x27; → &#x27;b&#x27;; title" in shown
 
 
+def test_what_waits_for_a_node_that_fails_says_why_and_what_to_do(sign_in: SignIn, event_with: MakeEvent) -> None:
+    event = event_with("claimed", "running", "purged", "failed")
+    Delivery.objects.filter(status="failed").update(error=f"{INNER_NODE} can't be reached: Connection refused")
+    shown = page(sign_in("view_event"), event)
+    assert 'class="inv-mood inv-warn"' in shown
+    assert "inner 127.0.0.1:6081 refused the connection.</strong> Nothing listens there" in shown
+
+
 def test_what_it_was_merged_with_is_named(sign_in: SignIn, event_with: MakeEvent) -> None:
     event = event_with("done", "done", "purged", claimed_at=timezone.now())
     other = Event.objects.create(source="code", status="done", batch=event.batch, reason="another one")

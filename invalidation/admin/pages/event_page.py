@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from invalidation.admin.base import ReadOnlyAdmin, duration
 from invalidation.admin.summary import targets_summary
-from invalidation.models import Delivery, Event
+from invalidation.models import Delivery, DeliveryStatus, Event
 from invalidation.pipeline import replay
 from invalidation.rows import attempts, deliveries, events
 from invalidation.rows.states import DEAD_LETTERS, FINAL
@@ -82,6 +82,7 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
         "moments": timeline(story),
         "open": still_open(story.deliveries),
         "dead": [row for row in story.deliveries if row.status in DEAD_LETTERS],
+        "troubled": [row for row in story.deliveries if row.error and row.status != DeliveryStatus.PURGED],
         "took": duration(event.created_at, event.completed_at),
         "final": final,
         "refresh_seconds": 0 if final else _refresh_seconds(event),
