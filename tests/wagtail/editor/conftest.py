@@ -48,8 +48,9 @@ def varnish(application: Application, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def declared(redis_server: Redis, varnish: Varnish) -> None:
-    """The one tier, purged once for each change: no second pass may hide what the first forgot."""
+def declared(redis_server: Redis, varnish: Varnish, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The one tier, purged once for each change: no second pass may hide what the first forgot. A folder for files."""
+    django_settings.MEDIA_ROOT = str(tmp_path_factory.mktemp("media"))
     tier = {
         "PROVIDER": "invalidation.providers.varnish.Varnish",
         "NODES": [varnish.url],
