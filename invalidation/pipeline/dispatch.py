@@ -25,12 +25,12 @@ def hand_out(database: str, batch: Batch, rows: Sequence[Delivery] = (), *, agai
     """
     if not rows or rows[0].pk is None:  # MySQL doesn't tell the keys of rows that were stored together
         rows = deliveries.in_order(database, batch)
-    onward(database, batch, rows, again=again)
+    advance(database, batch, rows, again=again)
     if all(row.status in FINAL for row in rows):
         settle(database, batch)
 
 
-def onward(database: str, batch: Batch, rows: Sequence[Delivery], *, again: bool = True) -> None:
+def advance(database: str, batch: Batch, rows: Sequence[Delivery], *, again: bool = True) -> None:
     """Announce what may run now, with what has to be purged again because it was purged too early."""
     if all(row.attempted_at for row in rows if not completion.is_metered(row.tier, row.node)) and completion.early(
         rows

@@ -37,7 +37,7 @@ def rate(pages: int, events: int = EVENTS) -> float:
 
     pending(events, pages)
     started = time.perf_counter()
-    while drain.drain(carried=TIERS).events:
+    while drain.drain(inline_tiers=TIERS).events:
         Memory.caches.clear()
     taken = time.perf_counter() - started
     assert not Event.objects.exclude(status="done").exists()

@@ -84,11 +84,11 @@ def test_a_batch_for_4_caches_is_7_statements_5_redis_commands_18_requests_0_mes
 ) -> None:
     """Two URLs and a tag: three requests at each proxy, and once more for what was on its way to it."""
     pending("/warm/", tags=["library.genre"])
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     forget(proxies)
     pending("/a/", "/b/", tags=["library.genre"])
     with capture_logs() as lines, wire.counted() as commands, CaptureQueriesContext(connection) as queries:
-        drain.drain(carried=TIERS)
+        drain.drain(inline_tiers=TIERS)
     assert len(statements(queries)) == 7, statements(queries)
     assert by_database(commands) == {FRESHNESS: {"EVALSHA": 3, "MGET": 1}, CACHE: {"DEL": 1}}
     assert requests(proxies) == [6, 6, 6]
@@ -112,7 +112,7 @@ def test_a_delivery_that_makes_another_ready_is_5_statements_1_redis_command_2_r
 def last_of_two(url: str) -> Delivery:
     """Of an event whose application cache and first inner proxy are purged, the second's; then comes the outer one."""
     pending(url, tags=["library.genre"])
-    drain.drain(carried=["application"])
+    drain.drain(inline_tiers=["application"])
     first, last = Delivery.objects.filter(tier="inner", status="pending").order_by("id")
     deliver.deliver("default", first.pk)
     return last

@@ -79,7 +79,7 @@ def everything_is_in_order() -> None:
 
 
 def carried(queue: Queue) -> None:
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     queue.run()
 
 
@@ -89,7 +89,7 @@ def by_messages(queue: Queue) -> None:
 
 
 def half_carried(queue: Queue) -> None:
-    drain.drain(carried=["application", "inner"])
+    drain.drain(inline_tiers=["application", "inner"])
     queue.run()
 
 
@@ -184,7 +184,7 @@ def test_a_rebound_looks_after_what_is_on_its_way_too(tiers: tuple[str, ...], di
     carried(queue)
     let_pass(timedelta(seconds=11))
     late(EDGE, LEFT)
-    rebound.rebound("default", carried=tiers)
+    rebound.rebound("default", inline_tiers=tiers)
     queue.run()
     assert not Chain.nodes[EDGE].copies
     assert Batch.objects.get(event_count=0).status == BatchStatus.DONE

@@ -66,7 +66,7 @@ def test_attempts_that_end_alike_share_a_row_and_success_after_them_has_its_own(
 def test_a_failure_of_the_first_pass_is_kept_too(dirty: Dirty, queue: Queue) -> None:
     Chain.nodes[EDGE].trouble = fails(DOWN)
     dirty()
-    drain("default", carried=TIERS)
+    drain("default", inline_tiers=TIERS)
     edge = Delivery.objects.get(node=EDGE)
     assert told(edge) == [("failed", 1, "")]
 

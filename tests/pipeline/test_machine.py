@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
             self.queue.on_announcement.append(die)
         elif killed:
             getattr(Chain.nodes[name], killed).append(die)
-        self._survive(lambda: drain.drain(carried=tiers))
+        self._survive(lambda: drain.drain(inline_tiers=tiers))
         self.queue.on_announcement.clear()
         for node in Chain.nodes.values():
             node.before.clear()

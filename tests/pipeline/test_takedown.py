@@ -54,7 +54,7 @@ def test_a_takedown_goes_on_outwards_while_a_slow_inner_node_is_asked_and_repeat
         slowness.note(CachePlace("inner", LEFT), 10)
     event = dirty("/illegal/", lane=Lane.TAKEDOWN)
     with blocked(LEFT):
-        drain.drain(carried=TIERS, lane=Lane.TAKEDOWN)
+        drain.drain(inline_tiers=TIERS, lane=Lane.TAKEDOWN)
         assert len(Chain.nodes[LEFT].calls) == 1
         assert (status(LEFT), status(RIGHT), status(EDGE)) == ("running", "purged", "purged")
     wait_for(lambda: queue.deliveries, 10, "the edge's repeat to be handed out")
@@ -69,7 +69,7 @@ def test_a_takedown_is_drained_while_another_drain_waits_for_a_slow_node(dirty: 
 
     def drained() -> None:
         with closing(connection):
-            drain.drain(carried=TIERS, lane=Lane.TAKEDOWN)
+            drain.drain(inline_tiers=TIERS, lane=Lane.TAKEDOWN)
 
     def takes_down() -> None:
         with closing(connection):
@@ -80,7 +80,7 @@ def test_a_takedown_is_drained_while_another_drain_waits_for_a_slow_node(dirty: 
             taken.extend(Event.objects.filter(status=EventStatus.DONE).values_list("lane", flat=True))
 
     Chain.nodes[RIGHT].before.append(takes_down)  # at work for the ordinary one
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     assert taken == [Lane.TAKEDOWN]
 
 
@@ -102,7 +102,7 @@ def test_only_a_takedown_has_a_seat_of_its_own_and_one_at_a_time(db: None) -> No
 def test_a_delivery_that_nobody_is_free_for_holds_up_no_outer_tier(dirty: Dirty, queue: Queue) -> None:
     slowness.note(CachePlace("inner", LEFT), 10)
     dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     left = Delivery.objects.get(node=LEFT)
     assert (queue.deliveries, status(EDGE)) == ([left.pk], "pending")
     queue.deliveries.clear()

@@ -163,7 +163,7 @@ def test_rows_that_another_program_wrote_lose_their_links_and_nothing_else(
 def test_a_span_links_to_no_more_traces_than_an_exporter_keeps(exported: Spans, dirty: Dirty) -> None:
     for number in range(1, spans.MAX_LINKS + 20):
         Event.objects.filter(pk=dirty("/a/").pk).update(traceparent=f"00-{number:032x}-{number:016x}-01")
-    drain.drain(carried=["application", "inner", "edge"])
+    drain.drain(inline_tiers=["application", "inner", "edge"])
     assert len(exported.batch().links) == spans.MAX_LINKS
 
 
@@ -203,10 +203,10 @@ def test_an_instant_keeps_the_trace_of_who_named_it(exported: Spans) -> None:
 def test_a_rebound_links_to_the_batches_that_it_purges_again(exported: Spans, dirty: Dirty) -> None:
     tiers = ["application", "inner", "edge"]
     dirty("/a/")
-    drain.drain(carried=tiers)
+    drain.drain(inline_tiers=tiers)
     first = Batch.objects.get()
     Batch.objects.update(rebound_at=timezone.now())
-    pipeline.rebound("default", carried=tiers)
+    pipeline.rebound("default", inline_tiers=tiers)
     _, again = exported.named("invalidation.batch")
     assert linked(again) == {first.traceparent.split("-")[1]}
     assert of(again, "events") == 0

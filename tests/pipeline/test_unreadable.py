@@ -63,7 +63,7 @@ def test_an_event_that_cannot_be_read_ends_alone_as_a_dead_letter(
     dirty: Dirty, queue: Queue, targets: Any, carried: tuple[str, ...]
 ) -> None:
     before, bad, after = dirty("/a/"), poison(targets), dirty("/b/")
-    drain.drain(carried=carried)
+    drain.drain(inline_tiers=carried)
     queue.run()
     for event in (before, bad, after):
         event.refresh_from_db()
@@ -91,7 +91,7 @@ def test_a_replay_reads_the_event_again(queue: Queue, db: None) -> None:
     assert event.status == EventStatus.DEAD
     Event.objects.update(targets={"tags": ["abc"]})
     assert replay.replay_all("default", actor="ada") == 1
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     event.refresh_from_db()
     assert event.status == EventStatus.DONE
     assert Batch.objects.count() == 1
@@ -100,7 +100,7 @@ def test_a_replay_reads_the_event_again(queue: Queue, db: None) -> None:
 def test_an_event_of_an_unknown_lane_is_worked_off_like_an_editors(dirty: Dirty, queue: Queue) -> None:
     dirty("/a/")
     Event.objects.update(lane="weird")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     assert (Event.objects.get().status, Batch.objects.get().lane) == (EventStatus.DONE, "editorial")
 
 
@@ -133,7 +133,7 @@ def test_whatever_stands_in_a_row_the_good_events_around_it_are_done(
     stored = {"steps": json(wrong["steps"]), "decisions": json(wrong["decisions"])}
     Delivery.objects.create(batch=bad, tier="edge", node=EDGE, **stored)
     good.append(dirty("/b/"))
-    drain.drain(carried=carried)
+    drain.drain(inline_tiers=carried)
     queue.run()
     sweep_later()
     queue.run()
@@ -142,7 +142,7 @@ def test_whatever_stands_in_a_row_the_good_events_around_it_are_done(
         assert one.status == EventStatus.DONE
     assert Delivery.objects.get(batch=bad).status in (DeliveryStatus.PURGED, DeliveryStatus.REJECTED)
     let_pass(timedelta(hours=1))
-    rebound.rebound("default", carried=carried)
+    rebound.rebound("default", inline_tiers=carried)
     queue.run()
     verify.verify("default")
     assert not Batch.objects.filter(status=BatchStatus.RUNNING).exists()

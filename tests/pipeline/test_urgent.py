@@ -53,7 +53,7 @@ def test_what_came_while_bulk_events_were_claimed_is_announced_before_they_are_p
     Chain.nodes[EDGE].before.append(lambda: waited.append(announced.wait(10)))
     drain.pace.batches = BEFORE_THE_LOWEST_TURN
     with connection.execute_wrapper(comes):
-        drain.drain(carried=TIERS, limit_batches=1)
+        drain.drain(inline_tiers=TIERS, limit_batches=1)
     assert (Batch.objects.get().lane, seats, waited) == (Lane.BULK, [None], [True])
 
 
@@ -71,7 +71,7 @@ def test_between_two_bulk_batches_another_drain_may_claim_what_is_more_urgent(di
     dirty("/bulk/", lane=Lane.BULK)
     Event.objects.filter(pk=dirty("/other/", lane=Lane.BULK).pk).update(tiers="inner")
     with connection.execute_wrapper(comes):
-        drain.drain(carried=TIERS)
+        drain.drain(inline_tiers=TIERS)
     assert Batch.objects.count() == 2
     assert any(seats)
 
@@ -81,7 +81,7 @@ def test_a_node_is_not_called_slow_for_what_it_takes_to_plan_its_calls(dirty: Di
     never = threading.Event()
     Chain.plans.append(lambda: never.wait(2 * SLOW_SECONDS))
     dirty("/a/")
-    drain.drain(carried=["application"])
+    drain.drain(inline_tiers=["application"])
     innermost = Delivery.objects.get(tier="application")
     wait_for(lambda: Delivery.objects.filter(pk=innermost.pk, status="purged").exists(), 10, "the late end")
     assert not slowness.holds(innermost.place)

@@ -31,7 +31,7 @@ POSTPONED_TIMES = 5
 def drain(database: str = "default", events: list[str] | None = None, correlation_id: str = "", lane: str = "") -> str:
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with context.following(correlation_id):
-        drained = pipeline.drain(database, carried=inline.own_tiers(), lane=lane)
+        drained = pipeline.drain(database, inline_tiers=inline.own_tiers(), lane=lane)
         return "; ".join([str(drained), *map(summary, drained.purged)])
 
 
@@ -105,7 +105,7 @@ def fire(database: str = "default") -> int:
 @guarded
 def rebound(database: str = "default") -> str:
     """Purge again what was purged a longest render ago."""
-    return str(pipeline.rebound(database, carried=inline.own_tiers()))
+    return str(pipeline.rebound(database, inline_tiers=inline.own_tiers()))
 
 
 @shared_task(name="invalidation.verify")

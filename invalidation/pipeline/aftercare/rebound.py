@@ -57,8 +57,8 @@ class Rebounded:
         return f"{self.batches} batches rebounded by {list(self.carriers)}"
 
 
-def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
-    """Merge the rebounds that are due into as few batches as their limits allow; purge the tiers in `carried` here."""
+def rebound(database: str, *, inline_tiers: Collection[str] = ()) -> Rebounded:
+    """Merge the rebounds that are due into as few batches as their limits allow; purge `inline_tiers` here."""
     now = timezone.now()
     try:
         with transaction.atomic(using=database):
@@ -67,7 +67,7 @@ def rebound(database: str, *, carried: Collection[str] = ()) -> Rebounded:
             made = [carrier for group in groups if (carrier := _carrier(database, group, now))]
     except Contended:
         return Rebounded()
-    free = first_pass.carriable(carried)
+    free = first_pass.unmetered(inline_tiers)
     first_pass.finish(database, [first_pass.first_pass(carrier, rows, free) for carrier, rows in made])
     return Rebounded(len(taken), tuple(carrier.pk for carrier, _ in made))
 

@@ -68,11 +68,11 @@ def _let_arrive(delivery: Delivery, *, resumed: bool) -> None:
 def finish(database: str, delivery: Delivery, outcome: Outcome, *, milliseconds: float, resumed: bool = False) -> None:
     """Settle, tell the world, and let go on what waits for this delivery. A death meanwhile is left to the sweep."""
     if lease.settle(delivery, outcome, milliseconds=milliseconds, resumed=resumed):
-        told(database, delivery, outcome)
+        report(database, delivery, outcome)
         dispatch.after(database, delivery)
 
 
-def told(database: str, delivery: Delivery, outcome: Outcome) -> None:
+def report(database: str, delivery: Delivery, outcome: Outcome) -> None:
     """Tell what became of an attempt, and announce the next one."""
     tell(delivery_settled, "delivery_receiver_failed", database=database, delivery=delivery)
     if not outcome.final:

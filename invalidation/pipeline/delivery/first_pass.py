@@ -70,27 +70,27 @@ class Load:
         return self.passed_at + (completion.transfer_seconds(self.made) if self.rounds else 0.0)
 
 
-def carriable(names: Iterable[str]) -> frozenset[str]:
+def unmetered(names: Iterable[str]) -> frozenset[str]:
     """Of these tiers those whose nodes are asked at once: no account's quota or price stands in between."""
     tiers = conf.settings().tiers
     return frozenset(name for name in names if name in tiers and not completion.is_metered(name, tiers[name].nodes[0]))
 
 
-def begin(batch: Batch, rows: Sequence[Delivery], remembered: int, carried: Collection[str]) -> Future[Load]:
+def begin(batch: Batch, rows: Sequence[Delivery], remembered: int, inline_tiers: Collection[str]) -> Future[Load]:
     """The batch's number and its first pass, by a helper; the caller may store the batch meanwhile."""
-    return fan_out.pool.submit(copy_context().run, _numbered, batch, rows, remembered, carried)
+    return fan_out.pool.submit(copy_context().run, _numbered, batch, rows, remembered, inline_tiers)
 
 
-def _numbered(batch: Batch, rows: Sequence[Delivery], remembered: int, carried: Collection[str]) -> Load:
+def _numbered(batch: Batch, rows: Sequence[Delivery], remembered: int, inline_tiers: Collection[str]) -> Load:
     draw(batch, remembered=remembered)
-    return first_pass(batch, rows, carried)
+    return first_pass(batch, rows, inline_tiers)
 
 
-def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str]) -> Load:
-    """Purge tier after tier, as far as the tiers in `carried` go and nothing holds them up. Touches no database."""
+def first_pass(batch: Batch, rows: Sequence[Delivery], inline_tiers: Collection[str]) -> Load:
+    """Purge tier after tier, as far as `inline_tiers` go and nothing holds them up. Touches no database."""
     load = Load(batch, rows)
-    guards = _guards([row for row in load.rows if row.tier in carried])
-    while level := list(_level(load, carried)):
+    guards = _guards([row for row in load.rows if row.tier in inline_tiers])
+    while level := list(_level(load, inline_tiers)):
         for row in level:
             load.jobs[row.place] = Job(row.place, partial(_asked, load, row, guards[row.place]))
             deliveries.leased(row, timezone.now())
@@ -107,10 +107,10 @@ def first_pass(batch: Batch, rows: Sequence[Delivery], carried: Collection[str])
     return load
 
 
-def _level(load: Load, carried: Collection[str]) -> Iterator[Delivery]:
+def _level(load: Load, inline_tiers: Collection[str]) -> Iterator[Delivery]:
     for row in dispatch.startable(load.rows):
         slow = slowness.holds(row.place) and load.batch.lane != Lane.TAKEDOWN
-        if row.tier in carried and row.place not in load.jobs and not slow:
+        if row.tier in inline_tiers and row.place not in load.jobs and not slow:
             yield row
 
 
@@ -238,8 +238,8 @@ def _tell(database: str, load: Load) -> None:
         if row.status == DeliveryStatus.RUNNING:
             load.jobs[row.place].when_late(partial(_end_late, database, row))
         elif outcome := load.jobs[row.place].outcome:
-            deliver.told(database, row, outcome)
-    dispatch.onward(database, load.batch, load.rows)
+            deliver.report(database, row, outcome)
+    dispatch.advance(database, load.batch, load.rows)
     if load.batch.status != BatchStatus.RUNNING:
         tell(batch_settled, "batch_receiver_failed", database=database, batch=load.batch)
     tell(batch_released, "batch_receiver_failed", database=database, batch=load.batch)

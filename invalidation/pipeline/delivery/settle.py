@@ -17,18 +17,18 @@ class Overtaken(Exception):
     """Somebody else took a delivery meanwhile; what this process knows of its batch counts for nothing."""
 
 
-def settle(database: str, carried: Sequence[tuple[Batch, Sequence[Delivery], Sequence[Delivery]]]) -> None:
+def settle(database: str, ends: Sequence[tuple[Batch, Sequence[Delivery], Sequence[Delivery]]]) -> None:
     """Write batches with those of their rows that changed, and with all of them, which tell whether the batch is over.
 
     Raises:
         Overtaken: nothing was written.
     """
     now = timezone.now()
-    for batch, _, rows in carried:
+    for batch, _, rows in ends:
         _conclude(batch, rows, now)
-    over = [batch for batch, _, _ in carried]
+    over = [batch for batch, _, _ in ends]
     with transaction.atomic(using=database):
-        ended = [row for _, changed, _ in carried for row in changed]
+        ended = [row for _, changed, _ in ends for row in changed]
         if not deliveries.end_first_pass(database, ended):
             raise Overtaken
         if failed := [row for row in ended if row.error]:

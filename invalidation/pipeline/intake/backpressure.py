@@ -19,8 +19,8 @@ from invalidation.targets.values import Lane
 
 logger = lazy.Logger(__name__)
 
-#: So many deliveries that nothing but a free worker is missing for, and that wait for longer than this, are a crowd.
-CROWD = 8
+#: So many deliveries that nothing but a free worker is missing for, and that wait for longer than this, are congestion.
+CONGESTED_DELIVERIES = 8
 WAITED = timedelta(seconds=1)
 #: Neither is counted more often in one process, because counting reads index entries of all that waits.
 COUNT_SECONDS = 1.0
@@ -116,27 +116,27 @@ def _rank(widening: Widening) -> int:
 
 
 @dataclass(slots=True)
-class Crowds:
+class Congestion:
     """What this process last counted."""
 
     counted: dict[str, tuple[float, bool]] = field(default_factory=dict)
     """By database, with the reading of the monotonic clock."""
 
-    def crowded(self, database: str) -> bool:
-        """Is there a crowd? Counts again if the last count is too old."""
+    def is_there(self, database: str) -> bool:
+        """Is there any? Counts again if the last count is too old."""
         counted_at, known = self.counted.get(database, (float("-inf"), False))
         if time.monotonic() - counted_at < COUNT_SECONDS:
             return known
-        self.counted[database] = time.monotonic(), _waiting(database) >= CROWD
+        self.counted[database] = time.monotonic(), _waiting(database) >= CONGESTED_DELIVERIES
         return self.counted[database][1]
 
-    def has_dissolved(self, database: str) -> bool:
-        """Was there a crowd at the last count, and is there none now? Once for each crowd."""
+    def has_cleared(self, database: str) -> bool:
+        """Was there any at the last count, and is there none now? Once for each."""
         _, known = self.counted.get(database, (0.0, False))
-        return known and not self.crowded(database)
+        return known and not self.is_there(database)
 
 
-crowds = Crowds()
+congestion = Congestion()
 
 
 def holds(database: str) -> bool:
@@ -145,7 +145,7 @@ def holds(database: str) -> bool:
     A small batch costs the workers nearly as much as a large one: without this, events that arrive faster than
     deliveries are made become ever more small batches, which nothing merges any more.
     """
-    if not crowds.crowded(database):
+    if not congestion.is_there(database):
         return False
     old_at = timezone.now() - timedelta(seconds=conf.settings().workers.sweep_after_seconds)
     return not events.pending(database).filter(created_at__lt=old_at).exists()
@@ -158,4 +158,4 @@ def innermost() -> frozenset[str]:
 
 def _waiting(database: str) -> int:
     """Deliveries of the innermost tiers, which wait for no other; a node that fails has been attempted, and is none."""
-    return deliveries.waiting_since(database, innermost(), timezone.now() - WAITED)[:CROWD].count()
+    return deliveries.waiting_since(database, innermost(), timezone.now() - WAITED)[:CONGESTED_DELIVERIES].count()

@@ -70,9 +70,9 @@ def lanes(batches: int, lowest_every: int) -> Sequence[str]:
 
 
 def drain(
-    database: str = "default", *, limit_batches: int = 1000, carried: Collection[str] = (), lane: str = ""
+    database: str = "default", *, limit_batches: int = 1000, inline_tiers: Collection[str] = (), lane: str = ""
 ) -> Drained:
-    """Claim until nothing is pending or the turn is over; purge the tiers in `carried` here, and hand out the others.
+    """Claim until nothing is pending or the turn is over; purge `inline_tiers` here, and hand out the others.
 
     While workers can't keep up only takedowns are claimed, until the other events are old enough for the sweep. With
     another drain at it in this process there is nothing to do, for it was told, unless a takedown has sent this one:
@@ -81,7 +81,7 @@ def drain(
     drained = Drained([])
     if seat := helm.take(database, lane):
         try:
-            _Turn(database, seat, first_pass.carriable(carried), drained, limit_batches).run()
+            _Turn(database, seat, first_pass.unmetered(inline_tiers), drained, limit_batches).run()
         finally:
             helm.leave(database, seat, anyway=True)
     return drained
@@ -90,8 +90,14 @@ def drain(
 class _Turn:
     """What one drain does: claims, purges, and ends batches together once nothing old can be under way any more."""
 
-    def __init__(self, database: str, seat: Seat, carried: Collection[str], drained: Drained, limit: int) -> None:
-        self.database, self.seat, self.carried, self.drained, self.limit = database, seat, carried, drained, limit
+    def __init__(self, database: str, seat: Seat, inline_tiers: Collection[str], drained: Drained, limit: int) -> None:
+        self.database, self.seat, self.inline_tiers, self.drained, self.limit = (
+            database,
+            seat,
+            inline_tiers,
+            drained,
+            limit,
+        )
         self.loads: list[first_pass.Load] = []
         self.started = self.claimed_at = time.monotonic()
         self.linger_seconds = 0.0
@@ -130,7 +136,7 @@ class _Turn:
 
     def _begin(self, batch: Batch, rows: Sequence[Delivery], remembered: int) -> Future[first_pass.Load]:
         self.seat.lane = batch.lane
-        return first_pass.begin(batch, rows, remembered, self.carried)
+        return first_pass.begin(batch, rows, remembered, self.inline_tiers)
 
     def _call_for_help(self, batch: Batch) -> None:
         """What came while bulk events were claimed was left to this drain, which is at them now; another sees to it."""
@@ -138,8 +144,8 @@ class _Turn:
             announce_rest(self.database, lane__in=URGENT)
 
     def _lanes(self) -> Sequence[str]:
-        """A drain that purges the innermost tiers itself can't be crowded: it claims no faster than they are purged."""
-        held = not backpressure.innermost() <= set(self.carried) and backpressure.holds(self.database)
+        """Who purges the innermost tiers itself meets no congestion: it claims no faster than they are purged."""
+        held = not backpressure.innermost() <= set(self.inline_tiers) and backpressure.holds(self.database)
         wanted = (Lane.TAKEDOWN,) if held else lanes(pace.batches, conf.settings().backlog.lowest_lane_every)
         return [lane for lane in wanted if lane in self.seat.lanes]
 
@@ -177,8 +183,8 @@ def announce_rest(database: str, **old: object) -> bool:
 
 
 def resume(database: str) -> bool:
-    """After a delivery: announce the events that were left to merge, once the crowd that they were left for is gone."""
-    return backpressure.crowds.has_dissolved(database) and announce_rest(database)
+    """After a delivery: announce the events that were left to merge, once what they were left for has cleared."""
+    return backpressure.congestion.has_cleared(database) and announce_rest(database)
 
 
 def _claim(database: str, wanted: Sequence[str], begin: Begin) -> Claimed | None:

@@ -49,7 +49,7 @@ class Reader:
 
     def work(self) -> None:
         """Let the worker do what there is to do."""
-        drain.drain(carried=["varnish"])
+        drain.drain(inline_tiers=["varnish"])
         left = Event.objects.exclude(status="done").values_list("status", "targets")
         assert not list(left)
 

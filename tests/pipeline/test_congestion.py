@@ -18,11 +18,11 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def counted_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(backpressure, "CROWD", 2)
+    monkeypatch.setattr(backpressure, "CONGESTED_DELIVERIES", 2)
     monkeypatch.setattr(backpressure, "COUNT_SECONDS", 0.0)
-    backpressure.crowds.counted.clear()
+    backpressure.congestion.counted.clear()
     yield
-    backpressure.crowds.counted.clear()
+    backpressure.congestion.counted.clear()
 
 
 def pass_seconds(seconds: int) -> None:
@@ -55,13 +55,13 @@ def test_a_takedown_does_not_wait(queue: object) -> None:
     assert drain.drain().events == 1
 
 
-def test_deliveries_that_have_just_been_handed_out_are_no_crowd(queue: object) -> None:
+def test_deliveries_that_have_just_been_handed_out_are_no_congestion(queue: object) -> None:
     for number in range(5):
         invalidation.invalidate(tags=[f"first:{number}"])
         assert drain.drain().events == 1
 
 
-def test_events_that_were_left_are_announced_when_the_crowd_has_dissolved(queue: Queue) -> None:
+def test_events_that_were_left_are_announced_when_the_congestion_has_cleared(queue: Queue) -> None:
     pile_up()
     invalidation.invalidate(tags=["second"])
     assert drain.drain().events == 0

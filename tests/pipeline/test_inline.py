@@ -57,7 +57,7 @@ def on(node: str) -> Delivery:
 def test_a_batch_goes_through_every_tier_in_7_statements_and_no_message(dirty: Dirty, queue: Queue) -> None:
     dirty("/a/")
     with CaptureQueriesContext(connection) as queries:
-        drain.drain(carried=TIERS)
+        drain.drain(inline_tiers=TIERS)
     assert len(statements(queries)) == STATEMENTS, statements(queries)
     assert queue.deliveries == []
     assert [row.status for row in Delivery.objects.order_by("id")] == ["purged"] * 4
@@ -78,7 +78,7 @@ def test_the_first_purge_waits_for_no_insert_where_the_database_locks_events(dir
     Chain.nodes[APPLICATION].before.append(asked.set)
     dirty("/a/")
     with connection.execute_wrapper(held):
-        drain.drain(carried=TIERS)
+        drain.drain(inline_tiers=TIERS)
     assert waited == [True]
     assert (Batch.objects.get().status, Event.objects.get().status) == (BatchStatus.DONE, EventStatus.DONE)
 
@@ -89,7 +89,7 @@ def test_40_nodes_take_the_same_7_statements(dirty: Dirty, queue: Queue, setting
     settings.INVALIDATION = declared(TIERS={"inner": {"PROVIDER": "tests.pipeline.chain.Chain", "NODES": nodes}})
     dirty("/a/")
     with CaptureQueriesContext(connection) as queries:
-        drain.drain(carried=["inner"])
+        drain.drain(inline_tiers=["inner"])
     assert len(statements(queries)) == STATEMENTS
     assert set(Delivery.objects.values_list("status", "attempts", "leases")) == {("purged", 1, 1)}
 
@@ -97,7 +97,7 @@ def test_40_nodes_take_the_same_7_statements(dirty: Dirty, queue: Queue, setting
 def test_events_that_are_pending_together_are_one_batch_and_end_together(dirty: Dirty, queue: Queue) -> None:
     for number in range(5):
         dirty(f"/{number}/")
-    drained = drain.drain(carried=TIERS)
+    drained = drain.drain(inline_tiers=TIERS)
     assert (drained.events, len(drained.batches)) == (5, 1)
     assert set(Event.objects.values_list("status", flat=True)) == {EventStatus.DONE}
 
@@ -107,7 +107,7 @@ def test_inner_tiers_are_purged_before_outer_ones(dirty: Dirty, queue: Queue) ->
     for name, node in Chain.nodes.items():
         node.before.append(lambda name=name: order.append(name))  # type: ignore[misc]
     dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     assert (order[0], set(order[1:3]), order[3]) == (APPLICATION, {LEFT, RIGHT}, EDGE)
 
 
@@ -117,7 +117,7 @@ def test_a_second_pass_that_fails_is_tried_again_and_the_event_waits_for_it(
     settings.INVALIDATION = declared(TRANSFER_SECONDS=0.05)
     Chain.nodes[EDGE].after.append(lambda: setattr(Chain.nodes[EDGE], "trouble", fails(DOWN)))
     event = dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     edge = on(EDGE)
     assert (edge.status, edge.error, edge.completed_at) == ("failed", "Connection refused", None)
     assert len(edge.steps or []) == 1
@@ -128,7 +128,7 @@ def test_a_second_pass_that_fails_is_tried_again_and_the_event_waits_for_it(
 def test_a_node_that_fails_holds_up_nobody_and_has_a_message_of_its_own(dirty: Dirty, queue: Queue) -> None:
     Chain.nodes[LEFT].trouble = fails(DOWN)
     dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     assert (on(LEFT).status, on(LEFT).attempts, on(LEFT).reply) == ("failed", 1, "ECONNREFUSED")
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["purged"] * 3
     assert queue.deliveries == [on(LEFT).pk]
@@ -138,13 +138,13 @@ def test_a_node_that_fails_holds_up_nobody_and_has_a_message_of_its_own(dirty: D
 def test_a_refusal_ends_the_event_as_a_dead_letter(dirty: Dirty, queue: Queue) -> None:
     Chain.nodes[EDGE].trouble = fails(RejectedError("403 forbidden"))
     dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     assert (on(EDGE).status, Batch.objects.get().status, Event.objects.get().status) == ("rejected", "dead", "dead")
 
 
 def test_tiers_of_other_workers_get_messages_once_the_inner_ones_are_purged(dirty: Dirty, queue: Queue) -> None:
     dirty("/a/")
-    drain.drain(carried=("application", "inner"))
+    drain.drain(inline_tiers=("application", "inner"))
     assert queue.deliveries == [on(EDGE).pk]
     assert [row.status for row in Delivery.objects.order_by("id")] == ["purged"] * 3 + ["pending"]
     assert [row.node for row in queue.run()] == [EDGE]
@@ -153,7 +153,7 @@ def test_tiers_of_other_workers_get_messages_once_the_inner_ones_are_purged(dirt
 
 def test_an_outer_tier_waits_where_the_inner_one_belongs_to_another_worker(dirty: Dirty, queue: Queue) -> None:
     dirty("/a/")
-    drain.drain(carried=("application", "edge"))
+    drain.drain(inline_tiers=("application", "edge"))
     assert (verbs(APPLICATION), verbs(EDGE)) == (1, 0)
     assert len(queue.run()) == 3
     assert Event.objects.get().status == EventStatus.DONE
@@ -167,7 +167,7 @@ def test_a_worker_that_dies_in_between_leaves_everything_to_the_sweep(
     getattr(Chain.nodes[node], hook).append(fails(KeyboardInterrupt()))
     dirty("/a/")
     with pytest.raises(KeyboardInterrupt):
-        drain.drain(carried=TIERS)
+        drain.drain(inline_tiers=TIERS)
     assert set(Delivery.objects.values_list("status", flat=True)) == {DeliveryStatus.PENDING}
     hour = timedelta(hours=1)
     Delivery.objects.update(available_at=F("available_at") - hour)
@@ -185,7 +185,7 @@ def test_what_somebody_else_has_taken_meanwhile_is_settled_by_him_alone(dirty: D
 
     first_pass.go_round = overtaken  # type: ignore[assignment]
     try:
-        drain.drain(carried=TIERS)
+        drain.drain(inline_tiers=TIERS)
     finally:
         first_pass.go_round = real
     assert on(LEFT).status == DeliveryStatus.RUNNING
@@ -195,9 +195,9 @@ def test_what_somebody_else_has_taken_meanwhile_is_settled_by_him_alone(dirty: D
 def test_a_rebound_is_carried_too(dirty: Dirty, queue: Queue, settings: Settings) -> None:
     settings.INVALIDATION = declared(LONGEST_RENDER_SECONDS=10)
     dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     let_pass(timedelta(seconds=11))
-    rebound.rebound("default", carried=TIERS)
+    rebound.rebound("default", inline_tiers=TIERS)
     assert queue.deliveries == []
     assert Batch.objects.get(event_count=0).status == BatchStatus.DONE
 
@@ -212,12 +212,12 @@ def test_a_drain_that_comes_meanwhile_leaves_its_events_to_the_one_that_is_at_it
     came: list[int] = []
 
     def comes() -> None:
-        in_parallel(lambda: came.append(drain.drain(carried=TIERS).events))
+        in_parallel(lambda: came.append(drain.drain(inline_tiers=TIERS).events))
 
     Chain.nodes[LEFT].before.append(comes)
     dirty("/a/")
     queue.connect()
-    drained = drain.drain(carried=TIERS)
+    drained = drain.drain(inline_tiers=TIERS)
     assert (came, drained.events) == ([0], 1)
 
 
@@ -263,7 +263,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
     answers = threading.Event()
     Chain.nodes[LEFT].before.append(lambda: answers.wait(30))
     event = dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     assert (on(LEFT).status, on(LEFT).leases, on(LEFT).attempts) == ("running", 1, 1)
     assert [on(node).status for node in (APPLICATION, RIGHT, EDGE)] == ["purged", "purged", "pending"]
     assert slowness.holds(CachePlace("inner", LEFT))
@@ -278,7 +278,7 @@ def test_a_node_that_does_not_answer_holds_up_nobody_and_is_settled_when_it_does
 def test_a_node_that_was_slow_is_left_to_messages_until_it_was_quick_once(dirty: Dirty, queue: Queue) -> None:
     slowness.note(CachePlace("inner", LEFT), SLOW_SECONDS * 2)
     dirty("/a/")
-    drain.drain(carried=TIERS)
+    drain.drain(inline_tiers=TIERS)
     # Where the machine is busy the node inside it was given up as slow too, and its late answer hands this one out.
     wait_for(lambda: queue.deliveries, 10, "the slow node's delivery to be handed out")
     assert (verbs(LEFT), queue.deliveries) == (0, [on(LEFT).pk])
