@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.http import HttpRequest, HttpResponseBase
 
 from invalidation import context
-from invalidation.http import canary, guard, policy
+from invalidation.http import automatic, canary, guard, policy
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -44,14 +44,14 @@ class CacheTagMiddleware(_Middleware):
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         since = guard.begin(request)
-        with context.serving(request):
+        with context.serving(request), automatic.collecting(request):
             response: HttpResponseBase = canary.respond(request) or self.get_response(request)
         guard.end(request, response, since)
         return response
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponseBase:
         since = await sync_to_async(guard.begin)(request)
-        with context.serving(request):
+        with context.serving(request), automatic.collecting(request):
             response: HttpResponseBase = canary.respond(request) or await self.get_response(request)
         await sync_to_async(guard.end)(request, response, since)
         return response

@@ -45,6 +45,15 @@ class Pages:
     degraded_ttl_seconds: int = 10
     """Shared lifetime of a response rendered while the freshness Redis was away."""
 
+    automatic_tags: bool = False
+    """Do the rows and lists that a page reads through the ORM while it renders become its tags?"""
+
+    untagged_ttl_seconds: int = 60
+    """Shared lifetime of a page that read what no tag stands for: raw SQL, a model that isn't registered, the clock."""
+
+    explain_tags: bool = False
+    """Does each page say in `X-Cache-Reads` which statement gave which tag? Not for the public: it shows the SQL."""
+
     language_prefixes: tuple[str, ...] = ()
     """First folders such as `de`: a path stands for the page in each of these languages, and for the one without."""
 

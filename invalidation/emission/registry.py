@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -14,11 +14,26 @@ from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules, model_tag
 
 RulesClass = TypeVar("RulesClass", bound=type[Rules])
+Function = TypeVar("Function", bound=Callable[..., Any])
 _registered: dict[type[Model], Rules] = {}
 #: Of explicit join models, beside what somebody may have registered for them: what is at their ends.
 _joining: dict[type[Model], Rules] = {}
 #: What listens to the writes of a model; nothing before all models are loaded.
 _listening: list[Callable[[type[Model]], None]] = []
+#: What was worked out from the rules that there are.
+_kept: list[Callable[[], None]] = []
+
+
+def kept(function: Function) -> Function:
+    """Decorate a function that asks for rules: what it gave is kept until there are others."""
+    cached = cache(function)
+    forget_with(cached.cache_clear)
+    return cast("Function", cached)
+
+
+def forget_with(forget: Callable[[], None]) -> None:
+    """Call this whenever there are other rules."""
+    _kept.append(forget)
 
 
 @overload
@@ -80,10 +95,8 @@ def unregister(model: type[Model]) -> None:
 
 
 def _forget() -> None:
-    rules_for.cache_clear()
-    public_columns.cache_clear()
-    timed.cache_clear()
-    timed_models.cache_clear()
+    for forget in _kept:
+        forget()
 
 
 def registered() -> dict[type[Model], Rules]:
@@ -91,26 +104,26 @@ def registered() -> dict[type[Model], Rules]:
     return _joining | _registered
 
 
-@cache
+@kept
 def rules_for(model: type[Model]) -> tuple[Rules, ...]:
     """Rules of the model itself, of what it is a proxy of, of its parents and of its multi-table children."""
     all_rules = [*_registered.items(), *_joining.items()]
     return tuple(rules for known, rules in all_rules if related(model, known))
 
 
-@cache
+@kept
 def timed(model: type[Model]) -> tuple[Rules, ...]:
     """Those of its rules that name instants."""
     return tuple(rules for rules in rules_for(model) if rules.is_timed)
 
 
-@cache
+@kept
 def timed_models() -> frozenset[str]:
     """Model tags of the models whose rules name instants."""
     return frozenset(model_tag(model) for model, rules in _registered.items() if rules.is_timed)
 
 
-@cache
+@kept
 def public_columns(model: type[Model]) -> frozenset[str]:
     """Columns of the model that some rule doesn't ignore."""
     columns = frozenset(field.attname for field in model._meta.concrete_fields)

@@ -19,9 +19,10 @@ from invalidation import conf
 from invalidation.caching.values.entry import Stamps
 from invalidation.caching.values.reads import Reads
 from invalidation.caching.values.store import ABSENT, TaggedCache, names
-from invalidation.http import policy
+from invalidation.http import automatic, policy
 from invalidation.http.address import is_declared
 from invalidation.http.tags import add_cache_tags, tags_of
+from invalidation.tracking import collector
 
 View = TypeVar("View", bound=Callable[..., Any])
 Tags = str | Iterable[str] | Callable[..., str | Iterable[str]]
@@ -74,7 +75,8 @@ class Conditional:
         given = self.tags(request, *args, **kwargs) if callable(self.tags) else self.tags
         tags = names(given)
         variant = self._variant(request)
-        record, stamps = self.cache.look(self.prefix + variant, tags=tags)
+        with collector.opened(None):  # the page depends on what it shows, which may be less
+            record, stamps = self.cache.look(self.prefix + variant, tags=tags)
         return Page(variant, stamps, record) if set(tags) <= set(stamps) else None
 
     def _variant(self, request: HttpRequest) -> str:
@@ -89,6 +91,7 @@ class Conditional:
         answer: HttpResponseBase | None = get_conditional_response(request, page.etag, page.modified_at)
         if answer is not None:
             add_cache_tags(request, *page.record["tags"])
+            automatic.recall(request, page.record)
             self._validate(answer, page)
         return answer
 
@@ -99,7 +102,7 @@ class Conditional:
         self._validate(response, page)
         if page.record is ABSENT:
             # It shows nothing but what the view read, which ran after the stamps were taken.
-            record = {"tags": sorted(tags_of(request)), "at": time.time()}
+            record = {"tags": sorted(tags_of(request)), "at": time.time(), **automatic.record_of(request)}
             self._remember(page, record, RECORD_SECONDS, reads_all=True)
 
     def _remember(self, page: Page, record: dict[str, Any], seconds: float, *, reads_all: bool = False) -> None:

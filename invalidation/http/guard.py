@@ -17,7 +17,7 @@ from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.degraded import Reason, pending
 from invalidation.freshness.redis_pause import redis_pause
 from invalidation.freshness.sequence import Verdict
-from invalidation.http import cacheable, recheck
+from invalidation.http import automatic, cacheable, recheck
 from invalidation.http.address import exact_url
 from invalidation.http.headers import own_tags, set_tag_headers
 from invalidation.http.tags import tags_of, unusable_of
@@ -50,11 +50,12 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
     """
     if not cacheable.storable(request, response):
         return
-    tags = tags_of(request) | own_tags(response)
-    if not set_tag_headers(response, tags):
-        logger.warning("too_many_tags", path=request.path, tags=len(tags))
+    tags = _tagged(request, response)
+    if tags is None:
+        logger.warning("too_many_tags", path=request.path, tags=len(tags_of(request)))
         cacheable.forbid(response)
         return
+    automatic.limit(request, response)
     _end_with_what_it_shows(request, response, tags)
     judgement = _judged(response, exact_url(request), tags, since)
     if judgement is Verdict.CURRENT and (unusable := unusable_of(request)):
@@ -65,6 +66,16 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
     elif isinstance(judgement, Reason):
         pending.note(judgement)
         cacheable.shorten(response, conf.settings().pages.degraded_ttl_seconds)
+
+
+def _tagged(request: HttpRequest, response: HttpResponseBase) -> frozenset[str] | None:
+    """The tags that its headers carry now; None where they don't fit, not even with models for rows."""
+    own = own_tags(response)
+    for wide in (False, True):
+        tags = tags_of(request, wide=wide) | own
+        if set_tag_headers(response, tags):
+            return tags
+    return None
 
 
 def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, tags: frozenset[str]) -> None:

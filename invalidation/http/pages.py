@@ -11,7 +11,7 @@ from django.utils.cache import patch_vary_headers
 
 from invalidation.caching.values import reads
 from invalidation.caching.values.store import ABSENT
-from invalidation.http import cacheable, policy
+from invalidation.http import automatic, cacheable, policy
 from invalidation.http.etags import RENDERED, Conditional, Page, Tags, View, around
 from invalidation.http.tags import add_cache_tags, tags_of
 
@@ -35,6 +35,7 @@ class PublicPages(Conditional):
         if page.record is ABSENT:
             return None
         add_cache_tags(request, *page.record["tags"])
+        automatic.recall(request, page.record)
         return HttpResponse(page.record["body"], headers=page.record["headers"])
 
     def end(self, request: HttpRequest, response: HttpResponseBase, page: Page) -> None:
@@ -46,7 +47,7 @@ class PublicPages(Conditional):
 
     def _store(self, request: HttpRequest, response: HttpResponse, page: Page) -> None:
         record = {"body": response.content, "headers": dict(response.headers), "tags": sorted(tags_of(request))}
-        self._remember(page, record, self.seconds)
+        self._remember(page, record | automatic.record_of(request), self.seconds)
 
 
 def _when_rendered(response: HttpResponse, store: Callable[[], None]) -> None:

@@ -11,9 +11,13 @@ from django.http import HttpRequest
 
 from invalidation.http.wrapped import asked, plain
 from invalidation.targets.values import checked_tag, is_tag
+from invalidation.tracking import outcome
+from invalidation.tracking.collector import Readings
 
 #: Attribute of a request that holds its tags.
 TAGS = "cache_tags"
+#: Attribute of a request: what it read while it was rendered, where automatic tags are on.
+READINGS = "_invalidation_readings"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -26,9 +30,35 @@ def add_cache_tags(request: HttpRequest, *tags: str) -> None:
     known.update(tags)
 
 
-def tags_of(request: HttpRequest) -> frozenset[str]:
-    """The tags collected so far."""
+def tags_of(request: HttpRequest, *, wide: bool = False) -> frozenset[str]:
+    """The tags collected so far, by hand and automatically; of the latter, with `wide`, those of models alone."""
+    readings = readings_of(request)
+    if readings is None:
+        return by_hand(request)
+    automatic = outcome.tags_of(readings)
+    return by_hand(request).union(outcome.widened(automatic) if wide else automatic)
+
+
+def by_hand(request: HttpRequest) -> frozenset[str]:
+    """Those that its code named."""
     return frozenset(filter(is_tag, plain(request).__dict__.get(TAGS, ())))
+
+
+def readings_of(request: HttpRequest) -> Readings | None:
+    """What the page read; None where nobody collects."""
+    readings: Readings | None = plain(request).__dict__.get(READINGS)
+    return readings
+
+
+def remember_readings(request: HttpRequest, readings: Readings) -> None:
+    """Where `tags_of` finds them."""
+    plain(request).__dict__[READINGS] = readings
+
+
+def untagged_in(request: HttpRequest) -> frozenset[str]:
+    """What the page read that no tag stands for, in words."""
+    readings = readings_of(request)
+    return frozenset(outcome.untagged_in(readings)) if readings else frozenset()
 
 
 def unusable_of(request: HttpRequest) -> list[str]:

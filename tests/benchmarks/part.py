@@ -22,6 +22,7 @@ PARTS = {
     "B9": "starting",
     "B12": "fan_out",
     "B13": "stored",
+    "B14": "automatic",
     "behind": "behind",
     "workers": "crew",
     "growth": "growth",

@@ -70,7 +70,7 @@ def _cached(
     key = key or fingerprint.key_of(queryset, kind, sql, params)
     # A relation manager puts its own object, which was read before, into each row.
     reads_all = not queryset._known_related_objects  # type: ignore[attr-defined]
-    return tagged.get_or_set(key, ask, timeout, tags=all_tags, reads_all=reads_all)
+    return tagged.get_or_set(key, ask, timeout, tags=all_tags, reads_all=reads_all, by_hand=named)
 
 
 class CachedQuerySet(InvalidatingQuerySet[ModelType], Generic[ModelType]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ SPARE_SECONDS = 30.0
 #: Values written together must not expire together: each lives for 90 to 100 % of its timeout.
 JITTER = 0.1
 FIELDS = {"value", "stamps", "expires_at"}
-EVERY_FIELD = FIELDS | {"others"}
+EVERY_FIELD = FIELDS | {"others", "page"}
 #: A version is a positive number of 63 bits, which most backends keep as it is, where text would be serialized and
 #: compressed: the millisecond at which it was made, then chance.
 CHANCE_BITS = 21
@@ -33,10 +33,14 @@ class Entry:
     others: Mapping[str, Stamps] = field(default_factory=dict)
     """Of values of other caches that it was made of, by their alias."""
 
+    page: Mapping[str, Sequence[str]] | None = None
+    """What a page that shows it depends on: `tags`, and what is `untagged`; None where nobody looked."""
+
     def document(self) -> dict[str, Any]:
         """Plain types alone, so that any serializer can store it."""
         own = {"value": self.value, "stamps": dict(self.stamps), "expires_at": self.expires_at}
-        return own | {"others": {alias: dict(one) for alias, one in self.others.items()}} if self.others else own
+        others = {"others": {alias: dict(one) for alias, one in self.others.items()}} if self.others else {}
+        return own | others | ({"page": self.page} if self.page is not None else {})
 
     @classmethod
     def of(cls, stored: Any) -> Entry | None:

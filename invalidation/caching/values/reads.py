@@ -11,6 +11,7 @@ from typing import Any
 from django.core.signals import request_started
 
 from invalidation.caching.values.entry import Entry, Stamps
+from invalidation.tracking import values
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ _open: ContextVar[Reads | None] = ContextVar("invalidation_reads", default=None)
 
 def note_found(alias: str, entry: Entry) -> None:
     """A value of the cache `alias` is used."""
+    values.note_found((entry.stamps, *entry.others.values()), entry.page)
     for reads in _every():
         reads.add(alias, entry.stamps)
         for other, stamps in entry.others.items():

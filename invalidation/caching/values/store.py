@@ -26,6 +26,9 @@ from invalidation.caching.values.entry import SPARE_SECONDS, Entry, Stamps, expi
 from invalidation.caching.values.reads import Reads
 from invalidation.providers.redis import TAG_VERSION_KEY
 from invalidation.targets.values import checked_tag
+from invalidation.tracking import collector
+from invalidation.tracking import values as shown
+from invalidation.tracking.values import Page
 
 #: Version of the alias under which values and tag versions are stored, whatever its own default: one call reads both.
 VERSION: Final = 1
@@ -95,6 +98,8 @@ class Slot:
     timeout: Any
     tags: tuple[str, ...]
     reads_all: bool = False
+    by_hand: tuple[str, ...] = ()
+    """Those of the tags that stand for more than what is read from the database to compute it."""
 
 
 class TaggedCache(AsyncForms):
@@ -131,27 +136,32 @@ class TaggedCache(AsyncForms):
         *,
         tags: Tags = (),
         reads_all: bool = False,
+        by_hand: Tags | None = None,
     ) -> Value:
         """The value, computed where there is none. One reader computes; the others wait for it, within a bound.
 
         Until then they get the expired value, where there is one; never one that was invalidated. `timeout` is in
         seconds, None for never. One round trip where the value is there. `reads_all` promises that `compute` reads
-        whatever it needs by itself, and nothing that was read before it was called.
+        whatever it needs by itself, and nothing that was read before it was called. `by_hand` are those of the tags
+        that were not worked out from what `compute` reads, None for all: a page that shows the value carries them.
 
         Raises:
             InvalidTarget: one of `tags` is not a tag.
         """
         tagged = names(tags)
+        named = tagged if by_hand is None else names(by_hand)
         if transactions.any_dirty():
             reads.spoil()
+            shown.note_computed(named)
             return compute()
         seen = self._look(key, tagged)
         value = self._used(seen, tagged)
         if value is not ABSENT:
             return value  # type: ignore[no-any-return]
-        slot = Slot(key, timeout, tagged, reads_all)
+        slot = Slot(key, timeout, tagged, reads_all, named)
         value = self._computed(slot, compute) if self._may_store(slot, seen.versions) else compute()
         reads.note_computed(tagged)
+        shown.note_computed(named)
         return value
 
     def look(self, key: str, *, tags: Tags) -> tuple[Any, Stamps]:
@@ -284,13 +294,13 @@ class TaggedCache(AsyncForms):
 
     def _made(self, slot: Slot, compute: Callable[[], Any], versions: Stamps) -> Any:
         stamps = self._created(slot.tags, versions)
-        with reads.collected() as seen:
+        with reads.collected() as seen, collector.nested() as readings:
             value = compute()
         if not transactions.any_dirty():
-            self._store(slot, value, stamps, seen)
+            self._store(slot, value, stamps, seen, shown.page_of(readings, slot.by_hand))
         return value
 
-    def _store(self, slot: Slot, value: Any, stamps: Stamps, seen: Reads) -> bool:
+    def _store(self, slot: Slot, value: Any, stamps: Stamps, seen: Reads, page: Page | None = None) -> bool:
         """A value that lacks a stamp could never be used; one that may be made of what is stale by now must not be."""
         seconds = self._cache.default_timeout if slot.timeout is DEFAULT_TIMEOUT else slot.timeout
         if seconds is not None and seconds <= 0:
@@ -298,7 +308,7 @@ class TaggedCache(AsyncForms):
         made_of = self._made_of(slot, stamps, seen)
         if made_of is None:
             return False
-        entry = Entry(value, made_of.stamps, expiry(seconds, time.time()), made_of.others)
+        entry = Entry(value, made_of.stamps, expiry(seconds, time.time()), made_of.others, page)
         kept_seconds = None if seconds is None else seconds + SPARE_SECONDS
         self._cache.set(slot.key, entry.document(), kept_seconds, version=VERSION)
         return True

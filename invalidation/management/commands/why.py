@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json, print_table
-from invalidation.status import why
+from invalidation.status import reads, why
 
 COLUMNS = ("tier", "node", "status_code", "cache_status", "age_seconds", "reason")
 
@@ -22,6 +22,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """An address, and which outbox is looked at."""
         parser.add_argument("url", help="A path, which stands for the page on every site, or an absolute URL.")
+        parser.add_argument(
+            "--reads",
+            action="store_true",
+            help="Instead of asking the nodes render the page in this process, and say which query gave which tag.",
+        )
         parser.add_argument("--database", default="", help="The outbox with its purges (default: the first).")
         add_format(parser)
 
@@ -32,9 +37,13 @@ class Command(BaseCommand):
         if database not in known:
             raise CommandError(f"{database!r} has no outbox; use one of {', '.join(known)}.", returncode=USAGE)
         try:
-            found = [why.explain(url, database) for url in why.addresses(options["url"])]
+            addresses = why.addresses(options["url"])
         except InvalidTarget as error:
             raise CommandError(str(error), returncode=USAGE) from error
+        if options["reads"]:
+            self._show_reads([reads.explain(url) for url in addresses], options["format"])
+            return
+        found = [why.explain(url, database) for url in addresses]
         if options["format"] == "json":
             print_json(self.stdout, [*found])
         else:
@@ -42,6 +51,16 @@ class Command(BaseCommand):
                 self._show(document)
         if why.is_any_stale(found):
             raise CommandError("A copy is older than the last purge.", returncode=FAILED)
+
+    def _show_reads(self, documents: list[reads.ReadsDocument], form: str) -> None:
+        if form == "json":
+            print_json(self.stdout, [*documents])
+            return
+        for document in documents:
+            listed = {"by_hand": " ".join(document["by_hand"]), "untagged": "\n".join(document["untagged"])}
+            print_fields(self.stdout, {"url": document["url"], "status": document["status_code"], **listed})
+            rows = [[" ".join(read["tags"]) or "-", read["what"]] for read in document["reads"]]
+            print_table(self.stdout, "Reads", ("tags", "what"), rows)
 
     def _show(self, document: why.WhyDocument) -> None:
         purge = document["last_purge"]
