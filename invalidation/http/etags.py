@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -21,7 +21,7 @@ from invalidation.caching.values.reads import Reads
 from invalidation.caching.values.store import ABSENT, TaggedCache, names
 from invalidation.http import automatic, policy
 from invalidation.http.address import is_declared
-from invalidation.http.tags import add_cache_tags, tags_of
+from invalidation.http.tags import add_cache_tags, readings_of, tags_of, untagged_in
 from invalidation.tracking import collector
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -63,7 +63,7 @@ class Conditional:
 
     prefix = RECORD_KEY
 
-    def __init__(self, tags: Tags, vary: Iterable[str], alias: str) -> None:
+    def __init__(self, tags: Tags | None, vary: Iterable[str], alias: str) -> None:
         self.tags = tags
         self.vary = tuple(vary)
         self.cache = TaggedCache(alias)
@@ -72,8 +72,10 @@ class Conditional:
         """The page that is asked for; None where it may be personal, or its versions can't be had. One round trip."""
         if request.method not in ("GET", "HEAD") or policy.is_personal(request) or not is_declared(request):
             return None
+        if self.tags is None and readings_of(request) is None:
+            return None
         given = self.tags(request, *args, **kwargs) if callable(self.tags) else self.tags
-        tags = names(given)
+        tags = names(given or ())
         variant = self._variant(request)
         with collector.opened(None):  # the page depends on what it shows, which may be less
             record, stamps = self.cache.look(self.prefix + variant, tags=tags)
@@ -97,17 +99,29 @@ class Conditional:
 
     def end(self, request: HttpRequest, response: HttpResponseBase, page: Page) -> None:
         """Give a rendered page its validators, and remember its tags."""
-        if response.status_code != RENDERED or response.streaming:
-            return
-        self._validate(response, page)
-        if page.record is ABSENT:
-            # It shows nothing but what the view read, which ran after the stamps were taken.
-            record = {"tags": sorted(tags_of(request)), "at": time.time(), **automatic.record_of(request)}
-            self._remember(page, record, RECORD_SECONDS, reads_all=True)
+        if response.status_code == RENDERED and not response.streaming:
+            when_rendered(response, lambda: self._end_rendered(request, response, page))
 
-    def _remember(self, page: Page, record: dict[str, Any], seconds: float, *, reads_all: bool = False) -> None:
+    def _end_rendered(self, request: HttpRequest, response: HttpResponseBase, page: Page) -> None:
+        """Of what is known by its reads alone nothing is said while something in it has no tag."""
+        if self.tags is None and untagged_in(request):
+            return
+        if page.record is ABSENT:
+            record = {"tags": sorted(tags_of(request)), "at": time.time(), **automatic.record_of(request)}
+            page = self._stamped(page, request)
+            # By named tags: it shows nothing but what the view read, which ran after the stamps were taken.
+            is_kept = self._remember(page, record, RECORD_SECONDS, reads_all=self.tags is not None)
+            if self.tags is None and not is_kept:
+                return
+        self._validate(response, page)
+
+    def _stamped(self, page: Page, request: HttpRequest) -> Page:
+        """With the present versions of what it read, where nobody named its tags before."""
+        return page if self.tags is not None else replace(page, stamps=self.cache.stamps(tags_of(request)))
+
+    def _remember(self, page: Page, record: dict[str, Any], seconds: float, *, reads_all: bool = False) -> bool:
         key, tags = self.prefix + page.variant, tuple(page.stamps)
-        self.cache.set(key, record, seconds, tags=tags, stamps=page.stamps, seen=page.seen, reads_all=reads_all)
+        return self.cache.set(key, record, seconds, tags=tags, stamps=page.stamps, seen=page.seen, reads_all=reads_all)
 
     def _validate(self, response: HttpResponseBase, page: Page) -> None:
         response.headers.setdefault("ETag", page.etag)
@@ -117,16 +131,30 @@ class Conditional:
             patch_vary_headers(response, self.vary)
 
 
+def when_rendered(response: Any, then: Callable[[], object]) -> None:
+    """A TemplateResponse is rendered after the view, and only then knows its tags."""
+    render_later = getattr(response, "add_post_render_callback", None)
+    if render_later and not getattr(response, "is_rendered", True):
+        render_later(lambda _: then())
+    else:
+        then()
+
+
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def conditional(*, tags: Tags, vary: Iterable[str] = (), alias: str = "default") -> Callable[[View], View]:
+def conditional(
+    *, tags: Tags | None = None, vary: Iterable[str] = (), alias: str = "default"
+) -> Callable[[View], View]:
     """Decorate a view whose public content depends on `tags` and on nothing else that changes.
 
     `tags` may be wider than the tags that the page carries, which stay as they are: those of the models, where the
     object isn't known without a query. They may be a function of the view's arguments. `vary` names request headers
     that select a variant. Visitors with a session or credentials get what the view gives, without validators.
+
+    Without `tags` the page depends on what it read when it was last rendered, where automatic tags are on; else it gets
+    no validators.
     """
     return around(Conditional(tags, vary, alias))
 

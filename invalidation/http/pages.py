@@ -9,10 +9,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
+from invalidation import conf
 from invalidation.caching.values import reads
 from invalidation.caching.values.store import ABSENT
 from invalidation.http import automatic, cacheable, policy
-from invalidation.http.etags import RENDERED, Conditional, Page, Tags, View, around
+from invalidation.http.etags import RENDERED, Conditional, Page, Tags, View, around, when_rendered
 from invalidation.http.tags import add_cache_tags, tags_of
 
 
@@ -21,7 +22,7 @@ class PublicPages(Conditional):
 
     prefix = "invalidation:page:"
 
-    def __init__(self, seconds: float, tags: Tags, vary: Iterable[str], alias: str) -> None:
+    def __init__(self, seconds: float, tags: Tags | None, vary: Iterable[str], alias: str) -> None:
         super().__init__(tags, vary, alias)
         self.seconds = seconds
 
@@ -43,20 +44,14 @@ class PublicPages(Conditional):
         if self.vary:
             patch_vary_headers(response, self.vary)
         if isinstance(response, HttpResponse) and _is_public(request, response):
-            _when_rendered(response, lambda: self._store(request, response, page))
+            when_rendered(response, lambda: self._store(request, response, page))
 
     def _store(self, request: HttpRequest, response: HttpResponse, page: Page) -> None:
         record = {"body": response.content, "headers": dict(response.headers), "tags": sorted(tags_of(request))}
-        self._remember(page, record | automatic.record_of(request), self.seconds)
-
-
-def _when_rendered(response: HttpResponse, store: Callable[[], None]) -> None:
-    """A TemplateResponse is rendered after the view, and only then knows its tags."""
-    render_later = getattr(response, "add_post_render_callback", None)
-    if render_later and not getattr(response, "is_rendered", True):
-        render_later(lambda _: store())
-    else:
-        store()
+        untagged = automatic.record_of(request)
+        most = conf.settings().pages.untagged_ttl_seconds
+        seconds = min(self.seconds, most) if untagged and self.tags is None else self.seconds
+        self._remember(self._stamped(page, request), record | untagged, seconds)
 
 
 def _is_public(request: HttpRequest, response: HttpResponse) -> bool:
@@ -71,7 +66,7 @@ def _is_public(request: HttpRequest, response: HttpResponse) -> bool:
 
 
 def cache_public_page(
-    seconds: float, *, tags: Tags, vary: Iterable[str] = (), alias: str = "default"
+    seconds: float, *, tags: Tags | None = None, vary: Iterable[str] = (), alias: str = "default"
 ) -> Callable[[View], View]:
     """Decorate a view whose public content depends on `tags`, which may be a function of its arguments.
 
@@ -79,6 +74,7 @@ def cache_public_page(
     a page that was being rendered meanwhile included; a stored page carries its tags outwards; and visitors with a
     session or credentials, responses that set a cookie, carry a CSRF token, vary by cookie or say that they are
     private are neither answered from it nor stored. `vary` names request headers that select a variant; `seconds` is
-    how long a page is kept at most.
+    how long a page is kept at most. Without `tags` the page depends on what it reads, where automatic tags are on; else
+    nothing is stored.
     """
     return around(PublicPages(seconds, tags, vary, alias))

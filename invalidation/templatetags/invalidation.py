@@ -7,6 +7,7 @@ from django.core.cache.utils import make_template_fragment_key
 from django.template.base import FilterExpression, NodeList, Parser, Token, token_kwargs
 from django.template.context import Context
 
+from invalidation import conf
 from invalidation.caching.values.store import TaggedCache, names
 from invalidation.http.tags import add_cache_tags
 
@@ -32,7 +33,7 @@ class TaggedCacheNode(template.Node):
 
     def render(self, context: Context) -> str:
         """The fragment. The page that shows it becomes stale with it, so it carries its tags too."""
-        tags = names(self.options["tags"].resolve(context))
+        tags = names(self.options["tags"].resolve(context)) if "tags" in self.options else ()
         if "request" in context:
             add_cache_tags(context["request"], *tags)
         values = [expression.resolve(context) for expression in self.vary_on]
@@ -44,16 +45,18 @@ class TaggedCacheNode(template.Node):
 
 @register.tag
 def taggedcache(parser: Parser, token: Token) -> TaggedCacheNode:
-    """`{% taggedcache SECONDS NAME [VARY_ON …] tags=TAGS [using=ALIAS] %} … {% endtaggedcache %}`.
+    """`{% taggedcache SECONDS NAME [VARY_ON …] [tags=TAGS] [using=ALIAS] %} … {% endtaggedcache %}`.
 
-    SECONDS may be None for no end. TAGS is a list, or a string of one or several tags separated by spaces.
+    SECONDS may be None for no end. TAGS is a list, or a string of one or several tags separated by spaces; where none
+    are named, what the fragment reads gives them, with automatic tags.
     """
     bits = token.split_contents()[1:]
     nodelist = parser.parse(("endtaggedcache",))
     parser.delete_first_token()
     plain = [parser.compile_filter(word) for word in bits if "=" not in word.split('"')[0].split("'")[0]]
     options = token_kwargs([word for word in bits if "=" in word.split('"')[0].split("'")[0]], parser)
-    if len(plain) < 2 or "tags" not in options or set(options) - {"tags", "using"}:  # noqa: PLR2004 (seconds, name)
+    is_tagged = "tags" in options or conf.settings().pages.automatic_tags
+    if len(plain) < 2 or not is_tagged or set(options) - {"tags", "using"}:  # noqa: PLR2004 (seconds, name)
         raise template.TemplateSyntaxError(
             "Write {% taggedcache SECONDS NAME [VARY_ON …] tags=TAGS [using=ALIAS] %}: TAGS name what makes it stale."
         )

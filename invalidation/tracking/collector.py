@@ -103,14 +103,22 @@ def opened(readings: Readings | None) -> Iterator[None]:
 
 @contextmanager
 def nested() -> Iterator[Readings | None]:
-    """What is read inside, by itself; None where nobody collects. It is read outside too, also if it fails."""
+    """What is read inside, by itself; None where nobody collects."""
     outer = _open.get()
     if outer is None:
         yield None
         return
-    inner = Readings(outer.begun_at, outer.explains)
+    with within(Readings(outer.begun_at, outer.explains)) as inner:
+        yield inner
+
+
+@contextmanager
+def within(inner: Readings) -> Iterator[Readings]:
+    """Collect into these. What is read inside is read outside too, also if it fails."""
+    outer = _open.get()
     try:
         with opened(inner):
             yield inner
     finally:
-        outer.merge(inner)
+        if outer is not None:
+            outer.merge(inner)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from invalidation.tracking import collector, outcome
+from invalidation import conf, lazy
+from invalidation.tracking import clock, collector, outcome
 from invalidation.tracking.collector import Origin, Readings
+
+Value = TypeVar("Value")
 
 #: As it is stored with a value.
 Page = Mapping[str, Sequence[str]]
+_install = lazy.call("invalidation.tracking.hooks.install")
 
 
 def note_found(stamped: Iterable[Iterable[str]], page: Page | None) -> None:
@@ -28,6 +33,21 @@ def note_computed(tags: Iterable[str]) -> None:
     if readings is not None:
         readings.tags.update(tags)
         readings.explain(Origin("a computed value", tags=tuple(sorted(tags))))
+
+
+def followed(compute: Callable[[], Value], note: Callable[[Iterable[str]], None]) -> Callable[[], Value]:
+    """The same computation; the tags of what it reads are told to `note`, where automatic tags are on."""
+    if not conf.settings().pages.automatic_tags:
+        return compute
+
+    def computed() -> Value:
+        _install()
+        with collector.within(Readings(clock.spelled_now())) as readings:
+            value = compute()
+        note(outcome.tags_of(readings))
+        return value
+
+    return computed
 
 
 def page_of(readings: Readings | None, named: Iterable[str]) -> Page | None:

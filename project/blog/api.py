@@ -8,10 +8,9 @@ from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from invalidation.http import add_cache_tags
 from project.blog.models import Post
 from project.blog.public import public_page
-from project.blog.queries import published, summary, tags_of, tags_of_list
+from project.blog.queries import published, summary
 from project.blog.views import page_of
 
 POSTS_PER_PAGE = 20
@@ -41,7 +40,6 @@ def link(number: int | None) -> str | None:
 def posts(request: HttpRequest) -> JsonResponse:
     """Published posts, newest first, twenty a page."""
     page = page_of(request, published().cached(), POSTS_PER_PAGE)
-    add_cache_tags(request, *tags_of_list(page))
     return JsonResponse(
         {
             "count": page.paginator.count,
@@ -56,7 +54,6 @@ def posts(request: HttpRequest) -> JsonResponse:
 def post(request: HttpRequest, slug: str) -> JsonResponse:
     """One published post with its body; title, excerpt and reading time come from the cached summary."""
     shown = get_object_or_404(published(), slug=slug)
-    add_cache_tags(request, *tags_of(shown))
     cached = summary(shown)
     known = {"title": cached.title, "excerpt": cached.excerpt, "reading_minutes": cached.reading_minutes}
     return JsonResponse(entry(shown) | known | {"body": shown.body})

@@ -12,9 +12,6 @@ from invalidation.http import conditional
 
 View = Callable[..., HttpResponseBase]
 
-#: The models that any page may show: their tags are known without a query.
-MODEL_TAGS = ("blog.post", "blog.category", "blog.tag", "blog.author")
-
 
 def public_page(view: View) -> View:
     """Answer GET and HEAD alone, with validators; the settings' policy gives the lifetime.
@@ -22,5 +19,5 @@ def public_page(view: View) -> View:
     A page only reads, apart from the one statement that counts its view: without a transaction of its own it never
     holds SQLite's write lock while it renders.
     """
-    page: View = transaction.non_atomic_requests(require_safe(conditional(tags=MODEL_TAGS)(view)))
+    page: View = transaction.non_atomic_requests(require_safe(conditional()(view)))
     return page

@@ -9,10 +9,9 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from invalidation.http import add_cache_tags
 from project.blog.models import Author, Category, Post, Tag
 from project.blog.public import public_page
-from project.blog.queries import count_view, published, summary, tag_of, tags_of, tags_of_list
+from project.blog.queries import count_view, published, summary
 
 POSTS_AT_HOME = 7
 POSTS_PER_PAGE = 12
@@ -27,17 +26,14 @@ def page_of(request: HttpRequest, posts: QuerySet[Post], size: int = POSTS_PER_P
 
 
 def render_list(request: HttpRequest, posts: QuerySet[Post], **context: Any) -> HttpResponse:
-    """A page of posts, tagged with what it shows."""
-    page = page_of(request, posts)
-    add_cache_tags(request, *tags_of_list(page))
-    return render(request, "blog/list.html", {"page": page, **context})
+    """A page of posts."""
+    return render(request, "blog/list.html", {"page": page_of(request, posts), **context})
 
 
 @public_page
 def home(request: HttpRequest) -> HttpResponse:
     """The newest posts."""
     newest = list(published().cached()[:POSTS_AT_HOME])
-    add_cache_tags(request, *tags_of_list(newest))
     return render(request, "blog/home.html", {"lead": newest[:1], "posts": newest[1:]})
 
 
@@ -47,7 +43,6 @@ def posts(request: HttpRequest) -> HttpResponse:
     if not (slug := request.GET.get("tag")):
         return render_list(request, published().cached(), heading="All posts")
     tag = get_object_or_404(Tag.objects.cached(), slug=slug)
-    add_cache_tags(request, tag_of(tag))
     shown = published().cached_filter(tags=tag)
     return render_list(request, shown, heading=f"Tagged “{tag}”", query=f"tag={tag.slug}&")
 
@@ -56,7 +51,6 @@ def posts(request: HttpRequest) -> HttpResponse:
 def category(request: HttpRequest, slug: str) -> HttpResponse:
     """The posts of one category."""
     shown = get_object_or_404(Category.objects.cached(), slug=slug)
-    add_cache_tags(request, tag_of(shown))
     return render_list(request, published().cached_filter(category=shown), heading=shown.name)
 
 
@@ -65,7 +59,6 @@ def author(request: HttpRequest, username: str) -> HttpResponse:
     """The posts of one author; someone who has published nothing has no page."""
     writers = Author.objects.cached_filter(posts__in=published()).distinct()
     shown = get_object_or_404(writers, username=username)
-    add_cache_tags(request, tag_of(shown))
     return render_list(request, published().cached_filter(author=shown), heading=str(shown))
 
 
@@ -73,7 +66,6 @@ def author(request: HttpRequest, username: str) -> HttpResponse:
 def post(request: HttpRequest, slug: str) -> HttpResponse:
     """One post; a draft does not exist for the public."""
     shown = get_object_or_404(published(), slug=slug)
-    add_cache_tags(request, *tags_of(shown))
     count_view(shown)
     return render(request, "blog/post.html", {"post": shown, "summary": summary(shown)})
 

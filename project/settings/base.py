@@ -96,7 +96,12 @@ INVALIDATION: dict[str, Any] = {
     ),
     "SITES": SITE_URLS,
     "REDIS_URL": FRESHNESS_REDIS_URL,
-    "PAGES": {"POLICY": POLICY, "QUERY_PARAMETERS": QUERY_PARAMETERS, "RELEASE": environment.text("RELEASE")},
+    "PAGES": {
+        "AUTOMATIC_TAGS": True,
+        "POLICY": POLICY,
+        "QUERY_PARAMETERS": QUERY_PARAMETERS,
+        "RELEASE": environment.text("RELEASE"),
+    },
     "MONITOR": {name: environment.words(f"MONITOR_{name}") for name in ("VARNISH", "NGINX", "NGINX_LOGS")},
 }
 

@@ -13,6 +13,8 @@ from project.blog.models import Author, Category, Post, Tag
 from tests.library import kinds
 from tests.library import models as library
 
+#: Of posts and tags, so that there is something to write.
+FEWEST = 5
 Write = tuple[str, Callable[[], object]]
 
 
@@ -62,8 +64,12 @@ class BlogWrites:
     def write_author_of_a_post(self) -> None:
         saved(self._post(), author=self._one(Author))
 
+    def _has_many(self) -> bool:
+        return bool(Post.objects.filter(Post.public()).count() > FEWEST)
+
     def write_unpublish(self) -> None:
-        saved(self._post(), status=Post.Status.DRAFT)
+        if self._has_many():
+            saved(self._post(), status=Post.Status.DRAFT)
 
     def write_publish(self) -> None:
         if draft := Post.objects.filter(status=Post.Status.DRAFT).order_by("pk").first():
@@ -77,7 +83,8 @@ class BlogWrites:
         saved(self._post(), published_at=timezone.now() - timedelta(days=self.random.randint(1, 300)))
 
     def write_expiry(self) -> None:
-        saved(self._post(), expires_at=timezone.now() - timedelta(days=1))
+        if self._has_many():
+            saved(self._post(), expires_at=timezone.now() - timedelta(days=1))
 
     def write_new_post(self) -> None:
         post = Post(
@@ -93,14 +100,15 @@ class BlogWrites:
         post.tags.set(self.random.sample(list(Tag.objects.order_by("pk")), 2))
 
     def write_deleted_post(self) -> None:
-        self._post().delete()
+        if self._has_many():
+            self._post().delete()
 
     def write_tag_added(self) -> None:
         self._post().tags.add(self._one(Tag))
 
     def write_tag_removed(self) -> None:
-        post = self.random.choice(list(Post.objects.filter(Post.public(), tags__gt=0).order_by("pk")))
-        post.tags.remove(post.tags.first())
+        if post := Post.objects.filter(Post.public(), tags__gt=0).order_by("pk").first():
+            post.tags.remove(post.tags.first())
 
     def write_tag_given_to_posts(self) -> None:
         self._one(Tag).posts.add(self._post(), self._post())
@@ -124,7 +132,8 @@ class BlogWrites:
         saved(self._one(Tag), name=f"Tag named {self.number}")
 
     def write_deleted_tag(self) -> None:
-        self._one(Tag).delete()
+        if Tag.objects.count() > FEWEST:
+            self._one(Tag).delete()
 
     def write_author_name(self) -> None:
         saved(self._one(Author), last_name=f"Named {self.number}")

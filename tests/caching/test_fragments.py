@@ -67,7 +67,8 @@ def test_an_empty_fragment_is_a_fragment() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["300", '300 "name"', '"name" tags="a"', '300 "name" tags="a" other="b"'])
-def test_a_misspelt_tag_says_how_to_write_it(arguments: str) -> None:
+def test_a_misspelt_tag_says_how_to_write_it(arguments: str, settings: Settings) -> None:
+    settings.INVALIDATION = {**settings.INVALIDATION, "PAGES": {"AUTOMATIC_TAGS": False}}
     with pytest.raises(TemplateSyntaxError, match="SECONDS NAME"):
         Template(f"{{% load invalidation %}}{{% taggedcache {arguments} %}}{{% endtaggedcache %}}")
 

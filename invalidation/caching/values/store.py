@@ -144,12 +144,14 @@ class TaggedCache(AsyncForms):
         seconds, None for never. One round trip where the value is there. `reads_all` promises that `compute` reads
         whatever it needs by itself, and nothing that was read before it was called. `by_hand` are those of the tags
         that were not worked out from what `compute` reads, None for all: a page that shows the value carries them.
+        Without `tags` what it reads through the ORM gives them, where automatic tags are on.
 
         Raises:
             InvalidTarget: one of `tags` is not a tag.
         """
         tagged = names(tags)
         named = tagged if by_hand is None else names(by_hand)
+        compute = compute if tagged else shown.followed(compute, reads.note_computed)
         if transactions.any_dirty():
             reads.spoil()
             shown.note_computed(named)
@@ -165,11 +167,16 @@ class TaggedCache(AsyncForms):
         return value
 
     def look(self, key: str, *, tags: Tags) -> tuple[Any, Stamps]:
-        """The value or ABSENT, and the stamps for a new one. One round trip where every tag has a version."""
+        """The value or ABSENT, and the stamps for a new one. One round trip where every tag has a version.
+
+        Without tags: the value and the stamps that it has.
+        """
         tagged = names(tags)
         if transactions.any_dirty():
             return ABSENT, {}
         seen = self._look(key, tagged)
+        if not tagged:
+            return self._used(seen, ()), seen.entry.stamps if seen.entry else {}
         stamps = self._created(tagged, seen.versions)
         return self._used(seen, tagged), {tag: stamps[tag] for tag in tagged if tag in stamps}
 

@@ -13,5 +13,5 @@ register = template.Library()
 
 @register.inclusion_tag("blog/sidebar.html", takes_context=True)
 def sidebar(context: dict[str, Any]) -> dict[str, Any]:
-    """The queries run when the fragment is not cached; it tags the page."""
+    """The queries run when the fragment is not cached; it remembers what they read, and tags the page."""
     return {"request": context["request"], "categories": Category.objects.all(), "tags": Tag.objects.all()}
