@@ -122,7 +122,7 @@ def change_targets(rules: Rules, instance: Model, now: Model, changed: set[str],
     known = history.newest(instance)
     if rules.compares:
         after |= union(compared(rules, history.as_it_was(row, known), row) for row in rows)
-    unmoved = rules.track is not None and not changed & attribute_names(type(instance), rules.track)
+    unmoved = rules.track is not None and not changed & attribute_names(type(instance), (*rules.track, *rules.lists_by))
     if not (changed or rules.before) or (after and unmoved):
         return after
     return after | union(past_targets(rules, instance, history.as_it_was(row, known)) for row in rows)

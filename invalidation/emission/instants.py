@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from functools import partial
 from math import inf
@@ -164,7 +164,16 @@ def _asked(label: str, rows: Sequence[ScheduledEvent], using: str) -> Iterator[t
 def timed(tags: Iterable[str]) -> frozenset[str]:
     """Those that name a model whose rules have `changes_at`, or a row of one."""
     models = registry.timed_models()
-    return frozenset(tag for tag in tags if tag.partition(":")[0] in models) if models else frozenset()
+    return frozenset(filter(None, (_timed(tag, models) for tag in tags))) if models else frozenset()
+
+
+def _timed(tag: str, models: Collection[str]) -> str:
+    """The tag itself, or of a part of a model's rows (`blog.post.category_id:3`) the model's; "" for any other."""
+    head = tag.partition(":")[0]
+    if head in models:
+        return tag
+    model = ".".join(head.split(".")[:2])
+    return model if model in models else ""
 
 
 def next_instant(named: frozenset[str], after: datetime, until: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.db.models.manager import BaseManager
 
 from invalidation.emission.rows import history
+from invalidation.emission.rows.columns import attribute_names
 from invalidation.targets.values import TAG_PATTERN, CacheKey, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
@@ -31,6 +32,14 @@ def object_tag(model: type[Model], pk: Any) -> str:
     return f"{model_tag(model)}:h-{hashlib.blake2s(str(pk).encode(), digest_size=16).hexdigest()}"
 
 
+def part_tag(model: type[Model], column: str, value: Any) -> str:
+    """`blog.post.category_id:3` for the rows of Post that have this value in a column."""
+    tag = f"{model_tag(model)}.{column}:{value}"
+    if TAG_PATTERN.fullmatch(tag):
+        return tag
+    return f"{model_tag(model)}.{column}:h-{hashlib.blake2s(str(value).encode(), digest_size=16).hexdigest()}"
+
+
 class Rules:
     """What changes of one model invalidate; subclass to add to the defaults.
 
@@ -43,6 +52,10 @@ class Rules:
 
     ignore: ClassVar[Sequence[str]] = ()
     """Fields that no cached copy shows: a write to these alone emits nothing."""
+
+    lists_by: ClassVar[Sequence[str]] = ()
+    """Columns by whose values the model is listed (`["category"]`): with automatic tags a list of one value gets a tag
+    of its own instead of the model's; a write emits that of the value which the row had, and of the one it has."""
 
     related: ClassVar[Sequence[str]] = ()
     """Relations that the methods follow (`["author"]`): loaded for all rows of a bulk write at once."""
@@ -63,6 +76,7 @@ class Rules:
     def __init__(self, model: type[Model]) -> None:
         checked_tag(model_tag(model))  # at registration: a change could no longer do without it
         self.model = model
+        self._refuse("lists_by", {name for name in self.lists_by if not attribute_names(model, [name])})
         self._refuse("before", set(self.before) - {method for method, _, _ in self.methods()})
         self._refuse("managers", {n for n in self.managers if not isinstance(getattr(model, n, None), BaseManager)})
         self._refuse("moves", {name for name in self.moves if not callable(getattr(model, name, None))})
@@ -124,7 +138,11 @@ class Rules:
     def default_targets(self, instance: Model) -> Targets:
         """The model tag and the object tag: all that is known without looking at the instance's relations."""
         key = self.model._meta.pk.attname  # a multi-table child may have a primary key of its own
-        return self.key_targets(getattr(instance, key))
+        targets = self.key_targets(getattr(instance, key))
+        if not self.lists_by:
+            return targets
+        columns = attribute_names(self.model, self.lists_by)
+        return targets | Targets(frozenset(part_tag(self.model, name, getattr(instance, name)) for name in columns))
 
     def key_targets(self, key: Any) -> Targets:
         """The model tag and the object tag of the row with this primary key."""

@@ -35,8 +35,7 @@ def tags_of(request: HttpRequest, *, wide: bool = False) -> frozenset[str]:
     readings = readings_of(request)
     if readings is None:
         return by_hand(request)
-    automatic = outcome.tags_of(readings)
-    return by_hand(request).union(outcome.widened(automatic) if wide else automatic)
+    return by_hand(request).union(outcome.wide_tags_of(readings) if wide else outcome.tags_of(readings))
 
 
 def by_hand(request: HttpRequest) -> frozenset[str]:

@@ -26,6 +26,9 @@ class Origin:
     rows: tuple[tuple[Any, Any], ...] = ()
     """Model and key."""
 
+    parts: tuple[tuple[Any, str, Any], ...] = ()
+    """Model, column and value."""
+
     tags: tuple[str, ...] = ()
     """Of cached values."""
 
@@ -46,8 +49,14 @@ class Readings:
     lists: set[Any] = field(default_factory=set)
     """Models of which any row may change what was read."""
 
+    parts: dict[tuple[Any, str], set[Any]] = field(default_factory=dict)
+    """Model and column to values: rows that have one of these may change what was read, and no others of the model."""
+
     tags: set[str] = field(default_factory=set)
-    """Of cached values."""
+    """Of cached values: what was read for them."""
+
+    by_hand: set[str] = field(default_factory=set)
+    """Of cached values: what they were given."""
 
     untagged: set[str] = field(default_factory=set)
     """What no tag stands for, in words."""
@@ -59,6 +68,14 @@ class Readings:
         known = self.rows.setdefault(model, set())
         if len(known) <= MOST_ROWS:
             known.update(islice(keys, 2 * MOST_ROWS))
+        if len(known) > MOST_ROWS:
+            self.lists.add(model)
+
+    def add_part(self, model: Any, column: str, values: Iterable[Hashable]) -> None:
+        """Rows of one model that have one of these values: from MOST_ROWS on they count as its list."""
+        known = self.parts.setdefault((model, column), set())
+        if len(known) <= MOST_ROWS:
+            known.update(islice(values, 2 * MOST_ROWS))
         if len(known) > MOST_ROWS:
             self.lists.add(model)
 
@@ -81,8 +98,11 @@ class Readings:
         """What an inner computation read was read here too."""
         for model, keys in inner.rows.items():
             self.add_rows(model, keys)
+        for (model, column), values in inner.parts.items():
+            self.add_part(model, column, values)
         self.lists |= inner.lists
         self.tags |= inner.tags
+        self.by_hand |= inner.by_hand
         self.name(inner.untagged)
         self.origins += inner.origins
 

@@ -13,6 +13,7 @@ from functools import cache, wraps
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -28,7 +29,10 @@ from invalidation.tracking.collector import Origin, Readings
 ASKED = "_invalidation_asked"
 #: Kinds of compilers whose statements only read.
 READING = ("SQLCompiler", "SQLAggregateCompiler")
-READS = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES|TABLE|CALL|EXECUTE)\b", re.IGNORECASE)
+READS = re.compile(
+    r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES|TABLE|CALL|EXEC|EXECUTE|COPY|FETCH|SHOW)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 #: What Django asks of a connection for itself.
 OWN = re.compile(r"\s*SELECT\s+(?:1\s*$|VERSION\(\)|@@)", re.IGNORECASE)
 DATABASE_CACHE = "django.core.cache.backends.db.DatabaseCache"
@@ -58,9 +62,18 @@ def _collecting(execute: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             attributes[ASKED] = outer
         kind = args[0] if args else kwargs.get("result_type", MULTI)
-        return _noted(readings, self, asked, found, kind) if asked.sql else found
+        return _noted(readings, self, asked, found, kind) if asked.sql or _is_kept(self, asked) else found
 
     return execute_sql
+
+
+def _is_kept(compiler: SQLCompiler, asked: Asked) -> bool:
+    """Has somebody kept the result, so that nothing was sent? Else no row could match, and nothing was read."""
+    try:
+        asked.sql, asked.params = compiler.as_sql()
+    except EmptyResultSet:
+        return False
+    return bool(asked.sql)
 
 
 def _noted(readings: Readings, compiler: SQLCompiler, asked: Asked, found: Any, kind: Any) -> Any:
@@ -112,7 +125,8 @@ def _name_raw(readings: Readings, sql: str) -> None:
     """It depends on the tables that it names, and on who knows what else: views, functions."""
     models = tables.named(sql)
     readings.lists |= models
-    readings.name([f"raw SQL: {' '.join(sql.split())[:80]}"])
+    over = ", ".join(sorted(model._meta.label for model in models)) or "no table of a model"
+    readings.name([f"raw SQL over {over}"])
     readings.explain(Origin(f"raw SQL: {sql}", lists=tuple(models)))
 
 

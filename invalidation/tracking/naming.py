@@ -9,11 +9,14 @@ from django.db.models import AutoField, CharField, Field, IntegerField, Model, U
 
 from invalidation.emission import registry
 from invalidation.emission.relations import ThroughRules
+from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules, model_tag, object_tag
 
 #: Keys that read alike before and after Django has converted them; others are known by their model's tag alone.
 PLAIN_KEYS = (AutoField, IntegerField, CharField, UUIDField)
 
+#: Those that a database takes for equal only if they are.
+EXACT_KEYS = (AutoField, IntegerField, UUIDField)
 #: Keys may be what a visitor asked for, as long as an address.
 row_tag = lru_cache(maxsize=4096)(object_tag)
 
@@ -39,6 +42,22 @@ def row_models(model: type[Model]) -> tuple[type[Model], ...]:
         return ()
     own = (rules for rules in registry.rules_for(model) if not isinstance(rules, ThroughRules))
     return tuple(rules.model for rules in own if _is_row_of(model, rules) and _shares_key(model, rules.model))
+
+
+@registry.kept
+def part_models(model: type[Model], column: str) -> tuple[type[Model], ...]:
+    """Whose tags of a part stand for the rows with one value in the column; none where some rule has no such tag."""
+    field = field_of(model, column)
+    if field is None or not isinstance(_plain_field(field), EXACT_KEYS):
+        return ()
+    own = [rules for rules in registry.rules_for(model) if _is_row_of(model, rules)]
+    parts = all(field.attname in attribute_names(rules.model, rules.lists_by) for rules in own)
+    return tuple(rules.model for rules in own) if parts else ()
+
+
+def is_exact(model: type[Model]) -> bool:
+    """Are two keys of the model equal only if they are the same?"""
+    return isinstance(_plain_field(model._meta.pk), EXACT_KEYS)
 
 
 def is_relation(model: type[Model]) -> bool:

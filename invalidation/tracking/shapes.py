@@ -20,10 +20,16 @@ from invalidation.tracking.conditions import Column
 #: Statements that a site has.
 MOST_SHAPES = 4096
 #: A statement with one of these inside is known by its tables alone.
-COMPOUND = re.compile(r"\bSELECT\b.*\bSELECT\b|\bOVER \(|\bDISTINCT ON \(", re.DOTALL)
+COMPOUND = re.compile(r"\bSELECT\b.*\bSELECT\b|\bOVER \(|\bDISTINCT ON \(| GROUP BY ", re.DOTALL)
 #: Where the part of a statement begins that decides which rows there are; the first of them counts.
-CONDITION = re.compile(r" (?:WHERE|GROUP BY|HAVING) ")
-ORDER = " ORDER BY "
+CONDITION = re.compile(r" (?:WHERE|HAVING) ")
+ORDER, AFTER_ORDER = " ORDER BY ", re.compile(r" (?:LIMIT|OFFSET|FETCH|FOR) ")
+#: What rows are ordered by, as long as it names its table.
+QUALIFIED = re.compile(r"[^().,]+\.[^().,]+")
+#: Names that Django gives to what it adds to a statement that prefetches a relation.
+PREFETCHED = "_prefetch_related_val_"
+#: Of the database that takes texts for equal which differ in case: a row may have another key than the one asked for.
+LOOSE = "mysql"
 
 ModelType = type[Model]
 
@@ -43,6 +49,9 @@ class Shape:
 
     unique: tuple[tuple[ModelType, int, Column], ...] = ()
     """Rows that are found by a value that no other can have: a list where one isn't found."""
+
+    parts: tuple[tuple[ModelType, Column], ...] = ()
+    """Columns of models that are listed by their values, as they are asked for."""
 
     unknown: tuple[str, ...] = ()
     """What no tag stands for."""
@@ -92,8 +101,22 @@ class _Statement:
     def is_compound(self) -> bool:
         """May a table occur in it where nobody looks for it?"""
         query = self.compiler.query
-        raw = any(isinstance(leaf, ExtraWhere | RawSQL) for leaf in _leaves(query))
-        return bool(COMPOUND.search(self.sql) or query.combinator or query.extra_tables or raw)
+        unclear = query.combinator or (query.is_sliced and (query.distinct or self._is_ordered_unclearly))
+        return bool(COMPOUND.search(self.sql) or unclear or self.is_raw)
+
+    @cached_property
+    def is_raw(self) -> bool:
+        """Is a part of it somebody's own SQL?"""
+        query = self.compiler.query
+        selected = any(not name.startswith(PREFETCHED) for name in query.extra)
+        own = selected or query.extra_tables or query.extra_order_by
+        return bool(own) or any(isinstance(part, ExtraWhere | RawSQL) for part in _parts_of(query))
+
+    @property
+    def _is_ordered_unclearly(self) -> bool:
+        """Is it ordered by something that does not name its table: a position, a name of its own, a function?"""
+        order = AFTER_ORDER.split(self.sql.rpartition(ORDER)[2])[0] if ORDER in self.sql else ""
+        return not all(QUALIFIED.fullmatch(term) for term in order.split(", ") if term)
 
     def is_decisive(self, alias: str) -> bool:
         """Do columns of the table decide which rows there are, and not only what is shown of them?"""
@@ -118,14 +141,14 @@ class _Statement:
         return pairs
 
 
-def _leaves(query: Any) -> Iterator[Any]:
-    yield from query.annotations.values()
-    waiting = [query.where]
+def _parts_of(query: Any) -> Iterator[Any]:
+    """Every expression and condition in it."""
+    waiting = [query.where, *query.annotations.values(), *query.order_by]
     while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += getattr(node, "children", ())
-        waiting += [one for one in (getattr(node, "lhs", None), getattr(node, "rhs", None)) if hasattr(one, "as_sql")]
+        part = waiting.pop()
+        yield part
+        inner = getattr(part, "children", None) or getattr(part, "get_source_expressions", tuple)()
+        waiting += [one for one in inner if hasattr(one, "as_sql")]
 
 
 def _is_plain(join: Any, alias: str) -> bool:
@@ -161,18 +184,22 @@ def shape_of(compiler: SQLCompiler, sql: str, columns: Iterable[Column]) -> Shap
 def _worked_out(statement: _Statement) -> Shape:
     named = tables.named(statement.sql) | frozenset(statement.aliases.values())
     rows = tuple((statement.aliases[alias], place) for alias, place in statement.positions.items())
-    unknown = (*_unknown_tables(statement), *clock.named(statement.sql, named))
+    unknown = (*_unknown_parts(statement), *clock.named(statement.sql, named))
     is_timed = any(map(registry.timed, named))
     if statement.is_compound:
         return Shape(lists=tuple(named), rows=rows, unknown=unknown, is_timed=is_timed)
     asked, unique = _asked(statement), _unique(statement)
+    unique = [one for one in unique if one[1] not in {column for _, _, column in asked}]
     known = {alias for alias, _, _ in asked} | {alias for alias, _ in unique}
+    parts = [(alias, column) for alias, column in _parts(statement) if alias not in known]
+    known.update(alias for alias, _ in parts)
     lists = [statement.aliases[alias] for alias in _listed(statement, known)]
     return Shape(
         tuple(dict.fromkeys([*lists, *(named - frozenset(statement.aliases.values()))])),
         rows,
         tuple((model, column) for _, model, column in asked),
         tuple((statement.aliases[alias], statement.positions[alias], column) for alias, column in unique),
+        tuple((statement.aliases[alias], column) for alias, column in parts),
         unknown,
         is_timed,
     )
@@ -185,7 +212,7 @@ def _asked(statement: _Statement) -> list[tuple[str, ModelType, Column]]:
         if (model := statement.aliases.get(alias)) is None:
             continue
         end = model if model._meta.pk.column == column and naming.row_models(model) else naming.end_of(model, column)
-        if end is not None:
+        if end is not None and (naming.is_exact(end) or statement.compiler.connection.vendor != LOOSE):
             found.append((alias, end, (alias, column)))
     return found
 
@@ -196,9 +223,19 @@ def _unique(statement: _Statement) -> list[tuple[str, Column]]:
     for alias, column in statement.columns:
         model = statement.aliases.get(alias)
         unique = getattr(model and naming.field_of(model, column), "unique", False)
-        if unique and alias in statement.positions and model is not None and model._meta.pk.column != column:
+        if unique and alias in statement.positions:
             found.append((alias, (alias, column)))
     return found
+
+
+def _parts(statement: _Statement) -> Iterator[tuple[str, Column]]:
+    """Tables of which the rows with given values are asked for, by a column that rules list them by; once for each."""
+    seen: set[str] = set()
+    for alias, column in statement.columns:
+        model = statement.aliases.get(alias)
+        if alias not in seen and model is not None and naming.part_models(model, column):
+            seen.add(alias)
+            yield alias, (alias, column)
 
 
 def _listed(statement: _Statement, known: set[str]) -> list[str]:
@@ -230,7 +267,9 @@ def _is_told_by_a_child(statement: _Statement, alias: str) -> bool:
     )
 
 
-def _unknown_tables(statement: _Statement) -> Iterator[str]:
+def _unknown_parts(statement: _Statement) -> Iterator[str]:
+    if statement.is_raw:
+        yield "raw SQL in a query of the ORM"
     for alias, join in statement.joins.items():
         if alias not in statement.aliases:
             yield f"the table {join.table_name}, which belongs to no model"

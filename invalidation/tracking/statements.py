@@ -52,6 +52,8 @@ def _note_lists(readings: Readings, shape: Shape, literals: Literals, params: An
     readings.untagged.update(shape.unknown)
     for model, column in shape.asked:
         readings.add_rows(model, literals[column])
+    for model, column in shape.parts:
+        readings.add_part(model, column[1], literals[column])
     if not shape.is_timed and clock.is_now(params, readings.begun_at):
         readings.name([clock.WHAT])
 
@@ -84,4 +86,5 @@ def _origin(sql: str, shape: Shape, literals: Literals, found: dict[int, set[Any
     asked = [(model, key) for model, column in shape.asked for key in literals[column]]
     shown = [(model, key) for model, place in shape.rows for key in (found or {}).get(place, ())]
     lists = (*shape.lists, *_missed(shape, literals, found))
-    return Origin(sql, lists, rows=tuple(dict.fromkeys([*asked, *shown])))
+    parts = [(model, column[1], value) for model, column in shape.parts for value in literals[column]]
+    return Origin(sql, lists, tuple(dict.fromkeys([*asked, *shown])), tuple(parts))

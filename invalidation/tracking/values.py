@@ -21,17 +21,18 @@ def note_found(stamped: Iterable[Iterable[str]], page: Page | None) -> None:
     readings = collector.current()
     if readings is None:
         return
-    tags = [tag for stamps in stamped for tag in stamps] if page is None else page["tags"]
-    readings.tags.update(tags)
-    readings.name(() if page is None else page["untagged"])
-    readings.explain(Origin("a cached value", tags=tuple(sorted(tags))))
+    found = page or {"tags": (), "by_hand": [tag for stamps in stamped for tag in stamps], "untagged": ()}
+    readings.tags.update(found["tags"])
+    readings.by_hand.update(found["by_hand"])
+    readings.name(found["untagged"])
+    readings.explain(Origin("a cached value", tags=tuple(sorted({*found["tags"], *found["by_hand"]}))))
 
 
 def note_computed(tags: Iterable[str]) -> None:
     """A value with these tags, named by whoever stores it, was computed."""
     readings = collector.current()
     if readings is not None:
-        readings.tags.update(tags)
+        readings.by_hand.update(tags)
         readings.explain(Origin("a computed value", tags=tuple(sorted(tags))))
 
 
@@ -54,5 +55,8 @@ def page_of(readings: Readings | None, named: Iterable[str]) -> Page | None:
     """To be stored with a value: what was read for it, and the tags that were named for it."""
     if readings is None:
         return None
-    tags = outcome.tags_of(readings).union(named)
-    return {"tags": sorted(tags), "untagged": sorted(outcome.untagged_in(readings))}
+    return {
+        "tags": sorted(outcome.automatic_tags(readings)),
+        "by_hand": sorted(readings.by_hand.union(named)),
+        "untagged": sorted(outcome.untagged_in(readings)),
+    }

@@ -16,12 +16,13 @@ from project.blog.queries import summary_key
 class PostRules(invalidation.Rules):
     """A published post: its page, its summary, and the pages that list it.
 
-    The default tag `blog.post` is on every list and `blog.post:<pk>` on every page that shows the post, so no tags
-    are added. The URLs name the pages without a query string again, for tiers that know no tags.
+    Pages are tagged by what they read: `blog.post:<pk>` where they show the post, `blog.post` where they list posts, or
+    that of one category or author. The URLs name the pages without a query string again, for tiers that know no tags.
     """
 
     track = ["slug", "category_id", "author_id", "status", "published_at", "expires_at"]
     ignore = ["view_count"]
+    lists_by = ["category_id", "author_id"]
     related = ["author", "category"]  # whose addresses `urls` gives; a renamed one is stale by its own rules and tags
 
     def when(self, post: Post) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
+from django.db.models.expressions import RawSQL
 from django.http import HttpResponse, StreamingHttpResponse
 from django.template import Context, Template
 from django.test import RequestFactory
@@ -61,6 +63,10 @@ READS: dict[str, tuple[Callable[[], Any], set[str]]] = {
     ),
     "a slice in the order of a joined column": (
         lambda: list(Owned.objects.select_related("owner").order_by("owner__slug", "pk")[:1]),
+        {"library.owned", "library.owned:2", "library.owner", "library.owner:1"},
+    ),
+    "a slice in the order of a name for a joined column": (
+        lambda: list(Owned.objects.select_related("owner").annotate(by=F("owner__slug")).order_by("by", "pk")[:1]),
         {"library.owned", "library.owned:2", "library.owner", "library.owner:1"},
     ),
     "a many-to-many relation": (
@@ -171,6 +177,12 @@ def unregistered() -> Any:
         (by_the_clock_of_the_database, "the clock", {"library.book"}),
         (asked_at_the_clock, "the clock", {"library.genre"}),
         (unregistered, "sessions.Session", set()),
+        (
+            lambda: list(Book.objects.annotate(n=RawSQL("1 + %s", [1])).values("n")),
+            "raw SQL in a query",
+            {"library.book"},
+        ),
+        (lambda: list(Book.objects.extra(where=["1 = 1"])), "raw SQL in a query", {"library.book"}),
     ],
 )
 def test_what_no_tag_stands_for_is_named_and_limits_the_lifetime(

@@ -162,19 +162,19 @@ LIBRARY = (library.Author, library.Genre, library.Shelf)
 
 
 def filled() -> None:
-    """The library before the first write."""
+    """The library before the first write; its keys begin with 1, whatever was there before."""
     for number in range(1, 5):
         models: tuple[Any, ...] = (*MODELS, kinds.Child)
         for model in models:
-            model.objects.create(slug=f"{model._meta.model_name}-{number}", note=f"note {number}")
+            model.objects.create(pk=number, slug=f"{model._meta.model_name}-{number}", note=f"note {number}")
         for plain in LIBRARY:
-            plain.objects.create(slug=f"{plain._meta.model_name}-{number}")
+            plain.objects.create(pk=number, slug=f"{plain._meta.model_name}-{number}")
         kinds.Token.objects.create(
             pk=f"00000000-0000-4000-8000-00000000000{number}", slug=f"token-{number}", note=f"note {number}"
         )
     for number in range(1, 6):
         author = library.Author.objects.get(pk=1 + number % 3)
-        book = library.Book.objects.create(title=f"a{6 - number}", slug=f"book-{number}", author=author)
+        book = library.Book.objects.create(pk=number, title=f"a{6 - number}", slug=f"book-{number}", author=author)
         book.genres.set(library.Genre.objects.filter(pk__lte=number))
         library.Review.objects.create(text=f"review {number}", subject=book)
         library.Placement.objects.create(book=book, shelf_id=1 + number % 2, position=9 - number)

@@ -35,12 +35,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     ),
     "what comes after a purge": ("pipeline/aftercare",),
     "what keeps old copies out meanwhile": ("freshness", "http", "caching", "caching/values", "caching/querysets"),
-<<<<<<< HEAD
-    "what all of them know": ("", "models", "targets", "conf"),
-=======
     "what a page reads becomes its tags": ("tracking",),
-    "what all of them know": ("", "targets", "conf"),
->>>>>>> 8081fba (Tag pages by what they read through the ORM: AUTOMATIC_TAGS, why --reads)
+    "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
         *("status", "status/overview", "admin", "admin/pages", "management", "management/commands"),
         *("monitor", "doctor", "checks", "audit"),

@@ -157,7 +157,7 @@ PATHS = ["/", "/blog/", "/blog/newest/", "/blog/category/travel/", "/api/posts/"
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_blog_answers_304_without_a_query(
-    client: Client, posts: list[Post], path: str, django_assert_num_queries: DjangoAssertNumQueries
+    client: Client, posts: list[Post], shared_cache: None, path: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     etag = client.get(path)["ETag"]
     with django_assert_num_queries(0):
@@ -171,7 +171,7 @@ def deliver() -> None:
 
 
 def test_f21_a_deletion_changes_the_validator_where_the_newest_timestamp_does_not(
-    client: Client, posts: list[Post], django_assert_num_queries: DjangoAssertNumQueries
+    client: Client, posts: list[Post], shared_cache: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(1):
         before = naive.etag_by_newest(HttpRequest())

@@ -153,7 +153,7 @@ class Committing(TransactionTestCase):
             Genre.objects.create(slug="verse")
 
 
-@override_settings(INVALIDATION={"SITES": ["http://testserver"], "PAGES": {"POLICY": POLICY}})
+@override_settings(INVALIDATION={"SITES": ["http://testserver"], "PAGES": {"POLICY": POLICY, "AUTOMATIC_TAGS": True}})
 class Pages(TestCase):
     @classmethod
     def setUpClass(cls) -> None:

@@ -34,7 +34,7 @@ class Entry:
     """Of values of other caches that it was made of, by their alias."""
 
     page: Mapping[str, Sequence[str]] | None = None
-    """What a page that shows it depends on: `tags`, and what is `untagged`; None where nobody looked."""
+    """What a page that shows it depends on: `tags`, those `by_hand`, what is `untagged`; None where nobody looked."""
 
     def document(self) -> dict[str, Any]:
         """Plain types alone, so that any serializer can store it."""
