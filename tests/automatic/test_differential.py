@@ -24,6 +24,8 @@ from tests.fixtures.grouped import grouped
 WRITES = int(os.environ.get("AUTOMATIC_WRITES", "30"))
 POSTS = 10
 SEED = 18
+#: Share of the blog's pages that are reached without a change.
+MOST_FOR_NOTHING = 0.65
 
 pytestmark = [pytest.mark.django_db, pytest.mark.takes(20)]
 
@@ -63,7 +65,7 @@ def test_every_page_of_the_blog_that_a_write_changes_is_reached_by_what_it_read(
     said("blog", tally)
     assert tally.changed > WRITES
     assert tally.missed == []
-    assert tally.over_invalidation < 0.9
+    assert tally.over_invalidation < MOST_FOR_NOTHING
 
 
 def test_every_way_to_read_through_the_orm_is_reached(client: Client, settings: Settings) -> None:
