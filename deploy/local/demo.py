@@ -20,8 +20,8 @@ import django
 import requests
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
+from deploy.local import picture
 from deploy.local.forms import FormRefusedError
 from deploy.local.processes import ServiceFailed
 from deploy.local.stack import Stack
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BREAKS: dict[str, dict[str, Value]] = {"nginx-purge": {"purge_location": ""}}
 """What can be broken on purpose, to see that the demo notices."""
 UNWATCHED_EDITS = 11
+HELD = "[bold green]Every step held.[/]"
 CAPTION = "counted from the recording of the event, just before its commit; fresh: for whoever asks from then on"
 
 
@@ -45,12 +46,14 @@ def main() -> int:
     parser.add_argument(
         "--break", dest="broken", choices=BREAKS, help="break one tier on purpose; the demo must notice"
     )
-    broken = parser.parse_args().broken
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw an excerpt of what it showed as an SVG")
+    arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="django-invalidation-") as folder:
         try:
-            return _demonstrate(console, Stack(Path(folder), nginx_options=BREAKS.get(broken, {}), with_edge=True))
+            stack = Stack(Path(folder), nginx_options=BREAKS.get(arguments.broken, {}), with_edge=True)
+            return _demonstrate(console, stack, arguments.picture)
         except (ServiceFailed, FormRefusedError, requests.RequestException, TransientError) as failure:
             console.print(f"[bold red]Did not hold:[/] {failure}")
             return 1
@@ -58,7 +61,7 @@ def main() -> int:
             return 128 + signal.SIGINT
 
 
-def _demonstrate(console: Console, stack: Stack) -> int:
+def _demonstrate(console: Console, stack: Stack, drawn: Path | None) -> int:
     started = time.monotonic()
     console.print("Starting Redis, the site, worker, beat, Flower, the proxies and an edge on free ports …")
     for tier in stack.missing:
@@ -69,6 +72,9 @@ def _demonstrate(console: Console, stack: Stack) -> int:
         console.print(f"Everything answers after {time.monotonic() - started:.1f} s. The site: {stack.site_url}")
         rows, quiet = _story(console, stack)
     _summary(console, rows, quiet)
+    console.print(HELD)
+    if drawn:
+        picture.draw(rows, HELD, drawn)
     return 0
 
 
@@ -81,30 +87,17 @@ def _story(console: Console, stack: Stack) -> tuple[list[Row], list[Row]]:
 
     rows: list[Row] = []
     story = Story(stack)
-    with Live(table := _table(), console=console, auto_refresh=False) as live:
+    table = picture.table()
+    table.caption = CAPTION
+    with Live(table, console=console, auto_refresh=False) as live:
         for step in story.steps():
             measured = run(stack, step)
-            for number, row in enumerate(measured):
-                _add(table, row, first=number == 0, last=row is measured[-1])
+            picture.add(table, measured)
             live.refresh()
             rows += measured
     console.print()
     quiet = [row for step in story.unwatched(UNWATCHED_EDITS) for row in run_unwatched(stack, step)]
     return rows, quiet
-
-
-def _table() -> Table:
-    table = Table("change", "tier", "stale copy")
-    table.add_column("→ purged", justify="right")
-    table.add_column("→ fresh", justify="right")
-    table.caption = CAPTION
-    return table
-
-
-def _add(table: Table, row: Row, *, first: bool, last: bool) -> None:
-    fresh = "new before" if row.fresh_milliseconds is None else f"{row.fresh_milliseconds:.0f} ms"
-    times = (f"{row.purged_milliseconds:.0f} ms", fresh)
-    table.add_row(row.step if first else "", row.tier, row.stale, *times, end_section=last)
 
 
 def _summary(console: Console, rows: list[Row], quiet: list[Row]) -> None:
@@ -117,7 +110,6 @@ def _summary(console: Console, rows: list[Row], quiet: list[Row]) -> None:
         console.print(f"{tier}: median from commit to fresh {watched}, {proved}", soft_wrap=True)
     if any(row.fresh_milliseconds is None for row in rows):
         console.print("new before: an earlier change's second pass emptied the tier once the row had been changed.")
-    console.print("[bold green]Every step held.[/]")
 
 
 if __name__ == "__main__":
