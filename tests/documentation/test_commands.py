@@ -20,11 +20,25 @@ from tests.documentation.commands import ROOT, after, managed, shown
 from tests.fixtures.servers import SECRET
 
 #: Programs of others; the tests of the running system start them as the Procfile does.
-FOREIGN = {"celery", "curl", "grep", "honcho", "pip", "export", "…", "python3", ".", "django-admin", "sudo", "varnishd"}
+FOREIGN = {
+    "celery",
+    "curl",
+    "grep",
+    "honcho",
+    "pip",
+    "export",
+    "…",
+    "python3",
+    ".",
+    "django-admin",
+    "sudo",
+    "varnishd",
+    "git",
+}
 
 
 def test_every_program_is_known() -> None:
-    known = FOREIGN | {"make", "manage.py", "python", ".venv/bin/python"}
+    known = FOREIGN | {"make", "manage.py", "python", ".venv/bin/python", ".venv/bin/uv"}
     assert {command[0] for command in shown()} <= known
 
 
