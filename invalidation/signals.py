@@ -1,18 +1,18 @@
 """Signals by which the pipeline tells the world; the app itself knows neither Celery nor metrics.
 
 committed         after commit, before anything else of it: `targets` (documents of the transaction's events)
-event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`; `kinds`, lane and
-                  source of each, where they are told for the first time
+event_recorded    after commit: `database`, `uids` (of the events of the transaction), `lane`, `correlation_id` of the
+                  first; `kinds`, lane and source of each, where they are told for the first time
 deliveries_ready  deliveries may run: `database`, `deliveries`, `wait_seconds`
-batch_claimed     in the transaction that makes a batch: `database`, `batch`, which is not stored yet, `traceparents` of
-                  what it is made of
+batch_claimed     in the transaction that makes a batch: `database`, `batch`, which is not stored yet, `merged`: the
+                  events, or batches, that it is made of, each with its `correlation_id` and `traceparent`
 batch_released    a worker has done with a batch of its own what it can: `database`, `batch`
 call_ended        a node was asked, and has answered or failed: `delivery`, `verb`, `targets` (how many), `started_at`,
                   `reply`, `error`; by a helper, which touches no database
 delivery_settled  an attempt ended: `database`, `delivery`
 verified          nodes were asked for what a batch purged: `database`, `verifications`
 stale_twice       a URL was purged again, and is stale still: `database`, `verification`
-batch_settled     every delivery of a batch is final: `database`, `batch`
+batch_settled     every delivery of a batch is final: `database`, `batch`, `deliveries`
 examination_due   somebody asked for the doctor: no arguments
 examined          the doctor was here: `report`
 pruning           finished history is about to be deleted: no arguments

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -19,6 +21,8 @@ from invalidation.targets.values import Targets, most_urgent, union
 
 logger = lazy.Logger(__name__)
 
+#: Of an error's words that a line of log holds.
+MOST_CHARACTERS = 1000
 #: Attribute of an instance: what `Rules.before` gave before the write under way, by rules.
 FORETOLD = "_invalidation_foretold"
 #: Rows before a write, as each of the rules that compare sees them, by key.
@@ -95,14 +99,23 @@ def _logged(rules: Rules, instance: Model, method: str) -> Iterator[None]:
 
 
 def _log(rules: Rules, instance: Model, method: str, error: Exception) -> None:
-    """Once per rule, model and process; the status counts them all."""
+    """One line, once per rule, model and process; the status counts them all."""
     rule, model, foreign = f"{type(rules).__name__}.{method}", rules.model._meta.label, isinstance(error, InvalidTarget)
     text = str(error) if foreign else repr(error)
     from invalidation.freshness import complaints  # the Redis client, which a rule that works doesn't need
 
     if complaints.pending.note(rule, model, f"{text} (key {instance.pk})"):
-        trace = None if foreign else error
-        logger.error("invalidation_rules_failed", rule=rule, model=model, pk=instance.pk, error=text, exc_info=trace)
+        facts = {"rule": rule, "model": model, "pk": instance.pk, "error": text[:MOST_CHARACTERS]}
+        logger.error("invalidation_rules_failed", **facts, at=_place(rules, error))
+
+
+def _place(rules: Rules, error: Exception) -> str:
+    """File and line of the rule's own module that failed; a traceback has dozens of lines of what it called."""
+    home = getattr(sys.modules.get(type(rules).__module__), "__file__", "")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == home]
+    place = (own or frames)[-1]
+    return f"{place.filename}:{place.lineno}"
 
 
 def row_targets(rows: Sequence[Model], model: type[Model], using: str, *, ignoring: Any = None) -> Targets:

@@ -100,4 +100,4 @@ def settle(database: str, batch: Batch) -> None:
             return
         batch.status, batch.completed_at = status, now
         events.end(database, [batch])
-    tell(batch_settled, "batch_receiver_failed", database=database, batch=batch)
+    tell(batch_settled, "batch_receiver_failed", database=database, batch=batch, deliveries=rows)

@@ -63,6 +63,11 @@ class Waiting:
         """By what they announce."""
         self.untold: weakref.WeakSet[Announcement] = weakref.WeakSet()
 
+    @property
+    def cause(self) -> str:
+        """Id of the transaction's events where no other is bound, so that one follows them all; "" for the first."""
+        return next((announcement.fact.correlation_id for announcement in self.untold), "")
+
     def add(self, key: Key, announcement: Announcement) -> None:
         """Hold an announcement until it has run or is rolled back."""
         self.newest[key] = announcement
@@ -93,8 +98,9 @@ def _insert(connection: BaseDatabaseWrapper, waiting: Sequence[Announcement | Fa
 def _tell_stored(connection: BaseDatabaseWrapper, facts: Sequence[Fact]) -> None:
     uids = [str(fact.uid) for fact in facts]
     lane = most_urgent(fact.lane for fact in facts)
+    told = {"database": connection.alias, "uids": uids, "lane": lane, "correlation_id": facts[0].correlation_id}
     kinds = [(fact.lane, fact.source) for fact in facts]
-    tell(event_recorded, "announcement_failed", database=connection.alias, uids=uids, lane=lane, kinds=kinds)
+    tell(event_recorded, "announcement_failed", **told, kinds=kinds)
 
 
 def _standing(connection: BaseDatabaseWrapper, key: Key) -> Announcement | None:
@@ -130,12 +136,12 @@ def record(
     key = (targets, source, lane, reason, tiers)
     connection = _outbox_of(using)
     if using != connection.alias and (connections[using].in_atomic_block or own_transaction(connection)):
-        fact = _fact(key, actor)
+        fact = _fact(connection, key, actor)
         _store_apart(connection, key, fact, using)
         return fact.event()
     if (standing := _standing(connection, key)) and standing.event:
         return standing.event
-    fact = _fact(key, actor)
+    fact = _fact(connection, key, actor)
     event = events.insert(connection, fact)
     _announce(connection, key, fact, event)
     return event
@@ -149,9 +155,9 @@ def note(targets: Targets, *, using: str, source: str, lane: str, because: str =
     key = (targets, source, lane, "", "")
     connection = _outbox_of(using)
     if using != connection.alias:
-        _store_apart(connection, key, _fact(key, because=because), using)
+        _store_apart(connection, key, _fact(connection, key, because=because), using)
     elif not _standing(connection, key):
-        _store(connection, key, _fact(key, because=because))
+        _store(connection, key, _fact(connection, key, because=because))
 
 
 def note_scheduled(targets: Targets, scheduled: ScheduledEvent, *, using: str) -> None:
@@ -184,10 +190,10 @@ def _store_regardless(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> 
         _last_moment(connection).keep(fact)
 
 
-def _fact(key: Key, actor: str | None = None, because: str = "") -> Fact:
+def _fact(connection: BaseDatabaseWrapper, key: Key, actor: str | None = None, because: str = "") -> Fact:
     targets, source, lane, reason, tiers = key
     who = context.actor() if actor is None else actor
-    cause, words = context.correlation_id(), legible(reason or because)[:255]
+    cause, words = context.correlation_id() or _waiting(connection).cause, legible(reason or because)[:255]
     return Fact(source, who, words, cause, lane, tiers, targets.document(), traceparent=context.traceparent())
 
 

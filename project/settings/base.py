@@ -131,7 +131,10 @@ USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_MAX_AGE = UNHASHED_SECONDS
 
-LOGGING = logs.logging(json=environment.flag("LOG_JSON", default=False), level=environment.text("LOG_LEVEL", "INFO"))
+LOG_LEVEL = environment.text("LOG_LEVEL", "INFO")
+LOGGING = logs.logging(json=environment.flag("LOG_JSON", default=False), level=LOG_LEVEL)
 # One id follows a change from the request to the last purge. The user's name is asked for where an event is
 # recorded, not on every request.
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
+# A visitor who chose it could hide among the lines of others: only where a proxy overwrites X-Request-ID.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = environment.flag("TRUST_REQUEST_ID", default=False)

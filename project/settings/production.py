@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from project.settings import environment, stores
+from project.settings import environment, logs, stores
 from project.settings.base import *  # noqa: F403
-from project.settings.base import BASE_DIR, CACHE_REDIS_URL, CACHES, DATABASES, INVALIDATION, REDIS_URL
+from project.settings.base import BASE_DIR, CACHE_REDIS_URL, CACHES, DATABASES, INVALIDATION, LOG_LEVEL, REDIS_URL
 
 DEBUG = False
 SECRET_KEY = environment.required("SECRET_KEY")
@@ -32,6 +32,8 @@ CACHES = stores.caches(
 # In the database too: a cache may evict, and nobody should be signed out by that.
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_CACHE_ALIAS = "sessions"
+
+LOGGING = logs.logging(json=environment.flag("LOG_JSON", default=True), level=LOG_LEVEL)
 
 INVALIDATION["DEPLOY"] = {
     "CRITICAL_URLS": ["/", "/blog/", "/about/", "/api/posts/", "/sitemap.xml"],

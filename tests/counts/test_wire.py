@@ -43,7 +43,7 @@ def saved() -> Genre:
     return genre
 
 
-def test_a_save_is_1_redis_command_1_message_0_requests_and_0_log_lines(
+def test_a_save_is_1_redis_command_1_message_0_requests_and_1_log_line(
     wire: Wire, broker: None, proxies: dict[str, Cache]
 ) -> None:
     genre = saved()
@@ -53,7 +53,7 @@ def test_a_save_is_1_redis_command_1_message_0_requests_and_0_log_lines(
         assert announce.process.announcer.flush(PATIENCE_SECONDS)
     assert by_database(commands) == {FRESHNESS: {"EVALSHA": 1}, BROKER: {"LPUSH": 1}}
     assert requests(proxies) == [0, 0, 0]
-    assert lines == []
+    assert [line["event"] for line in lines] == ["event_recorded"]
 
 
 def by_database(commands: Counter[tuple[int, str]]) -> dict[int, dict[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -68,3 +69,15 @@ def test_one_bad_tag_loses_itself_alone(genre: Genre, outbox: Outbox) -> None:
 def test_what_may_be_public_is_taken_for_public(genre: Genre, outbox: Outbox) -> None:
     assert set(rename(genre)) == {"FailingCondition.when"}
     assert outbox.urls == {"/genres/prose/", "/genres/verse/"}
+
+
+@pytest.mark.parametrize("genre", [FailingTags], indirect=True)
+def test_its_line_names_the_place_and_holds_no_traceback(genre: Genre) -> None:
+    genre.slug = "verse"
+    with capture_logs() as logs:
+        genre.save()
+    [line] = [line for line in logs if line["event"] == "invalidation_rules_failed"]
+    file, _, number = line["at"].rpartition(":")
+    assert file == __file__
+    assert "raise ZeroDivisionError" in Path(file).read_text().splitlines()[int(number) - 1]
+    assert "exc_info" not in line

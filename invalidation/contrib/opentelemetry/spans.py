@@ -6,6 +6,7 @@ workers make later are its children all the same: they find it by the batch's ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,15 +42,15 @@ def disconnect() -> None:
         signal.disconnect(dispatch_uid=f"{__name__}.{receiver.__name__}")
 
 
-def begin_batch(*, batch: Batch, traceparents: list[str], **_: Any) -> None:
+def begin_batch(*, batch: Batch, merged: Sequence[Any], **_: Any) -> None:
     """Link it to what it merged; where that is one trace alone the batch goes on in it."""
-    merged = places.distinct(traceparents)
-    alone = len({place.trace_id for place in merged}) == 1
+    causes = places.distinct(one.traceparent for one in merged)
+    alone = len({cause.trace_id for cause in causes}) == 1
     span = tracer.start_span(
         "invalidation.batch",
-        context=places.below(merged[0] if alone else INVALID_SPAN_CONTEXT),
+        context=places.below(causes[0] if alone else INVALID_SPAN_CONTEXT),
         kind=SpanKind.CONSUMER,
-        links=[Link(place) for place in merged[:MAX_LINKS]],
+        links=[Link(cause) for cause in causes[:MAX_LINKS]],
         attributes=_of_batch(batch) | {"invalidation.events": batch.event_count},
         start_time=_nanoseconds(batch.created_at),
     )

@@ -179,8 +179,7 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch,
     rows = [row for row in wanted if (row.tier, row.node) in nodes]
     if not rows:
         return None
-    traceparents = [batch.traceparent for batch in due]
-    tell(batch_claimed, "batch_receiver_failed", database=database, batch=carrier, traceparents=traceparents)
+    tell(batch_claimed, "batch_receiver_failed", database=database, batch=carrier, merged=due)
     Birth(database, carrier, rows).store()
     batches.carry(database, [batch.pk for batch in due], carrier)
     return carrier, rows

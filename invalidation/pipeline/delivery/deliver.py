@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from invalidation import conf, lazy
+from invalidation import conf, context, lazy
 from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
 from invalidation.models import Delivery, Pass
 from invalidation.pipeline import completion, dispatch
@@ -94,6 +94,11 @@ def attempt(held: lease.Lease) -> Outcome:
 
 def concluded(delivery: Delivery, run: Callable[[], Outcome]) -> Outcome:
     """What `run` says, or what it raises means. The one place that catches broadly: a defect must not stop others."""
+    with context.following(delivery.batch.correlation_id):
+        return _concluded(delivery, run)
+
+
+def _concluded(delivery: Delivery, run: Callable[[], Outcome]) -> Outcome:
     try:
         return run()
     except (lease.LeaseLost, DatabaseError):

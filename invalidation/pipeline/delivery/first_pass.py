@@ -241,7 +241,7 @@ def _tell(database: str, load: Load) -> None:
             deliver.report(database, row, outcome)
     dispatch.advance(database, load.batch, load.rows)
     if load.batch.status != BatchStatus.RUNNING:
-        tell(batch_settled, "batch_receiver_failed", database=database, batch=load.batch)
+        tell(batch_settled, "batch_receiver_failed", database=database, batch=load.batch, deliveries=load.rows)
     tell(batch_released, "batch_receiver_failed", database=database, batch=load.batch)
 
 

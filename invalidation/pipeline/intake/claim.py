@@ -66,8 +66,7 @@ def claim(
             if read := unreadable.buried(database, _alike(found, waiting)):
                 break
         batch, mine = _merged(database, read, waiting)
-        traceparents = [event.traceparent for event in mine]
-        tell(batch_claimed, "batch_receiver_failed", database=database, batch=batch, traceparents=traceparents)
+        tell(batch_claimed, "batch_receiver_failed", database=database, batch=batch, merged=mine)
         rows = new_deliveries(batch)
         batch.rebound_at = rebound_schedule.of_running(batch.created_at, (row.tier for row in rows))
         birth = Birth(database, batch, rows)  # before others write to them

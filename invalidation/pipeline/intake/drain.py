@@ -176,8 +176,9 @@ def announce_rest(database: str, **old: object) -> bool:
     """Announce one pending event, if there is any, so that another drain goes on."""
     pending = events.pending(database).filter(**old)
     for lane in Lane.values:
-        if event := pending.filter(lane=lane).order_by("id").only("uid").first():
-            tell(event_recorded, "announcement_failed", database=database, uids=[str(event.uid)], lane=lane)
+        if event := pending.filter(lane=lane).order_by("id").only("uid", "correlation_id").first():
+            told = {"uids": [str(event.uid)], "lane": lane, "correlation_id": event.correlation_id}
+            tell(event_recorded, "announcement_failed", database=database, **told)
             return True
     return False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from invalidation import context
 from invalidation.contrib.celery.announcing.announcer import MAX_NAMED, Process, Word
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, event_recorded, examination_due
@@ -30,9 +29,9 @@ def _send(word: Word) -> None:
 process = Process(_send)
 
 
-def announce_events(*, database: str, uids: list[str], lane: str, **_: Any) -> None:
+def announce_events(*, database: str, uids: list[str], lane: str, correlation_id: str = "", **_: Any) -> None:
     """Let the workers know that events are pending."""
-    process.announcer.leave(Word(database, tuple(uids[:MAX_NAMED]), lane, context.correlation_id() or uids[0]))
+    process.announcer.leave(Word(database, tuple(uids[:MAX_NAMED]), lane, correlation_id or uids[0]))
 
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:
