@@ -12,6 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from invalidation.contrib.prometheus.registry import registry
+
 #: Headers that a proxy adds and no visitor can take away: Varnish adds X-Varnish after it has dropped what the
 #: visitor's Connection header names, and Nginx sets its own.
 PROXIED = frozenset(
@@ -43,7 +45,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format, for the inside alone; for others the page is not there."""
     if not may_see_metrics(request):
         return HttpResponseNotFound()
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 def may_see_metrics(request: HttpRequest) -> bool:

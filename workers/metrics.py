@@ -18,4 +18,6 @@ def serve(**_: Any) -> None:
     if port := os.environ.get("WORKER_METRICS_PORT"):
         from prometheus_client import start_http_server
 
-        start_http_server(int(port), addr="127.0.0.1")
+        from invalidation.contrib.prometheus.registry import registry
+
+        start_http_server(int(port), addr="127.0.0.1", registry=registry())

@@ -1,4 +1,4 @@
-"""Counts pages that got a short life though their view gave them a long one: one count in Redis for all processes."""
+"""Counts pages that got a shorter life than their view gave them, or none: one count in Redis for all processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from enum import Enum
 import redis
 
 COUNTS_KEY = "invalidation:degraded"
+#: Under this name those that were outdated before they were rendered, so that no cache may store them.
+REFUSED = "refused"
 
 
 class Reason(Enum):
@@ -31,8 +33,15 @@ class Pending:
 
     def note(self, reason: Reason) -> None:
         """One page."""
+        self._add(reason.value)
+
+    def note_refused(self) -> None:
+        """One that nobody may store."""
+        self._add(REFUSED)
+
+    def _add(self, name: str) -> None:
         with self._lock:
-            self._counts[reason.value] += 1
+            self._counts[name] += 1
 
     def flush(self, client: redis.Redis | None) -> None:
         """Add it to what Redis counts; a failure keeps it. No round trip where there is nothing."""
@@ -54,6 +63,11 @@ def counted(client: redis.Redis) -> dict[str, int]:
     """Pages of all processes since the count began, by reason."""
     counts = client.hgetall(COUNTS_KEY)
     return {reason.value: int(counts.get(reason.value, 0)) for reason in Reason}
+
+
+def refused(client: redis.Redis) -> int:
+    """Pages of all processes that nobody could store."""
+    return int(client.hget(COUNTS_KEY, REFUSED) or 0)
 
 
 pending = Pending()

@@ -62,6 +62,7 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
         logger.warning("unusable_tags", path=request.path, tags=unusable, remedy=TAG_REMEDY)
         judgement = Reason.TAG
     if judgement is Verdict.OUTDATED:
+        pending.note_refused()
         cacheable.forbid(response)
     elif isinstance(judgement, Reason):
         pending.note(judgement)

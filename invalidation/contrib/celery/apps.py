@@ -9,6 +9,7 @@ from django.apps import AppConfig
 
 if TYPE_CHECKING:
     from invalidation.doctor import Finding
+    from invalidation.status.figures import Figure
 
 
 class CeleryConfig(AppConfig):
@@ -22,10 +23,12 @@ class CeleryConfig(AppConfig):
         from invalidation import doctor
         from invalidation.contrib.celery import logs
         from invalidation.contrib.celery.announcing import announce
+        from invalidation.status import figures
 
         announce.connect()
         logs.connect()
         doctor.register("workers", _findings)
+        figures.register("broker", _figures)
 
 
 def _findings() -> Iterator[Finding]:
@@ -33,3 +36,9 @@ def _findings() -> Iterator[Finding]:
     from invalidation.contrib.celery import health
 
     return health.findings()
+
+
+def _figures() -> Iterator[Figure]:
+    from invalidation.contrib.celery import health
+
+    return health.figures()

@@ -16,6 +16,7 @@ from invalidation.contrib.celery.host import application
 from invalidation.contrib.celery.queues import queues
 from invalidation.doctor import Fault, Finding
 from invalidation.freshness.clients import UNAVAILABLE, client, patient_client
+from invalidation.status.figures import Figure, Unavailable
 
 BEAT_KEY = "invalidation:beat"
 #: How long workers have to answer, which takes a few milliseconds; the later ones only where a queue has no worker so
@@ -92,6 +93,25 @@ def _somebody_listens(connection: Connection) -> bool:
     with connection.clone() as own:
         server = getattr(own.default_channel, "client", None)
         return not isinstance(server, redis.Redis) or bool(server.pubsub_numpat())
+
+
+def figures() -> Iterator[Figure]:
+    """Messages that wait in each queue, and how long beat has been silent.
+
+    Raises:
+        Unavailable: the broker, or the Redis that beat writes to, is away.
+    """
+    try:
+        with application().connection_for_read(connect_timeout=CONNECT_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS)
+            depths = queue_depths(connection)
+        age_seconds = beat_age_seconds()
+    except (OperationalError, *UNAVAILABLE) as error:
+        raise Unavailable(type(error.__cause__ or error).__name__) from error
+    for queue, depth in depths.items():
+        yield Figure("queue_messages", "Messages that wait in a queue on the broker.", depth, {"queue": queue})
+    if age_seconds is not None:
+        yield Figure("beat_age_seconds", "Since beat last sent something; infinite where it never did.", age_seconds)
 
 
 def findings() -> Iterator[Finding]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.utils import timezone
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,9 +17,12 @@ from prometheus_client.registry import Collector
 from invalidation import conf, lazy
 from invalidation.freshness import degraded, index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.pipeline.delivery import quota
 from invalidation.pipeline.delivery.breaker import breakers
+from invalidation.providers.registry import provider
 from invalidation.rows import deliveries, events, states
 from invalidation.rows.unfinished import count, oldest_seconds
+from invalidation.status import figures
 from invalidation.targets.values import CachePlace
 
 logger = lazy.Logger(__name__)
@@ -73,6 +79,20 @@ def _parts() -> Iterator[tuple[str, Callable[[], Iterator[Metric]], tuple[type[E
     yield "database", _database, (DatabaseError,)
     if conf.settings().redis_url:
         yield "redis", _redis, UNAVAILABLE
+    for part, asked in figures.registered().items():
+        yield part, partial(_figures, asked), (figures.Unavailable,)
+
+
+def _figures(asked: figures.Ask) -> Iterator[Metric]:
+    """What integrations know; equal names are one metric with several labels."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for figure in asked():
+        family = families.get(figure.name)
+        if family is None:
+            name, labels = f"invalidation_{figure.name}", tuple(figure.labels)
+            family = families[figure.name] = GaugeMetricFamily(name, figure.meaning, labels=labels)
+        family.add_metric(tuple(figure.labels.values()), figure.value)
+    yield from families.values()
 
 
 def _database() -> Iterator[Metric]:
@@ -106,7 +126,33 @@ def _redis() -> Iterator[Metric]:
     for reason, number in degraded.counted(server).items():
         shortened.add_metric((reason,), number)
     yield shortened
+    refused = degraded.refused(server)
+    yield CounterMetricFamily(
+        "invalidation_guard_refused", "Pages that were outdated before they were rendered: nobody stored them.", refused
+    )
     yield _open_breakers()
+    yield from _quotas()
+
+
+def _quotas() -> Iterator[Metric]:
+    """Of each account that has any; a tier whose provider can't be built is left to the checks."""
+    buckets: dict[tuple[str, str], str] = {}
+    providers = []
+    for tier in conf.settings().tiers.values():
+        with suppress(ImproperlyConfigured):
+            providers.append(provider(tier.name, tier.nodes[0]))
+            buckets |= {(tier.name, rate.bucket.rpartition(":")[2]): rate.bucket for rate in providers[-1].rates()}
+    left = GaugeMetricFamily("invalidation_quota_left", "Calls that an account still has.", labels=("tier", "quota"))
+    paused = GaugeMetricFamily(
+        "invalidation_quota_paused_seconds", "For so long its vendor wants none.", labels=("tier", "quota")
+    )
+    standing = quota.left(providers)
+    for labels, bucket in buckets.items():
+        if bucket in standing:
+            left.add_metric(labels, max(0.0, standing[bucket][0]))
+            paused.add_metric(labels, standing[bucket][1])
+    yield left
+    yield paused
 
 
 def _open_breakers() -> Metric:

@@ -1,0 +1,1 @@
+"""The dashboard for Grafana, written by `python -m deploy.grafana.dashboard`."""
