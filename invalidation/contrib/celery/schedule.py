@@ -1,4 +1,4 @@
-"""What beat does: sweep, rebound and verification every few seconds, pruning every hour, a canary every few minutes."""
+"""What beat does: a sweep every few seconds, pruning every hour, a canary now and then; the rest where it is due."""
 
 from __future__ import annotations
 

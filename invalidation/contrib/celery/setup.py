@@ -28,6 +28,8 @@ TASK_OPTIONS: dict[str, Any] = {
     # A message outlives the process that runs it. Not loss-free on Redis, which is why the outbox is the truth.
     "acks_late": True,
     "reject_on_worker_lost": True,
+    # What failed is told by its row and tried again by a message of its own.
+    "acks_on_failure_or_timeout": True,
     "time_limit": TASK_SECONDS,
     "soft_time_limit": TASK_SECONDS - 10,
 }

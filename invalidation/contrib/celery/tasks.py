@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import celery
+from celery.exceptions import Retry
 
 from invalidation import context, doctor, pipeline
 from invalidation.contrib.celery.consuming import inline
 from invalidation.contrib.celery.consuming.arguments import guarded
 from invalidation.contrib.celery.consuming.slots import slots
+from invalidation.contrib.celery.failures import AttemptFailed, shown
+from invalidation.contrib.celery.quiet import Quiet
 from invalidation.contrib.celery.setup import TASK_OPTIONS
 from invalidation.contrib.celery.summary import summary
 from invalidation.emission import instants
@@ -19,7 +22,7 @@ from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, tell
 from invalidation.targets.values import CachePlace
 
-shared_task = partial(celery.shared_task, **TASK_OPTIONS)
+shared_task = partial(celery.shared_task, **TASK_OPTIONS, throws=(AttemptFailed,))
 
 #: A delivery that finds no slot tries again after this long, so many times.
 POSTPONED_SECONDS = 1.0
@@ -32,7 +35,8 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with context.following(correlation_id):
         drained = pipeline.drain(database, inline_tiers=inline.own_tiers(), lane=lane)
-        return "; ".join([str(drained), *map(summary, drained.purged)])
+    said = [str(drained), *map(summary, drained.purged), *map(result, drained.unproved)]
+    return shown("; ".join(said), drained.unproved)
 
 
 @shared_task(name="invalidation.deliver")
@@ -43,25 +47,25 @@ def deliver(database: str, delivery: int, correlation_id: str = "", **described:
     with inline.inline_run(database) as run:
         with slots.asked(place, str(described.get("lane"))) as free, context.following(correlation_id):
             if not free:
-                return _later(database, delivery)
+                _later(database, delivery)
             ended = pipeline.deliver(database, delivery)
         # Its slot is free again: what it goes on with takes one by itself.
-        summaries = "; ".join([result(ended), *_inline(run)])
+        all_ended = [ended, *_inline(run)]
     pipeline.resume(database)
-    return summaries
+    return shown("; ".join(map(result, all_ended)), filter(None, all_ended))
 
 
-def _later(database: str, delivery: int) -> str:
+def _later(database: str, delivery: int) -> NoReturn:
     """The same message again in a moment, so often that the sweep, which has no bound, is the next to look."""
     task = celery.current_task
     if not task.request.retries:
         pipeline.pass_by(database, delivery)
     if task.request.retries < POSTPONED_TIMES:
         task.retry(countdown=POSTPONED_SECONDS, max_retries=POSTPONED_TIMES, throw=False)
-    return "later: its node has as many slots of this worker as one may have"
+    raise Retry("later: its node has as many slots of this worker as one may have")
 
 
-def _inline(run: inline.InlineRun) -> Iterator[str]:
+def _inline(run: inline.InlineRun) -> Iterator[Delivery | None]:
     """Run what the task has taken on, and what that takes on; what finds no slot gets its message after all."""
     while delivery := run.next_delivery():
         with slots.asked(delivery.place, delivery.batch.lane) as free:
@@ -71,7 +75,7 @@ def _inline(run: inline.InlineRun) -> Iterator[str]:
                 pipeline.pass_by(run.database, delivery.pk)
                 return
             with context.following(delivery.batch.correlation_id):
-                yield result(pipeline.deliver(run.database, delivery.pk))
+                yield pipeline.deliver(run.database, delivery.pk)
 
 
 def result(delivery: Delivery | None) -> str:
@@ -94,21 +98,21 @@ def sweep(database: str = "default") -> dict[str, int]:
     return swept
 
 
-@shared_task(name="invalidation.fire")
+@shared_task(name="invalidation.fire", base=Quiet)
 @guarded
 def fire(database: str = "default") -> int:
     """Make events of the instants that have come."""
     return instants.fire(database)
 
 
-@shared_task(name="invalidation.rebound")
+@shared_task(name="invalidation.rebound", base=Quiet)
 @guarded
 def rebound(database: str = "default") -> str:
     """Purge again what was purged a longest render ago."""
     return str(pipeline.rebound(database, inline_tiers=inline.own_tiers()))
 
 
-@shared_task(name="invalidation.verify")
+@shared_task(name="invalidation.verify", base=Quiet)
 @guarded
 def verify(database: str = "default") -> str:
     """Ask every node for a sample of what was purged."""

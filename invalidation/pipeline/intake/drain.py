@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from django.db import OperationalError, connections
 
 from invalidation import conf
-from invalidation.models import Batch, Delivery
+from invalidation.models import Batch, Delivery, DeliveryStatus
 from invalidation.pipeline.delivery import first_pass
 from invalidation.pipeline.delivery.stamp import note_reach
 from invalidation.pipeline.intake import backpressure
 from invalidation.pipeline.intake.claim import Begin, Claimed, Contended, claim
 from invalidation.pipeline.intake.drain_lock import URGENT, Seat, helm
 from invalidation.rows import events
+from invalidation.rows.states import DEAD_LETTERS
 from invalidation.signals import event_recorded, tell
 from invalidation.targets.values import Lane, Targets
 
@@ -28,6 +29,8 @@ CLAIM_TRIES = 50
 CLAIM_PAUSE_SECONDS = 0.02
 #: Batches named in a result.
 MAX_NAMED = 20
+#: What a delivery is that a drain tried in vain.
+UNPROVED = frozenset({DeliveryStatus.DEFERRED, DeliveryStatus.FAILED, *DEAD_LETTERS})
 #: Batches described in a result.
 MAX_DESCRIBED = 3
 
@@ -40,6 +43,8 @@ class Drained:
     events: int = 0
     purged: list[Targets | None] = field(default_factory=list)
     """Targets of the first batches; None for what can't be read."""
+    unproved: list[Delivery] = field(default_factory=list)
+    """The first of its deliveries that were put off, failed or refused."""
 
     def add(self, batch: Batch) -> None:
         """One more; its targets are kept as long as somebody would read them."""
@@ -47,6 +52,11 @@ class Drained:
         self.events += batch.event_count
         if len(self.purged) < MAX_DESCRIBED:
             self.purged.append(batch.readable)
+
+    def end(self, rows: Sequence[Delivery]) -> None:
+        """One is over as far as it could be."""
+        room = MAX_NAMED - len(self.unproved)
+        self.unproved += [row for row in rows if row.status in UNPROVED][:room]
 
     def __str__(self) -> str:
         return f"{self.events} events in {len(self.batches)} batches {self.batches[:MAX_NAMED]}"
@@ -158,6 +168,8 @@ class _Turn:
             first_pass.go_round(ready)
             first_pass.end(self.database, over := [load for load in ready if not load.rounds])
             self.loads = [load for load in self.loads if load not in over]
+            for load in over:
+                self.drained.end(load.made)
         if self.seat.lane != Lane.BULK:
             self.seat.lane = ""  # during a claim after bulk work another drain sees to what is urgent
 
