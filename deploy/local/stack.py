@@ -160,8 +160,9 @@ class Stack:
         return Service("edge", self.state_folder, command, ready=ready, working_folder=ROOT)
 
     def _processes(self) -> dict[str, Service]:
-        """One service for each line of the Procfile."""
-        commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        """One service for each line of the Procfile but the first, which ends: it is run before any of them starts."""
+        commands = dict(parse_procfile((ROOT / "Procfile").read_text()).processes)
+        del commands["release"]
         return {name: self._process(name, ["sh", "-c", f"exec {command}"]) for name, command in commands.items()}
 
     def _process(self, name: str, command: list[str]) -> Service:

@@ -1,9 +1,14 @@
-"""Figures of servers that the app itself knows not: integrations register who asks, metrics and probes collect."""
+"""Figures of servers that the app itself does not know: the apps of integrations tell them, metrics collect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+from django.apps import apps
+
+INTEGRATIONS = "invalidation.contrib."
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +27,18 @@ class Unavailable(Exception):
     """Who would know them does not answer; the message says who."""
 
 
-Ask = Callable[[], Iterable[Figure]]
-_asked: dict[str, Ask] = {}
+class Teller(Protocol):
+    """The Django app of an integration that has figures."""
+
+    def figures(self) -> Iterable[Figure]:
+        """Ask, within a few seconds.
+
+        Raises:
+            Unavailable: who would know does not answer.
+        """
 
 
-def register(part: str, ask: Ask) -> None:
-    """Let `part` tell its figures; `ask` raises Unavailable while it can't, within a few seconds."""
-    _asked[part] = ask
-
-
-def registered() -> dict[str, Ask]:
-    """All of them, by part."""
-    return dict(_asked)
+def tellers() -> dict[str, Teller]:
+    """Those that are installed, by the last part of their names; nobody has to register when a process starts."""
+    found = {app.name.rpartition(".")[2]: app for app in apps.get_app_configs() if app.name.startswith(INTEGRATIONS)}
+    return {name: cast(Teller, app) for name, app in found.items() if hasattr(app, "figures")}

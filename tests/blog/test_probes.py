@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
+
+from project import probes
 
 pytestmark = pytest.mark.django_db
 TOKEN = "a-token-of-the-tests"
@@ -41,3 +44,32 @@ def test_the_token_opens_them_from_anywhere_and_is_then_the_only_way(settings: S
 
 def test_a_refusal_is_not_stored_either() -> None:
     assert "no-store" in Client().get("/metrics", REMOTE_ADDR="10.0.0.1")["Cache-Control"]
+
+
+def ready(**environment: str) -> tuple[int, dict[str, object]]:
+    answer = Client().get("/health/ready/", REMOTE_ADDR="127.0.0.1", **environment)  # type: ignore[arg-type]
+    return answer.status_code, answer.json()
+
+
+def test_a_site_whose_servers_answer_is_ready() -> None:
+    assert ready() == (200, {"status": "ready", "reasons": []})
+
+
+def test_a_site_whose_redis_is_away_serves_pages_and_says_what_is_away(settings: Settings) -> None:
+    settings.INVALIDATION = {**settings.INVALIDATION, "REDIS_URL": "redis://user:secret@127.0.0.1:1/0"}
+    code, document = ready()
+    assert (code, document["status"]) == (200, "degraded")
+    assert document["reasons"] == ["The freshness Redis does not answer (ConnectionError)"]
+
+
+def test_a_site_without_its_database_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        """The database."""
+        raise OperationalError("password of host database")
+
+    monkeypatch.setattr(probes, "_database", away)
+    assert ready() == (503, {"status": "unready", "reasons": ["The database does not answer (OperationalError)"]})
+
+
+def test_others_are_told_the_status_alone() -> None:
+    assert ready(HTTP_X_FORWARDED_FOR="10.0.0.1") == (200, {"status": "ready"})

@@ -16,6 +16,7 @@ from django.utils import timezone
 import invalidation
 from deploy.local import Redis, wait_for
 from invalidation.contrib.celery import configure, quiet, tasks
+from invalidation.contrib.celery.consuming import inline
 from invalidation.exceptions import RejectedError, Throttled, TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus, ScheduledEvent
 from invalidation.pipeline.intake import drain
@@ -58,7 +59,7 @@ def test_a_delivery_that_proved_its_purge_is_a_success(purge: Purge) -> None:
 def test_a_drain_that_purges_in_vain_is_no_success(
     dirty: Dirty, queue: Queue, monkeypatch: pytest.MonkeyPatch, error: Exception, state: str
 ) -> None:
-    monkeypatch.setattr(tasks.inline, "own_tiers", lambda: ["application", "inner", "edge"])
+    monkeypatch.setattr(inline, "own_tiers", lambda: ["application", "inner", "edge"])
     Chain.nodes[RIGHT].trouble = fails(error)
     dirty("/a/")
     ended = tasks.drain.apply(kwargs={"database": "default"})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from deploy.local import Redis, Service, free_port, wait_for
 from deploy.local.forms import Admin
@@ -86,6 +87,17 @@ def test_from_the_header_of_a_request_to_the_admin(running: Running) -> None:
     assert running.events("request-of-the-test") >= {"request_started", "request_finished", *SAID}
     [settled] = [line for line in running.said("request-of-the-test") if line["event"] == "batch_settled"]
     assert [text.split()[:2] for text in settled["deliveries"]] == [["cache", "purged"]]
+
+
+def test_from_the_header_of_a_request_to_the_api(running: Running) -> None:
+    made = running.site.manage("invalidation_token", "create", "deploy", "--scope", "purge").stdout
+    token = next(word for word in made.split() if word.startswith("inv_"))
+    headers = {"Authorization": f"Bearer {token}", "X-Correlation-ID": "call-of-the-test"}
+    url = f"{running.address}api/invalidation/purges"
+    answer = requests.post(url, json={"tags": ["blog.post"], "reason": "test"}, headers=headers, timeout=20)
+    assert answer.status_code == requests.codes.accepted, answer.text
+    assert running.events(answer.json()["correlation_id"]) >= SAID
+    assert answer.json()["correlation_id"] == "call-of-the-test"
 
 
 def test_from_a_command_that_says_nothing_else_to_its_standard_output(running: Running) -> None:

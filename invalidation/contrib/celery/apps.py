@@ -23,12 +23,16 @@ class CeleryConfig(AppConfig):
         from invalidation import doctor
         from invalidation.contrib.celery import logs
         from invalidation.contrib.celery.announcing import announce
-        from invalidation.status import figures
 
         announce.connect()
         logs.connect()
         doctor.register("workers", _findings)
-        figures.register("broker", _figures)
+
+    def figures(self) -> Iterator[Figure]:
+        """Of queues and beat; Celery is imported by who asks."""
+        from invalidation.contrib.celery import health
+
+        return health.figures()
 
 
 def _findings() -> Iterator[Finding]:
@@ -36,9 +40,3 @@ def _findings() -> Iterator[Finding]:
     from invalidation.contrib.celery import health
 
     return health.findings()
-
-
-def _figures() -> Iterator[Figure]:
-    from invalidation.contrib.celery import health
-
-    return health.figures()

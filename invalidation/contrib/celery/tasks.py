@@ -13,10 +13,9 @@ from invalidation import context, doctor, pipeline
 from invalidation.contrib.celery.consuming import inline
 from invalidation.contrib.celery.consuming.arguments import guarded
 from invalidation.contrib.celery.consuming.slots import slots
-from invalidation.contrib.celery.failures import AttemptFailed, shown
 from invalidation.contrib.celery.quiet import Quiet
 from invalidation.contrib.celery.setup import TASK_OPTIONS
-from invalidation.contrib.celery.summary import summary
+from invalidation.contrib.celery.summary import AttemptFailed, shown, summary
 from invalidation.emission import instants
 from invalidation.models import Delivery
 from invalidation.signals import deliveries_ready, tell

@@ -79,14 +79,14 @@ def _parts() -> Iterator[tuple[str, Callable[[], Iterator[Metric]], tuple[type[E
     yield "database", _database, (DatabaseError,)
     if conf.settings().redis_url:
         yield "redis", _redis, UNAVAILABLE
-    for part, asked in figures.registered().items():
-        yield part, partial(_figures, asked), (figures.Unavailable,)
+    for part, app in figures.tellers().items():
+        yield part, partial(_figures, app), (figures.Unavailable,)
 
 
-def _figures(asked: figures.Ask) -> Iterator[Metric]:
+def _figures(app: figures.Teller) -> Iterator[Metric]:
     """What integrations know; equal names are one metric with several labels."""
     families: dict[str, GaugeMetricFamily] = {}
-    for figure in asked():
+    for figure in app.figures():
         family = families.get(figure.name)
         if family is None:
             name, labels = f"invalidation_{figure.name}", tuple(figure.labels)
