@@ -28,7 +28,7 @@ ifdef ARGS
 	@$(PYTHON) -m pytest -m "not chaos" $(PARALLEL) $(ARGS)
 else
 	@$(PYTHON) -m pytest -m "not chaos" $(PARALLEL)
-	@$(PYTHON) -m deploy.local.with_postgres $(PYTHON) -m pytest -m databases $(PARALLEL) $(DATABASES)
+	@$(PYTHON) -m deploy.local.with_database postgresql $(PYTHON) -m pytest -m databases $(PARALLEL) $(DATABASES)
 endif
 
 soak: setup ## the whole suite ten times, and every test that ever failed; ARGS="--times 3 --busy"

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from invalidation.emission import emit
 from tests.emission.conftest import Outbox
+from tests.emission.databases import meeting
 from tests.library.models import Author, Book, Document, Report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
@@ -79,7 +80,7 @@ def test_updated_conflicts_were_something_and_are_something(outbox: Outbox, book
     outbox.forget()
     clash = Book(slug="waves", author=other)
     with CaptureQueriesContext(connection) as queries:
-        Book.objects.bulk_create([clash], update_conflicts=True, unique_fields=["slug"], update_fields=["author"])
+        Book.objects.bulk_create([clash], update_fields=["author"], **meeting("slug"))
     assert outbox.urls == {*pages("waves"), "/authors/joyce/"}
     assert f"library.book:{book.pk}" in outbox.tags
     assert len(outbox.events) == 1

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 import invalidation
 from invalidation import Targets
 from tests.emission.conftest import Outbox
+from tests.emission.databases import meeting
 from tests.library.models import Author, Genre, Page
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
@@ -98,9 +99,8 @@ def test_bulk_writes_pair_each_row_with_itself(outbox: Outbox) -> None:
     assert moves(outbox) == {"from.woolf-2.to.eliot"}
     Author.objects.bulk_create(
         [Author(pk=rows[0].pk, slug="stein"), Author(pk=rows[1].pk + 1, slug="proust")],
-        update_conflicts=True,
         update_fields=["slug"],
-        unique_fields=["pk"],
+        **meeting("pk"),
     )
     assert moves(outbox) == {"from.eliot.to.stein", "from.none.to.proust"}
     Author.objects.filter(slug="stein").delete()

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from invalidation.models import Event
 from tests.emission.conftest import Outbox
+from tests.emission.databases import quoted
 from tests.library.models import Book, Genre
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
@@ -23,7 +24,7 @@ def create(*slugs: str) -> None:
 
 def inserts(queries: CaptureQueriesContext) -> int:
     """How many statements wrote to the outbox."""
-    return sum(f'INSERT INTO "{Event._meta.db_table}"' in query["sql"] for query in queries)
+    return sum(f"INSERT INTO {quoted(Event._meta.db_table)}" in query["sql"] for query in queries)
 
 
 def execute(statement: str) -> None:

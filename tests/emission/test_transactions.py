@@ -15,6 +15,7 @@ from pytest_django import Settings
 import invalidation
 from invalidation.models import Event
 from tests.emission.conftest import Outbox, savepoint
+from tests.emission.databases import checks_at_commit
 from tests.library.models import Author, Book, Loan
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "other"]), pytest.mark.databases]
@@ -135,6 +136,7 @@ def test_an_integrity_error_in_a_savepoint_stores_nothing(outbox: Outbox, book: 
     assert outbox.tags == {"library.book", f"library.book:{book.pk}"}
 
 
+@checks_at_commit
 def test_a_constraint_that_fails_at_commit_leaves_nothing(outbox: Outbox, book: Book) -> None:
     def orphan() -> None:
         Book.objects.create(slug="orphan", author_id=0)
@@ -228,15 +230,23 @@ def test_under_manual_transaction_management_events_are_stored_for_the_sweep(out
     assert "/books/orlando/" in outbox.urls
 
 
+POSTGRESQL = "SET SESSION CHARACTERISTICS AS TRANSACTION"
+
+
 def test_a_read_only_transaction_reads_without_events(outbox: Outbox, book: Book) -> None:
     begin, end = {
         "sqlite": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
-        "postgresql": ("SET TRANSACTION READ ONLY", "SELECT 1"),
+        "postgresql": (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+        ),
+        "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION READ WRITE"),
     }[connection.vendor]
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(begin)
-        loaded = Book.objects.get(pk=book.pk)
-        loaded.refresh_from_db()
+        with transaction.atomic():
+            loaded = Book.objects.get(pk=book.pk)
+            loaded.refresh_from_db()
         cursor.execute(end)
     assert outbox.events == []
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from django.db import connections, models, transaction
 
+from tests.emission.databases import meeting
 from tests.emission.promise.stages import KINDS, Kind, Stage
 
 Call = Callable[[Stage], Any]
@@ -101,7 +103,7 @@ def _bulk_create_updating(stage: Stage) -> None:
     rows[0].note = "changed"
     if unique == "id":
         rows[0].pk = stage.row.pk
-    how = {"update_conflicts": True, "update_fields": ["note"], "unique_fields": [unique]}
+    how = meeting(unique) | {"update_fields": ["note"]}
     stage.do(stage.everything, "bulk_create", rows, **how)
 
 
@@ -121,6 +123,8 @@ def _delete_rows(stage: Stage) -> None:
 
 def _raw(stage: Stage) -> None:
     """It is there to read, and runs whatever it is given."""
+    if connections[stage.alias].vendor == "mysql":
+        pytest.skip("It has no UPDATE … RETURNING, so that raw() is given no row.")
     options: Any = stage.model._meta.get_field("note").model._meta
     table = connections[stage.alias].ops.quote_name(options.db_table)
     key = ", ".join(f"{field.column}" for field in options.pk_fields)
