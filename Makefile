@@ -9,7 +9,7 @@ DATABASES = $(shell grep -rlE 'mark\.databases' tests --include='*.py')
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test soak lint fmt docs bench chaos fuzz hostile clean
+.PHONY: help setup demo up test soak lint fmt docs bench chaos fuzz hostile matrix clean
 
 help: ## this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ fuzz: setup ## more than 100,000 made-up inputs for whatever reads outside data
 
 hostile: setup ## an hour of hostile visitors; memory, tables and the calls of an edit against their bounds
 	@$(PYTHON) -m tests.hostile --seconds 3600 $(ARGS)
+
+matrix: setup ## other versions of Python, Django, Celery, redis-py and databases; into docs/reference/versions.md
+	@$(PYTHON) -m nox $(ARGS)
 
 requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay unless pyproject.toml moves them)
 	@.venv/bin/uv pip compile pyproject.toml --all-extras --group site --group test --group dev --python-version 3.11 \

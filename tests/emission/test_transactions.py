@@ -230,23 +230,16 @@ def test_under_manual_transaction_management_events_are_stored_for_the_sweep(out
     assert "/books/orlando/" in outbox.urls
 
 
-POSTGRESQL = "SET SESSION CHARACTERISTICS AS TRANSACTION"
-
-
 def test_a_read_only_transaction_reads_without_events(outbox: Outbox, book: Book) -> None:
     begin, end = {
         "sqlite": ("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
-        "postgresql": (
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
-        ),
-        "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION TRANSACTION READ WRITE"),
+        "postgresql": ("SET TRANSACTION READ ONLY", "SELECT 1"),
+        "mysql": ("START TRANSACTION READ ONLY", "COMMIT"),
     }[connection.vendor]
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(begin)
-        with transaction.atomic():
-            loaded = Book.objects.get(pk=book.pk)
-            loaded.refresh_from_db()
+        loaded = Book.objects.get(pk=book.pk)
+        loaded.refresh_from_db()
         cursor.execute(end)
     assert outbox.events == []
 
