@@ -47,10 +47,15 @@ class PausingPool(ConnectionPool):
 
     def release(self, connection: Connection) -> None:  # type: ignore[override]  # redis-py's own types disagree
         """Take the connection back; redis-py has closed it if the command or the connecting failed."""
-        if not connection.is_connected:
+        if not _is_connected(connection):
             MISSED.inc()
             self.paused_until = time.monotonic() + PAUSE_SECONDS
         super().release(connection)
+
+
+def _is_connected(connection: Connection) -> bool:
+    """redis-py 8 says so itself; before it, a connection without a socket is closed."""
+    return bool(getattr(connection, "is_connected", connection._sock is not None))
 
 
 class OneLinePerFailure(logging.Filter):
