@@ -13,6 +13,7 @@ ELSEWHERE = {
         "cache_deploy",
         "cloudflare_rules",
         "invalidation_doctor",
+        "invalidation_token",
         "invalidation_proxy",
         "migrate",
         "collectstatic",

@@ -188,11 +188,15 @@ def newest(instance: Model) -> State:
 
 
 def changed(instance: Model, now: Model) -> set[str]:
-    """Columns that this write may have changed; `now` is the instance as `present` gives it."""
+    """Columns that this write may have changed; `now` is the instance as `present` gives it.
+
+    Those that were known and are not loaded any more are among them: Django 6 defers a column that was assigned an
+    expression, where the database does not return what became of it (MariaDB, MySQL).
+    """
     known, after = newest(instance), now.__dict__
     return {
         name
-        for name in columns(type(instance)) & instance.__dict__.keys()
+        for name in columns(type(instance)) & (instance.__dict__.keys() | known.keys())
         if name not in after or name not in known or not _same(after[name], known[name])
     }
 

@@ -114,6 +114,8 @@ def _note(tier: str, node: str, error: TransientError) -> None:
 
 def _left_seconds(breaker: CircuitBreaker) -> float:
     opened_at = breaker._state_storage.opened_at  # it tells it nowhere else
+    if opened_at and opened_at.tzinfo is None:  # older releases of pybreaker mean UTC without saying so
+        opened_at = opened_at.replace(tzinfo=UTC)
     since = (datetime.now(UTC) - opened_at).total_seconds() if opened_at else 0.0
     return max(0.0, breaker.reset_timeout - since)
 

@@ -42,7 +42,7 @@ def test_nothing_is_stale_once_its_batch_is_complete() -> None:
     On a machine without a free processor that happens (README, "Honest limits"). Such an answer left before its batch
     was stamped, so that its sequence says how old it is, and is gone with the rebound: both are demanded.
     """
-    report = check("--seconds", "15", "--reads", "12000")
+    report = check("--seconds", "10", "--reads", "8000")
     assert set(broken(report)) <= ON_THEIR_WAY, json.dumps(report, indent=2)
     assert report["rebounds"] > 0
 
