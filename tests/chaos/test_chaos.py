@@ -52,7 +52,7 @@ def test_a_stand_in_tells_bans_from_purges() -> None:
 
 @pytest.mark.timeout(420)
 def test_no_committed_change_is_lost_and_nothing_rolled_back_is_purged() -> None:
-    run = chaos("--seconds", "20", "--writes-per-second", "30")
+    run = chaos("--seconds", "15", "--writes-per-second", "30")
     assert run.returncode == 0, run.stdout + run.stderr
     assert "every promise held" in run.stdout
 
