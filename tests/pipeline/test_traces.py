@@ -33,7 +33,7 @@ from tests.fixtures.servers import ROOT
 from tests.pipeline.chain import EDGE, LEFT, RIGHT, Chain, Queue, fails
 from tests.pipeline.conftest import Dirty
 
-pytestmark = [pytest.mark.databases, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.databases, pytest.mark.django_db(transaction=True, databases=["default", "other"])]
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 HEADER = f"00-{TRACE}-00f067aa0ba902b7-01"
