@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from invalidation import conf
 from invalidation.audit import dead_tags, given, history, known_pages, listed, unpurgeable
-from invalidation.audit.facts import Page, Reach, Tier
+from invalidation.audit.changes import recorder, records, unrecorded
+from invalidation.audit.facts import Change, Page, Reach, Tier
 from invalidation.audit.findings import Finding, Report, without_accepted
 from invalidation.audit.known_pages import Known
 from invalidation.conf.backends import away
@@ -20,8 +23,9 @@ from invalidation.freshness.clients import UNAVAILABLE, patient_binary_client
 from invalidation.providers.registry import provider
 from invalidation.targets import sites
 
-TAGS, PAGES = "tags", "pages"
-PARTS = (TAGS, PAGES)
+TAGS, PAGES, CHANGES = "tags", "pages", "changes"
+PARTS = (TAGS, PAGES, CHANGES)
+NOT_INSTALLED = "changes are not held against events before `invalidation_audit --install` (PostgreSQL)"
 NO_REDIS = "without INVALIDATION['REDIS_URL'] there is no tag index"
 #: Families of tags that one note names.
 MOST_NAMED = 10
@@ -33,7 +37,7 @@ class Question:
 
     parts: frozenset[str] = frozenset(PARTS)
     since: timedelta = timedelta(days=7)
-    """How far back events are looked at."""
+    """How far back events and changes are looked at."""
 
     limit: int = 20_000
     """Most pages, and most events of each outbox."""
@@ -43,6 +47,15 @@ class Question:
 
     accepted: tuple[str, ...] = ()
     """Patterns of subjects that somebody has seen to."""
+
+    insists: bool = False
+    """Is a part that can't be looked at worth more than a note?"""
+
+    settle: timedelta = timedelta(seconds=10)
+    """Changes that are newer are left for the next time: their events may be on their way."""
+
+    kept: timedelta = timedelta(days=1)
+    """Notes of changes that are older are removed after they were looked at."""
 
 
 @dataclass
@@ -100,6 +113,9 @@ class Audit:
         known = self.index
         if known is None:
             return
+        if not known.of:
+            self.not_held.append("tags: the tag index knows no page; visit the site, or warm_cache, first")
+            return
         if not known.is_whole:
             self.not_held.append("tags: Redis has too many other keys to look for those of tags: raise --limit")
             return
@@ -123,6 +139,40 @@ class Audit:
         if orphans := unpurgeable.not_given(pages, reach):
             more = f" and {len(orphans) - MOST_NAMED} more" if len(orphans) > MOST_NAMED else ""
             self.notes.append(f"On pages, but given by nobody: {', '.join(orphans[:MOST_NAMED])}{more}.")
+
+    def changes(self) -> None:
+        """Which changes no event tells of."""
+        try:
+            noted = [connection for connection in recorder.auditable() if recorder.is_installed(connection)]
+            if noted:
+                self._hold(noted)
+            else:
+                (self.not_held if self.question.insists else self.notes).append(NOT_INSTALLED)
+        except DatabaseError as error:
+            self.not_held.append(f"changes: the notes can't be read: {error}")
+
+    def _hold(self, noted: Sequence[BaseDatabaseWrapper]) -> None:
+        asked, changes = self.question, list[Change]()
+        for connection in noted:
+            found = records.changes(connection, asked.since, asked.settle, asked.limit)
+            self._tell_changes(connection, found)
+            changes += found.changes
+        wanted = frozenset(tag for change in changes for tag in change.expected)
+        events = (event for one in noted for event in records.events(one, asked.since, wanted))
+        self.findings += unrecorded.judged(changes, events)
+        self.looked_at["changes"] = len(changes)
+        for connection in noted:
+            records.forget(connection, asked.kept)
+
+    def _tell_changes(self, connection: BaseDatabaseWrapper, found: records.Changes) -> None:
+        if found.is_full:
+            self.not_held.append(f"changes: the notes of {connection.alias} were full; run the audit more often")
+        if not found.is_whole:
+            self.notes.append(f"Of the changes only the newest {len(found.changes)} were looked at: raise --limit.")
+        if found.unknown:
+            self.notes.append(f"{found.unknown} changes were of rows of which nobody can tell who saw them.")
+        if tables := recorder.outdated(connection):
+            self.notes.append(f"Not watched as the rules are by now, so --install again: {', '.join(tables)}.")
 
     def _listed(self, known: set[str]) -> list[Page]:
         linked, problems = listed.in_sitemap(self.question.sitemap, self.question.limit)
@@ -165,7 +215,7 @@ def _dependent() -> Iterable[Tier]:
 def examine(question: Question) -> Report:
     """Look at the parts that are asked for. Reads in portions, and writes nothing but which tags it has seen."""
     audit = Audit(question)
-    parts: dict[str, Callable[[], None]] = {TAGS: audit.tags, PAGES: audit.pages}
+    parts: dict[str, Callable[[], None]] = {TAGS: audit.tags, PAGES: audit.pages, CHANGES: audit.changes}
     for name, look in parts.items():
         if name in question.parts:
             look()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 
@@ -107,31 +107,44 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A statement that changed rows of a registered model and has committed."""
+    """A statement that changed rows of a registered model, and has committed."""
 
-    transaction: int
+    transaction: tuple[str, int]
+    """Its database, and its number there."""
+
     at: datetime
     table: str
     verb: str
     rows: int
-    """How many it changed; the tags of some may not be known."""
+    """How many it changed, as far as they were counted."""
 
-    covered_by: Collection[frozenset[str]]
-    """For each row that is known: tags of which every event that tells of it names one or more."""
+    expected: frozenset[str]
+    """Tags that events must name: of the rows that are known and that the public saw or sees."""
 
     query: str
     """Its text without values."""
 
     application: str
-    user: str
-    example: str = ""
+    role: str
+    is_timed: bool = False
+    """May the event come at any later time, because an instant that the row names makes it public?"""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event, as the database saw it being stored."""
+    """An event, as the database noted it."""
 
-    transaction: int
+    transaction: tuple[str, int]
     at: datetime
-    tags: frozenset[str] = field(default=frozenset())
+    tags: frozenset[str] = frozenset()
+    """Those that changes expect; a model's where it stands for all rows of the model."""
+
     everything: bool = False
+    """Does it name all there is?"""
+
+    is_widened: bool = False
+    """Does it stand for whatever its transaction changed?"""
+
+    def covers(self, tag: str) -> bool:
+        """Does it name the tag, or what stands for it?"""
+        return self.everything or tag in self.tags or family(tag) in self.tags

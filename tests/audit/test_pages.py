@@ -28,7 +28,7 @@ from tests.blog.conftest import written
 from tests.library.models import Author
 from tests.stand_ins.origin import Origin
 
-pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+pytestmark = [pytest.mark.django_db(databases=["default", "other"]), pytest.mark.databases]
 PAGES = ("--part", "pages")
 WEATHER = "view Weather"
 #: Read before they are put aside.
@@ -237,8 +237,12 @@ def test_a_table_fits_eighty_columns_and_says_what_to_do(rendered: Rendered, mon
     assert "[" in shown  # settings are shown as they are written, not taken for markup
 
 
-def test_a_sound_site_is_told_so(registered: Registered, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_site_is_told_so(
+    registered: Registered, rendered: Rendered, capsys: pytest.CaptureFixture[str]
+) -> None:
     registered({})
+    rendered("/about/", "about")
+    invalidation.invalidate(tags=["about"])
     call_command("invalidation_audit")
     assert "Nothing to mend." in capsys.readouterr().out
 

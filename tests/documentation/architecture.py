@@ -39,7 +39,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
         *("status", "status/overview", "admin", "admin/pages", "management", "management/commands"),
-        *("monitor", "doctor", "checks", "audit"),
+        *("monitor", "doctor", "checks", "audit", "audit/changes"),
         *("contrib/ninja", "contrib/ninja/asking", "contrib/ninja/answering", "contrib/ninja/rows"),
         *("contrib/ninja/management/commands", "contrib/opentelemetry", "contrib/prometheus"),
         *("contrib/wagtail", "contrib/wagtail/rules"),
