@@ -28,7 +28,7 @@ from tests.blog.conftest import written
 from tests.library.models import Author
 from tests.stand_ins.origin import Origin
 
-pytestmark = [pytest.mark.django_db(databases=["default", "other"]), pytest.mark.databases]
+pytestmark = pytest.mark.django_db(databases=["default", "other"])
 PAGES = ("--part", "pages")
 WEATHER = "view Weather"
 #: Read before they are put aside.
