@@ -7,6 +7,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from django.core.management.color import no_style
+from django.db import connection
 from django.utils import timezone
 
 from project.blog.models import Author, Category, Post, Tag
@@ -178,6 +180,7 @@ def filled() -> None:
         book.genres.set(library.Genre.objects.filter(pk__lte=number))
         library.Review.objects.create(text=f"review {number}", subject=book)
         library.Placement.objects.create(book=book, shelf_id=1 + number % 2, position=9 - number)
+    _count_on_from_there()
     for member, owned in zip(kinds.Member.objects.all(), kinds.Owned.objects.all(), strict=True):
         member.groups.add(*kinds.Group.objects.filter(pk__lte=member.pk))
         saved(owned, owner=kinds.Owner.objects.get(pk=1 + owned.pk % 2))
@@ -185,6 +188,14 @@ def filled() -> None:
         saved(node, parent_id=1)
         node.friends.add(1)
     kinds.Joint.objects.create(left_id=1, right_id=1)
+
+
+def _count_on_from_there() -> None:
+    """PostgreSQL knows nothing of keys that were given."""
+    every = [*MODELS, *LIBRARY, kinds.Parent, library.Book]
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), every):
+            cursor.execute(statement)
 
 
 class LibraryWrites(BlogWrites):
