@@ -24,6 +24,7 @@ from django.templatetags.cache import CacheNode
 from invalidation.conf.changes import when_changed
 from invalidation.tracking import collector, statements, tables
 from invalidation.tracking.collector import Origin, Readings
+from invalidation.tracking.outcome import UNSEEN_APPS
 
 #: Attribute of a connection: the statement of the ORM that is under way.
 ASKED = "_invalidation_asked"
@@ -124,6 +125,8 @@ def _see(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context
 def _name_raw(readings: Readings, sql: str) -> None:
     """It depends on the tables that it names, and on who knows what else: views, functions."""
     models = tables.named(sql)
+    if models and all(model._meta.app_label in UNSEEN_APPS for model in models):
+        return
     readings.lists |= models
     over = ", ".join(sorted(model._meta.label for model in models)) or "no table of a model"
     readings.name([f"raw SQL over {over}"])
@@ -132,17 +135,19 @@ def _name_raw(readings: Readings, sql: str) -> None:
 
 def _reads(sql: str) -> bool:
     """May a page show what it gives? Not what Django asks for itself, or of its cache in the database."""
-    return bool(READS.match(sql)) and not OWN.match(sql) and not any(name in sql for name in _cache_tables())
+    return bool(READS.match(sql)) and not OWN.match(sql) and not _of_caches().search(sql)
 
 
 @cache
-def _cache_tables() -> tuple[str, ...]:
-    return tuple(str(one["LOCATION"]) for one in settings.CACHES.values() if one["BACKEND"] == DATABASE_CACHE)
+def _of_caches() -> re.Pattern[str]:
+    """Finds the table of a cache in the database; nothing, where there is none."""
+    names = [str(one["LOCATION"]) for one in settings.CACHES.values() if one["BACKEND"] == DATABASE_CACHE]
+    return re.compile(rf"\bFROM\s+[`\"]?(?:{'|'.join(map(re.escape, names))})[`\"]?(?!\w)" if names else r"(?!)")
 
 
 @when_changed("CACHES")
 def _forget() -> None:
-    _cache_tables.cache_clear()
+    _of_caches.cache_clear()
 
 
 def install() -> None:

@@ -25,7 +25,8 @@ def note_found(stamped: Iterable[Iterable[str]], page: Page | None) -> None:
     readings.tags.update(found["tags"])
     readings.by_hand.update(found["by_hand"])
     readings.name(found["untagged"])
-    readings.explain(Origin("a cached value", tags=tuple(sorted({*found["tags"], *found["by_hand"]}))))
+    if readings.explains:
+        readings.explain(Origin("a cached value", tags=tuple(sorted({*found["tags"], *found["by_hand"]}))))
 
 
 def note_computed(tags: Iterable[str]) -> None:
@@ -43,12 +44,18 @@ def followed(compute: Callable[[], Value], note: Callable[[Iterable[str]], None]
 
     def computed() -> Value:
         _install()
-        with collector.within(Readings(clock.spelled_now())) as readings:
+        with collector.within(_begun()) as readings:
             value = compute()
         note(outcome.tags_of(readings))
         return value
 
     return computed
+
+
+def _begun() -> Readings:
+    """Empty ones. What the page around has asked the clock for counts as the present here too."""
+    outer = collector.current()
+    return Readings(clock.spelled_now()) if outer is None else Readings(outer.begun_at, outer.explains)
 
 
 def page_of(readings: Readings | None, named: Iterable[str]) -> Page | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import caches
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 from django.db.models.expressions import RawSQL
@@ -13,6 +15,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.views.decorators.cache import cache_page
 from pytest_django import Settings
 from structlog.testing import capture_logs
@@ -150,8 +153,6 @@ def raw_sql() -> Any:
 
 
 def asked_at_the_clock() -> Any:
-    from django.utils import timezone
-
     return Notice.objects.filter(opens_at__lte=timezone.now()).count(), Genre.objects.filter(
         books__reviews__text__lt=str(timezone.now())
     ).exists()
@@ -198,8 +199,6 @@ def test_what_no_tag_stands_for_is_named_and_limits_the_lifetime(
 
 
 def test_the_clock_needs_no_name_where_rules_say_when_a_row_changes_by_itself(render: Render) -> None:
-    from django.utils import timezone
-
     request, _ = render(lambda: Notice.objects.filter(opens_at__lte=timezone.now()).count())
     assert untagged_in(request) == set()
 
@@ -273,3 +272,22 @@ def test_a_fragment_and_a_page_of_django_are_named(render: Render, rf: RequestFa
     fresh, stored = rf.get("/kept/"), rf.get("/kept/")
     assert [cacheable.shared_seconds(view(request)) for request in (fresh, stored)] == [600, 60]
     assert untagged_in(stored) == {automatic.DJANGO_PAGE}
+
+
+def test_the_present_instant_counts_as_that_in_a_value_that_is_computed_later(render: Render) -> None:
+    def read() -> Any:
+        now = str(timezone.now())
+        return tagged.get_or_set("late", lambda: Genre.objects.filter(books__reviews__text__lt=now).count(), 60)
+
+    assert untagged_in(render(read)[0]) == {"the clock"}
+
+
+def test_a_cache_in_the_database_is_no_raw_sql_and_a_table_with_a_like_name_is(
+    settings: Settings, render: Render
+) -> None:
+    backend = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "book"}
+    settings.CACHES = settings.CACHES | {"kept": backend}
+    call_command("createcachetable")
+    request, _ = render(lambda: caches["kept"].get("key"))
+    assert untagged_in(request) == set()
+    assert any("library.Book" in what for what in untagged_in(render(raw_sql)[0]))
