@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 import invalidation
-from invalidation.caching import fresh_start, tagged
+from invalidation.caching import TaggedCache, fresh_start, tagged
 from invalidation.http import conditional
 from invalidation.http.etags import View
 from invalidation.http.pages import cache_public_page
@@ -39,9 +39,9 @@ def titles() -> list[str]:
     return [book.title for book in Book.objects.filter(pk__in=[1, 2])]
 
 
-def value() -> Any:
+def value(key: str = "titles") -> Any:
     with fresh_start():
-        return tagged.get_or_set("titles", titles, 60)
+        return tagged.get_or_set(key, titles, 60)
 
 
 def test_a_value_is_stale_once_what_it_read_is_invalidated_and_not_before() -> None:
@@ -161,3 +161,20 @@ def test_a_stored_page_ends_once_what_it_read_is_invalidated(rf: RequestFactory)
     assert (stored.content, stored.tags) == (first, {"library.book:1"})
     tagged.invalidate("library.book:1")
     assert site.ask().content == b"new"
+
+
+def test_a_value_without_named_tags_is_one_round_trip_once_a_process_has_met_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    value("met anew")
+    trips: list[int] = []
+    read = TaggedCache._read
+
+    def counted(self: TaggedCache, keys: Any, tags: Any) -> Any:
+        trips.append(len(keys))
+        return read(self, keys, tags)
+
+    monkeypatch.setattr(TaggedCache, "_read", counted)
+    value("met anew")
+    value("met anew")
+    assert trips == [1, 0, 1]

@@ -19,7 +19,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.db import connections, transaction
 
 from invalidation.caching import transactions
-from invalidation.caching.values import admission, reads
+from invalidation.caching.values import admission, hints, reads
 from invalidation.caching.values.admission import MadeOf
 from invalidation.caching.values.asynchronous import AsyncForms, Tags
 from invalidation.caching.values.entry import SPARE_SECONDS, Entry, Stamps, expiry, new_version
@@ -244,11 +244,13 @@ class TaggedCache(AsyncForms):
         return all(stamps.items() <= versions.items() for stamps, versions in pairs)
 
     def _look(self, key: str, tags: tuple[str, ...], *, claims: bool = False) -> Look:
-        claim = claim_key(key) if claims else ""
-        stored, versions = self._read((key, claim) if claim else (key,), tags)
+        claim, asked = claim_key(key) if claims else "", tags or hints.of(self.alias, key)
+        stored, versions = self._read((key, claim) if claim else (key,), asked)
         entry = Entry.of(stored.get(key))
-        if entry is not None and len(entry.stamps) > len(tags):  # it is made of values with tags of their own
-            versions = {**versions, **self._versions(entry.stamps.keys() - set(tags))}
+        if entry is not None and (further := entry.stamps.keys() - asked):  # of what it is made of
+            versions = {**versions, **self._versions(further)}
+            if not tags:
+                hints.remember(self.alias, key, entry.stamps)
         return Look(entry, versions, claim in stored)
 
     def _created(self, tags: Iterable[str], versions: Stamps) -> Stamps:
