@@ -7,11 +7,12 @@ import pytest
 from deploy.local.stack import Stack
 from tests.documentation.commands import managed
 
-#: Tested by themselves: they need a CDN, an event, a fresh machine, or take their time.
+#: Tested by themselves: they need a CDN, PostgreSQL, an event, a fresh machine, or take their time.
 ELSEWHERE = {
     *(
         "cache_deploy",
         "cloudflare_rules",
+        "invalidation_audit",
         "invalidation_doctor",
         "invalidation_token",
         "invalidation_proxy",
