@@ -21,7 +21,7 @@ from tests.automatic.differential import Tally
 from tests.automatic.writes import BlogWrites, LibraryWrites, filled
 from tests.fixtures.grouped import grouped
 
-WRITES = int(os.environ.get("AUTOMATIC_WRITES", "15"))
+WRITES = int(os.environ.get("AUTOMATIC_WRITES", "30"))
 POSTS = 10
 SEED = 18
 #: Share of the blog's pages that are reached without a change.
