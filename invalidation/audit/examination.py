@@ -95,8 +95,8 @@ class Audit:
         """What events named."""
         found = history.read(timezone.now() - self.question.since, self.question.limit)
         self.looked_at["events"] = found.events
-        if found.events >= self.question.limit:
-            self.notes.append(f"Of the events only the newest {found.events} were looked at: raise --limit.")
+        if found.events >= self.question.limit or not found.is_whole:
+            self.notes.append(f"Of the events only the newest {found.events} were looked at.")
         if found.unreadable:
             self.notes.append(f"{found.unreadable} events can't be read, and were left out.")
         return found

@@ -66,6 +66,8 @@ class History:
     events: int = 0
     tags: int = 0
     unreadable: int = 0
+    is_whole: bool = True
+    """Were so few tags named that all could be looked at?"""
 
     def add(self, event: Told) -> None:
         """The next older one."""
@@ -100,6 +102,7 @@ def read(since: datetime, limit: int) -> History:
         for event in _newest(database, since, limit):
             history.add(event)
             if history.tags > MOST_TAGS:
+                history.is_whole = False
                 break
     return history
 

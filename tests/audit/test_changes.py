@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, models, transaction
 from django.utils import timezone
@@ -19,7 +20,10 @@ from invalidation.audit.changes import recorder, records, statements, unrecorded
 from invalidation.audit.facts import Change
 from invalidation.emission import registry
 from invalidation.models import Event
+from project.blog.models import Post
 from tests.audit.conftest import Registered, audit
+from tests.audit.test_pages import BLOG
+from tests.blog.conftest import written
 from tests.emission.conftest import deletions
 from tests.library import invalidations as library
 from tests.library import kinds
@@ -562,6 +566,41 @@ def test_only_the_newest_are_read(noted: None) -> None:
     document = audit(*CHANGES, "--limit", "3")[1]
     assert document["looked_at"]["changes"] == 3
     assert document["notes"] == ["Of the changes only the newest 3 were looked at: raise --limit."]
+
+
+@postgresql
+def test_nothing_that_the_reference_blog_does_through_django_is_unseen(
+    noted_anew: None, registered: Registered
+) -> None:
+    recorder.remove(connection)
+    registered(BLOG)
+    recorder.install(connection)
+    with transaction.atomic():
+        blog = written()
+    post, draft, author = blog.published, blog.draft, blog.author
+    forget()
+    post.title = "Day trains"
+    post.save()
+    Post.objects.filter(pk=draft.pk).update(title="Still secret")
+    draft.tags.clear()
+    draft.status = Post.Status.PUBLISHED
+    draft.save(update_fields=["status"])
+    draft.tags.add(blog.tag)
+    User.objects.get(pk=author.pk).groups.add(Group.objects.create(name="editors"))
+    User.objects.filter(pk=author.pk).update(last_login=timezone.now())
+    user = User.objects.get(pk=author.pk)
+    user.username = "amara2"
+    user.save()
+    blog.category.slug = "journeys"
+    blog.category.save()
+    Post.objects.filter(pk=post.pk).update(view_count=7)
+    post.delete()
+    blog.tag.delete()
+    code, document = audit(*CHANGES)
+    assert document["findings"] == []
+    assert (code, document["notes"], document["looked_at"]["changes"] > 8) == (0, [], True)
+    models.QuerySet[Post](Post).filter(pk=draft.pk).update(status=Post.Status.DRAFT)
+    assert unseen() == [("UPDATE blog_post", [f"blog.post:{draft.pk}"])]
 
 
 def test_long_names_are_cut_and_shared_by_nobody() -> None:

@@ -73,13 +73,22 @@ def _of_row(states: Sequence[Model], model: type[Model], database: str) -> Itera
 
 def _of_ends(join: ThroughRules, row: Model, database: str) -> Iterator[str]:
     """Of what a join row stands between, as it is now; one that is gone was told of by itself."""
+    field = _field(join.model)
     for end in join.ends():
         model, key = end.related_model, getattr(row, end.attname)
         if key is None or not end.target_field.primary_key:
             continue
         for found in model._base_manager.using(database).filter(pk=key):
             for rules in registry.rules_for(model):
-                yield from _if_visible(rules, evaluation.as_instances(rules, [found], database))
+                if field not in rules.ignore:
+                    yield from _if_visible(rules, evaluation.as_instances(rules, [found], database))
+
+
+def _field(through: type[Model]) -> str:
+    """The many-to-many that an automatic join table is of, which rules may ignore at either end."""
+    holder: Any = through._meta.auto_created
+    fields = holder._meta.many_to_many if holder else ()
+    return next((field.name for field in fields if field.remote_field.through is through), "")
 
 
 def _if_visible(rules: Rules, rows: Sequence[Model]) -> Iterator[str]:
