@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -107,24 +107,18 @@ def on_save(
         _follow([now], sender, using)
         history.remember(instance, now)
         return
-    tracked = {name for rules in all_rules for name in rules.track or ()}
-    targets = _changed_targets(all_rules, instance, now, written, using)
+    changed = history.changed(instance, now)
+    targets = union(
+        evaluation.change_targets(rules, instance, now, changed, using)
+        for rules in all_rules
+        if not _only_ignored(attribute_names(sender, rules.ignore), written, changed)
+    )
     targets |= uploads.saved_targets(instance, now, created=False)
-    emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=wording.changed(tracked, instance, now))
+    because = wording.changed(registry.tracked_columns(sender), changed, instance, now)
+    emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=because)
     if registry.timed(sender):
         _follow([now], sender, using, old=history.as_it_was(now, history.newest(instance)))
     history.advance(instance, using, now)
-
-
-def _changed_targets(
-    all_rules: Iterable[Rules], instance: Model, now: Model, written: frozenset[str] | None, using: str
-) -> Targets:
-    changed = history.changed(instance, now)
-    return union(
-        evaluation.change_targets(rules, instance, now, changed, using)
-        for rules in all_rules
-        if not _only_ignored(attribute_names(type(instance), rules.ignore), written, changed)
-    )
 
 
 def _only_ignored(ignored: frozenset[str], written: frozenset[str] | None, changed: set[str]) -> bool:

@@ -130,6 +130,12 @@ def public_columns(model: type[Model]) -> frozenset[str]:
     return frozenset().union(*(columns - attribute_names(model, rules.ignore) for rules in rules_for(model)))
 
 
+@kept
+def tracked_columns(model: type[Model]) -> frozenset[str]:
+    """Columns of the model whose values are told with a change."""
+    return frozenset().union(*(attribute_names(model, rules.track or ()) for rules in rules_for(model)))
+
+
 def related(model: type[Model], known: type[Model]) -> bool:
     """Is a row of `model` also a row of `known`, or can it be the parent row of one?"""
     concrete, registered_concrete = model._meta.concrete_model, known._meta.concrete_model

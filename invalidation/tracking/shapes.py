@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -68,9 +68,6 @@ class _Statement:
     sql: str
     columns: Iterable[Column]
     """Those that it binds to values."""
-
-    roles: dict[str, str] = field(default_factory=dict)
-    """By alias: how rows of the table are known."""
 
     @cached_property
     def aliases(self) -> Mapping[str, ModelType]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.utils.text import Truncator
 
 from invalidation.emission.rows import history
-from invalidation.emission.rows.columns import attribute_names
 
 #: Characters of a value.
 MOST_CHARACTERS = 40
@@ -27,13 +26,12 @@ def deleted(start: Model | QuerySet[Any]) -> str:
     return f"{_name(start)} was deleted"
 
 
-def changed(tracked: Iterable[str], instance: Model, now: Model) -> str:
-    """`blog.post:42 changed: slug 'old' → 'new'; body`: values of the fields that rules track, names of the others."""
-    columns = history.changed(instance, now)
+def changed(tracked: Set[str], columns: Set[str], instance: Model, now: Model) -> str:
+    """`blog.post:42 changed: slug 'old' → 'new'; body`: values of the columns that rules track, names of the others."""
     if not columns:
         return f"{_name(now)} was saved unchanged"
     known, after = history.newest(instance), now.__dict__
-    shown = sorted(columns & attribute_names(type(instance), tracked))
+    shown = sorted(columns & tracked)
     told = [f"{name} {_value(known.get(name))} → {_value(after.get(name))}" for name in shown]
     return f"{_name(now)} changed: {'; '.join([*told, *sorted(columns - set(shown))])}"
 
