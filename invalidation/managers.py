@@ -101,7 +101,7 @@ class InvalidatingQuerySet(models.QuerySet[ModelType], Generic[ModelType]):
         )
 
     def _emit(self, targets: Targets) -> None:
-        emit(targets, using=self.db, lane=evaluation.lane_of(registry.rules_for(self.model)))
+        emit(targets, using=self.db, manner=evaluation.manner_of(registry.rules_for(self.model)))
 
     def _emit_targets(self, rows: Sequence[models.Model], fields: Collection[str] | None) -> None:
         """`fields` are those that the statement writes; None means all."""

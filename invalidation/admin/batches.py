@@ -16,15 +16,27 @@ class BatchAdmin(ReadOnlyAdmin):
     """Read-only list; each row leads to its events and deliveries."""
 
     list_display = ("id", "created", "lane", "status", "summary", "event_list", "delivery_list", "took")
-    list_filter = ("status", "lane", "created_at")
+    list_filter = ("status", "lane", "mode", "created_at")
     fields = (
-        *("status", "lane", "tiers", "created", "completed", "took", "sequence", "rebound", "verified"),
+        *(
+            "status",
+            "lane",
+            "mode",
+            "tiers",
+            "created",
+            "completed",
+            "took",
+            "sequence",
+            "rebound",
+            "verified",
+            "refreshed",
+        ),
         *("purges", "event_list", "delivery_list"),
     )
     readonly_fields = fields
 
     created, completed = instant("created_at"), instant("completed_at")
-    rebound, verified = instant("rebound_at"), instant("verified_at")
+    rebound, verified, refreshed = instant("rebound_at"), instant("verified_at"), instant("refreshed_at")
 
     @admin.display(description="purges")
     def purges(self, batch: Batch) -> SafeString:

@@ -45,7 +45,7 @@ class EventAdmin(ReadOnlyAdmin):
     """Read-only list, status pages, and the way to the purge form."""
 
     list_display = (*("short_uid", "created", "status", "took", "lane", "cause", "summary", "batch_link"),)
-    list_filter = ("status", "lane", SourceFilter, "created_at")
+    list_filter = ("status", "lane", "mode", SourceFilter, "created_at")
     search_fields = ("actor__istartswith", "reason__icontains")
     search_help_text = (
         "Beginning of an id, or a whole correlation id; else the beginning of an actor's name, or words of a reason, "

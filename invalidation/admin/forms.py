@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget
 from invalidation.targets import sites
+from invalidation.targets.manner import Manner, Mode
 from invalidation.targets.values import CacheKey, Lane, Targets, checked_prefix, checked_tag, checked_url
 
 #: A longer list belongs into a command or a prefix.
@@ -63,6 +64,12 @@ class PurgeForm(forms.Form):
         required=False, widget=forms.CheckboxSelectMultiple, help_text="None chosen means all"
     )
     lane = forms.ChoiceField(choices=Lane.choices, initial=Lane.EDITORIAL)
+    mode = forms.ChoiceField(
+        choices=Mode.choices,
+        initial=Mode.DELETE,
+        required=False,
+        help_text="refresh fetches again what goes; invalidate lets the outermost tier show it once more meanwhile",
+    )
     reason = forms.CharField(max_length=255, required=False, widget=forms.TextInput(attrs={"size": 80}))
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -73,6 +80,10 @@ class PurgeForm(forms.Form):
         """Something must be asked for."""
         if not self.errors and not self.targets():
             raise ValidationError("Name at least one tag, URL, prefix or cache key, or choose everything.")
+        try:
+            Manner(self.cleaned_data.get("lane", Lane.EDITORIAL), self.cleaned_data.get("mode") or Mode.DELETE).check()
+        except InvalidTarget as error:
+            self.add_error("mode", str(error))
         return self.cleaned_data
 
     def targets(self) -> Targets:
@@ -86,4 +97,4 @@ class PurgeForm(forms.Form):
 
     def arguments(self) -> dict[str, Any]:
         """The arguments for `invalidate`."""
-        return {**self.cleaned_data, "tiers": self.chosen_tiers()}
+        return {**self.cleaned_data, "mode": self.cleaned_data["mode"] or Mode.DELETE, "tiers": self.chosen_tiers()}

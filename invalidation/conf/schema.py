@@ -135,6 +135,12 @@ class Limits:
     plan_price_limit_usd: float = 25.0
     """Most US dollars that one batch may cost at one node; a dearer plan is widened in the same way; 0 for any."""
 
+    refresh_urls: int = 200
+    """Most pages that are fetched again for one batch of the mode `refresh`, those that were rendered last."""
+
+    refresh_requests_per_second: float = 50.0
+    """At most so often is any node asked for one, by all workers together."""
+
     wide_share: float = 0.25
     """A purge by hand of more than this share of the known URLs is asked to be confirmed; 1 for never."""
 

@@ -11,7 +11,6 @@ from typing import Any
 import invalidation
 from invalidation import conf, monitor
 from invalidation.deployment import declared, urls
-from invalidation.deployment.nodes import nodes, served
 from invalidation.deployment.warm import warm
 from invalidation.emission.api import stored
 from invalidation.exceptions import DeliveryError
@@ -20,6 +19,7 @@ from invalidation.freshness.clients import patient_client
 from invalidation.models import Event, EventStatus
 from invalidation.providers.answers.reply import Probe
 from invalidation.providers.base import Provider
+from invalidation.providers.filling import nodes, served
 from invalidation.status import documents
 from invalidation.targets.values import Source
 

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from xml.etree import ElementTree as ET
 
 from invalidation import conf
-from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import DeliveryError, InvalidationError
 from invalidation.freshness import index
 from invalidation.freshness.clients import UNAVAILABLE, patient_client
+from invalidation.providers.filling import nodes, served
 from invalidation.providers.http import Location, ask
 from invalidation.targets import sites
 

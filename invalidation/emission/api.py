@@ -11,7 +11,6 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db.models import TextChoices
 from django.utils import timezone
 
 from invalidation import conf, context
@@ -20,6 +19,7 @@ from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import outbox
 from invalidation.rows import instants
 from invalidation.targets import sites
+from invalidation.targets.manner import Manner, Mode
 from invalidation.targets.values import CacheKey, Lane, Source, Targets, legible
 
 
@@ -36,16 +36,21 @@ def invalidate(
     using: str = "default",
     source: str = Source.CODE,
     actor: str | None = None,
+    mode: str = Mode.DELETE,
     at: datetime | None = None,
 ) -> Event | None:
     """Store an invalidation in the open transaction of the database `using`, or at once where none is open.
+
+    With `mode="refresh"` the pages that go are fetched again from the inside out, as far as caches are known to hold
+    them, so that the first visitor meets a copy. With `mode="invalidate"` the outermost tier shows its old copy once
+    more while it fetches a new one, where its product can; the tiers inside it are purged as ever.
 
     `suspend()` does not silence it. Returns the stored event, whose `uid` names it everywhere; None, and does nothing,
     where no target is named: a computed list may be empty. With `at`, an instant to come, it is stored for then: the
     event that is returned isn't stored yet, and will have the same `uid`.
 
     Raises:
-        InvalidTarget: a tag, URL, prefix, key, tier, lane or source can't be used.
+        InvalidTarget: a tag, URL, prefix, key, tier, lane, mode or source can't be used.
         SynchronousOnlyOperation: called in a coroutine.
     """
     if _in_coroutine():
@@ -55,24 +60,19 @@ def invalidate(
     if not targets:
         return None
     check(targets, chosen)
+    manner = Manner(lane, mode)
+    manner.check()
+    how: dict[str, Any] = {
+        "using": using,
+        "source": _source(source),
+        "actor": context.actor() if actor is None else actor,
+        "reason": reason,
+        "manner": manner,
+        "tiers": ",".join(chosen),
+    }
     if at is not None and _aware(at) > timezone.now():
-        how: dict[str, Any] = {
-            "using": using,
-            "source": _one_of(source, Source, "source"),
-            "actor": actor,
-            "reason": reason,
-            "lane": _one_of(lane, Lane, "lane"),
-        }
-        return _scheduled(targets, _aware(at), tiers=",".join(chosen), **how)
-    return outbox.record(
-        targets,
-        using=using,
-        source=_one_of(source, Source, "source"),
-        actor=context.actor() if actor is None else actor,
-        reason=reason,
-        lane=_one_of(lane, Lane, "lane"),
-        tiers=",".join(chosen),
-    )
+        return _scheduled(targets, _aware(at), **how)
+    return outbox.record(targets, **how)
 
 
 def _aware(at: datetime) -> datetime:
@@ -83,11 +83,10 @@ def _aware(at: datetime) -> datetime:
     return at
 
 
-def _scheduled(targets: Targets, due_at: datetime, *, using: str, actor: str | None, reason: str, **how: Any) -> Event:
+def _scheduled(targets: Targets, due_at: datetime, *, using: str, reason: str, manner: Manner, **how: Any) -> Event:
     outboxes = conf.settings().databases
-    who = context.actor() if actor is None else actor
     cause = {"correlation_id": context.correlation_id(), "traceparent": context.traceparent()}
-    common = {"actor": who, "reason": legible(reason)[:255], **cause, **how}
+    common = {"reason": legible(reason)[:255], **manner._asdict(), **cause, **how}
     scheduled = ScheduledEvent(due_at=due_at, targets=targets.document(), **common)
     instants.insert(using if using in outboxes else outboxes[0], [scheduled])
     return Event(uid=scheduled.uid, created_at=scheduled.created_at, targets=scheduled.targets, **common)
@@ -128,7 +127,7 @@ def check(targets: Targets, tiers: Collection[str] | None = None) -> None:
         raise InvalidTarget(f"Unknown tiers {sorted(unknown)}; configured are {sorted(conf.settings().tiers)}.")
 
 
-def _one_of(value: str, known: type[TextChoices], what: str) -> str:
-    if value not in known.values:
-        raise InvalidTarget(f"{value!r} is not a {what}; use one of {', '.join(known.values)}.")
-    return str(value)
+def _source(name: str) -> str:
+    if name not in Source.values:
+        raise InvalidTarget(f"{name!r} is not a source; use one of {', '.join(Source.values)}.")
+    return str(name)

@@ -98,16 +98,16 @@ def _around(move: Method) -> Method:
 def _moved(instance: Model, using: str, move: Method) -> Any:
     model = type(instance)
     rows = model._base_manager.using(using).filter(pk=instance.pk)
-    lane = evaluation.lane_of(registry.rules_for(model))
+    manner = evaluation.manner_of(registry.rules_for(model))
     old = list(rows.all())
-    emit(evaluation.row_targets(old, model, using), using=using, lane=lane)
+    emit(evaluation.row_targets(old, model, using), using=using, manner=manner)
     olds = evaluation.comparable(old, model, using)
     result = move()
     new = list(rows.all())
     emit(
         evaluation.row_targets(new, model, using) | evaluation.compared_rows(olds, new, model, using),
         using=using,
-        lane=lane,
+        manner=manner,
     )
     _follow(new, model, using)
     for row in new:

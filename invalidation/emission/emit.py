@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from invalidation import lazy
-from invalidation.targets.values import Lane, Source, Targets, most_urgent, union
+from invalidation.targets.manner import Manner, joined
+from invalidation.targets.values import Source, Targets, union
 
 #: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
 #: whatever the size of the statement.
@@ -35,16 +36,16 @@ class Collection:
 
     using: str
     parts: list[Targets] = field(default_factory=list)
-    lane: str = Lane.BULK
+    manner: Manner | None = None
     size: int = 0
     because: str = ""
     """Of the first that had a cause to tell."""
 
-    def add(self, targets: Targets, lane: str, because: str = "") -> None:
+    def add(self, targets: Targets, manner: Manner, because: str = "") -> None:
         """Keep for later, or write what has come together if it is much."""
         self.parts.append(targets)
         self.because = self.because or because
-        self.lane = most_urgent((self.lane, lane))
+        self.manner = joined([self.manner, manner]) if self.manner else manner
         self.size += len(targets)
         if self.size >= TARGETS_PER_EVENT:
             self.parts = [union(self.parts)]
@@ -56,28 +57,28 @@ class Collection:
         """Emit what has come together as one event."""
         targets = union(self.parts)
         self.parts, self.size = [], 0
-        _record(targets, self.using, self.lane, self.because)
+        _record(targets, self.using, self.manner or Manner(), self.because)
 
 
 suspension: ContextVar[Suspension | None] = ContextVar("invalidation_suspension", default=None)
 _collections: ContextVar[tuple[Collection, ...]] = ContextVar("invalidation_collections", default=())
 
 
-def emit(targets: Targets, *, using: str, lane: str = Lane.EDITORIAL, because: str = "") -> None:
+def emit(targets: Targets, *, using: str, manner: Manner = Manner(), because: str = "") -> None:  # noqa: B008 (frozen)
     """Record `targets` as stale in the transaction of the database `using`; `because` is told to people alone."""
     if collection := _open_collection(using):
-        collection.add(targets, lane, because)
+        collection.add(targets, manner, because)
     else:
-        _record(targets, using, lane, because)
+        _record(targets, using, manner, because)
 
 
-def _record(targets: Targets, using: str, lane: str, because: str) -> None:
+def _record(targets: Targets, using: str, manner: Manner, because: str) -> None:
     current = suspension.get()
     if current is not None and targets:
         current.suppressed += 1
         targets = Targets.of(tags=[current.tag] if current.tag else ())
     if targets:
-        _note(targets, using=using, source=Source.SIGNAL, lane=lane, because=because)
+        _note(targets, using=using, source=Source.SIGNAL, manner=manner, because=because)
 
 
 def _open_collection(using: str) -> Collection | None:

@@ -17,7 +17,8 @@ from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names, columns
 from invalidation.emission.rules import Rules
 from invalidation.exceptions import InvalidTarget
-from invalidation.targets.values import Targets, most_urgent, union
+from invalidation.targets.manner import Manner, joined
+from invalidation.targets.values import Targets, union
 
 logger = lazy.Logger(__name__)
 
@@ -29,9 +30,9 @@ FORETOLD = "_invalidation_foretold"
 Olds = dict[Rules, dict[Any, Model]]
 
 
-def lane_of(rules: Iterable[Rules]) -> str:
-    """The most urgent of their lanes."""
-    return most_urgent((one.lane for one in rules), Rules.lane)
+def manner_of(rules: Iterable[Rules]) -> Manner:
+    """The one that does for all of them."""
+    return joined(one.manner for one in rules)
 
 
 def targets_of(rules: Rules, instance: Model, *, besides: Collection[str] = ()) -> Targets:

@@ -100,7 +100,8 @@ def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apa
                     source=Source.TIME,
                     actor=who,
                     reason=f"{owner} changes at {moment.isoformat()}"[:255],
-                    lane=rules.lane,
+                    lane=rules.manner.lane,
+                    mode=rules.manner.mode,
                     **cause,
                 )
 

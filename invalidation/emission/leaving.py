@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import CASCADE, ForeignKey, Model, QuerySet
 
 from invalidation.emission import evaluation, registry
+from invalidation.targets.manner import Manner
 from invalidation.targets.values import Targets
 
 #: Attribute of the object that a deletion began with (an instance or a QuerySet): what it and its cascade make stale.
@@ -43,15 +44,15 @@ def _asking(collector: Any, field: ForeignKey[Any, Any], rows: QuerySet[Any], us
 _asking.lazy_sub_objs = True  # type: ignore[attr-defined]  # Django need not look whether there are rows
 
 
-def _stale(end: ForeignKey[Any, Any], rows: QuerySet[Any], using: str) -> tuple[Targets, str]:
+def _stale(end: ForeignKey[Any, Any], rows: QuerySet[Any], using: str) -> tuple[Targets, Manner]:
     """One query, and none where nobody has registered that end."""
     model: Any = end.related_model
     all_rules = registry.rules_for(model)
     if not all_rules:
-        return Targets(), evaluation.lane_of(all_rules)
+        return Targets(), evaluation.manner_of(all_rules)
     keys = rows.order_by().values(end.attname)
     others = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-    return evaluation.row_targets(others, model, using), evaluation.lane_of(all_rules)
+    return evaluation.row_targets(others, model, using), evaluation.manner_of(all_rules)
 
 
 def leave(start: Any, through: Iterable[ForeignKey[Any, Any]], row: Model) -> None:
@@ -62,11 +63,11 @@ def leave(start: Any, through: Iterable[ForeignKey[Any, Any]], row: Model) -> No
             left.setdefault(end, set()).add(key)
 
 
-def left_targets(start: Any, using: str) -> list[tuple[Targets, str]]:
+def left_targets(start: Any, using: str) -> list[tuple[Targets, Manner]]:
     """What the rows at those ends make stale that still stand: one query for each end."""
     stale = []
     for end, keys in start.__dict__.pop(LEFT, {}).items():
         model: Any = end.related_model
         rows = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-        stale.append((evaluation.row_targets(rows, model, using), evaluation.lane_of(registry.rules_for(model))))
+        stale.append((evaluation.row_targets(rows, model, using), evaluation.manner_of(registry.rules_for(model))))
     return stale

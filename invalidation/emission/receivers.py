@@ -15,6 +15,7 @@ from invalidation.emission.leaving import COLLECTED
 from invalidation.emission.rows import history, loading, wording
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules
+from invalidation.targets.manner import Manner
 from invalidation.targets.values import Targets, union
 
 #: Attribute of what a deletion began with (an instance or a QuerySet): keys of rows whose instants go, by rules.
@@ -94,7 +95,9 @@ def on_save(
     """A row was inserted or updated. Fixtures (`raw`) emit the default tags: their relations may not exist yet."""
     all_rules = registry.rules_for(sender)
     if raw:
-        emit(evaluation.default_targets(all_rules, instance, using), using=using, lane=evaluation.lane_of(all_rules))
+        emit(
+            evaluation.default_targets(all_rules, instance, using), using=using, manner=evaluation.manner_of(all_rules)
+        )
         _follow([instance], sender, using)
         history.remember(instance)
         return
@@ -103,7 +106,7 @@ def on_save(
     if created:
         targets = evaluation.row_targets([now], sender, using) | evaluation.compared_rows({}, [now], sender, using)
         targets |= uploads.saved_targets(instance, now, created=True)
-        emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=wording.added(now))
+        emit(targets, using=using, manner=evaluation.manner_of(all_rules), because=wording.added(now))
         _follow([now], sender, using)
         history.remember(instance, now)
         return
@@ -115,7 +118,7 @@ def on_save(
     )
     targets |= uploads.saved_targets(instance, now, created=False)
     because = wording.changed(registry.tracked_columns(sender), changed, instance, now)
-    emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=because)
+    emit(targets, using=using, manner=evaluation.manner_of(all_rules), because=because)
     if registry.timed(sender):
         _follow([now], sender, using, old=history.as_it_was(now, history.newest(instance)))
     history.advance(instance, using, now)
@@ -141,13 +144,13 @@ def before_delete(sender: type[Model], instance: Model, using: str, origin: Any 
     for rules in registry.timed(sender):
         if (seen := evaluation.seen_as(rules.model, row)) is not None:
             start.__dict__.setdefault(PASSING, {}).setdefault(rules, []).append(seen.pk)
-    collected: list[tuple[Targets, str]] = start.__dict__.setdefault(COLLECTED, [])
-    collected += [(uploads.written_targets([row], sender, None), evaluation.lane_of(all_rules))]
+    collected: list[tuple[Targets, Manner]] = start.__dict__.setdefault(COLLECTED, [])
+    collected += [(uploads.written_targets([row], sender, None), evaluation.manner_of(all_rules))]
     for rules in all_rules:
         if begun_with is not sender and isinstance(rules, relations.ThroughRules):
             leaving.leave(start, rules.ends(), row)
         else:
-            collected.append((_deleted_targets(rules, instance, row), rules.lane))
+            collected.append((_deleted_targets(rules, instance, row), rules.manner))
 
 
 def _deleted_targets(rules: Rules, instance: Model, row: Model) -> Targets:
@@ -168,5 +171,5 @@ def on_delete(instance: Model, using: str, origin: Any = None, **_: Any) -> None
     if collected:
         with collecting(using):
             because = wording.deleted(start)
-            for targets, lane in collected + leaving.left_targets(start, using):
-                emit(targets, using=using, lane=lane, because=because)
+            for targets, manner in collected + leaving.left_targets(start, using):
+                emit(targets, using=using, manner=manner, because=because)

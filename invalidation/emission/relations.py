@@ -118,13 +118,13 @@ def on_relation_changed(
         targets = known | ends(instance, model, side, leaving, using)
         all_rules = [*registry.rules_for(type(instance)), *registry.rules_for(model)]
         because = wording.joined(instance, side.field.name)
-        emit(targets, using=using, lane=evaluation.lane_of(all_rules), because=because)
+        emit(targets, using=using, manner=evaluation.manner_of(all_rules), because=because)
 
 
 def _emit_one(instance: Model, using: str) -> None:
     model = type(instance)
-    lane = evaluation.lane_of(registry.rules_for(model))
-    emit(evaluation.row_targets([instance], model, using), using=using, lane=lane)
+    manner = evaluation.manner_of(registry.rules_for(model))
+    emit(evaluation.row_targets([instance], model, using), using=using, manner=manner)
 
 
 def _joined(instance: Model, through: type[Model], side: Side, using: str, keys: Iterable[Any] | None) -> list[Any]:

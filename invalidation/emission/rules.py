@@ -14,6 +14,8 @@ from django.db.models.manager import BaseManager
 
 from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names
+from invalidation.exceptions import InvalidTarget
+from invalidation.targets.manner import Manner
 from invalidation.targets.values import TAG_PATTERN, CacheKey, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
@@ -63,6 +65,9 @@ class Rules:
     lane: ClassVar[str] = "editorial"
     """Lane of the events."""
 
+    mode: ClassVar[str] = "delete"
+    """What their purges mean by going: `delete`, `invalidate` or `refresh`, as for `invalidate()`."""
+
     before: ClassVar[Sequence[str]] = ()
     """Methods asked before the write, because it changes what they query: `["get_absolute_url"]` where that is a query
     over a tree. Each is asked once more by every save."""
@@ -76,10 +81,19 @@ class Rules:
     def __init__(self, model: type[Model]) -> None:
         checked_tag(model_tag(model))  # at registration: a change could no longer do without it
         self.model = model
+        self.manner = self._manner()
         self._refuse("lists_by", {name for name in self.lists_by if not attribute_names(model, [name])})
         self._refuse("before", set(self.before) - {method for method, _, _ in self.methods()})
         self._refuse("managers", {n for n in self.managers if not isinstance(getattr(model, n, None), BaseManager)})
         self._refuse("moves", {name for name in self.moves if not callable(getattr(model, name, None))})
+
+    def _manner(self) -> Manner:
+        manner = Manner(self.lane, self.mode)
+        try:
+            manner.check()
+        except InvalidTarget as error:
+            raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
+        return manner
 
     def _refuse(self, what: str, unknown: set[str]) -> None:
         if unknown:

@@ -10,6 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nlargest
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -18,7 +19,16 @@ from redis.client import Pipeline
 
 from invalidation import conf
 from invalidation.freshness import raw_commands, scripts
-from invalidation.freshness.scripts import BELOW_KEY, BYTES_KEY, DIGITS, FOLDERS, OVERFLOW_KEY, PAGES_KEY, TAG_KEY
+from invalidation.freshness.scripts import (
+    BELOW_KEY,
+    BYTES_KEY,
+    DIGITS,
+    EXPIRY_KEY,
+    FOLDERS,
+    OVERFLOW_KEY,
+    PAGES_KEY,
+    TAG_KEY,
+)
 
 #: The first part of the name that the index gets when it is first asked, and which nodes were emptied under which name.
 NAME_KEY = "invalidation:index-name"
@@ -164,8 +174,12 @@ def _rest(client: redis.Redis, key: str, cursor: int) -> Iterator[str]:
 
 def _addresses(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
     """Of the pages that are still known."""
+    return map(_address, _pages(client, ids))
+
+
+def _pages(client: redis.Redis, ids: Sequence[str]) -> Iterator[str]:
     for chunk in _chunks(ids, PAGE):
-        yield from (_address(page) for page in client.hmget(PAGES_KEY, chunk) if page)
+        yield from (str(page) for page in client.hmget(PAGES_KEY, chunk) if page)
 
 
 def _address(page: Any) -> str:
@@ -190,6 +204,29 @@ def sample(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str],
     for start, ids in zip(starts, pipeline.execute(), strict=True):
         urls.update(islice((url for url in _addresses(client, ids) if url.startswith(start)), limit))
     return urls
+
+
+def latest(
+    client: redis.Redis, *, tags: Iterable[str], urls: Iterable[str], prefixes: Iterable[str], limit: int
+) -> list[str]:
+    """Known URLs among these, that carry the tags or start with the prefixes ("" for all): the last rendered first."""
+    wanted, named, starts = set(tags), set(urls), tuple(prefixes)
+    rendered_at: dict[str, int] = {}
+    for page in _pages(client, _candidates(client, wanted, named, starts, limit)):
+        marks, url, carried = page.split("\n")
+        if url in named or url.startswith(starts) or not wanted.isdisjoint(carried.split()):
+            rendered_at[url] = int(marks.split()[0])
+    return nlargest(limit, rendered_at, key=rendered_at.__getitem__)
+
+
+def _candidates(
+    client: redis.Redis, tags: Iterable[str], urls: Iterable[str], prefixes: Sequence[str], limit: int
+) -> Sequence[str]:
+    """Pages among which they are; of all that are known those that stay for longest, for they were rendered last."""
+    if "" in prefixes:
+        return list(map(str, client.zrevrange(EXPIRY_KEY, 0, limit - 1)))
+    sets = [TAG_KEY + tag for tag in sorted(tags)] + [BELOW_KEY + digits(folder(prefix)) for prefix in prefixes]
+    return sorted({*_members(client, sets), *map(digits, urls)})
 
 
 def counts(client: redis.Redis, *, tags: Iterable[str], prefixes: Iterable[str]) -> tuple[list[int], int]:

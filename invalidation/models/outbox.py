@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from invalidation.exceptions import InvalidTarget
+from invalidation.targets.manner import Mode
 from invalidation.targets.values import CachePlace, Lane, Targets
 
 
@@ -64,6 +65,8 @@ class Batch(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
     lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
+    mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.DELETE, db_default=Mode.DELETE)
+    """What becomes of the copies."""
     tiers = models.CharField(max_length=255, blank=True)
     """Tiers asked for, comma-separated; empty means all."""
     targets = models.JSONField(default=dict)
@@ -89,6 +92,8 @@ class Batch(models.Model):
     a node was late, the last of several: its own `rebound` is the one before it."""
     verified_at = models.DateTimeField(null=True, blank=True)
     """When a sample of its URLs was asked for, or left out because the budget was spent."""
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    """When a worker began to fetch again what a batch of that mode had purged."""
 
     class Meta:
         verbose_name_plural = "batches"
@@ -101,6 +106,11 @@ class Batch(models.Model):
                 condition=models.Q(rebound_at__isnull=False, rebounded_at__isnull=True),
             ),
             models.Index(fields=["id"], name="invalidation_batch_verify", condition=models.Q(verified_at__isnull=True)),
+            models.Index(
+                fields=["id"],
+                name="invalidation_batch_refresh",
+                condition=models.Q(mode="refresh", refreshed_at__isnull=True),
+            ),
         )
 
     def __str__(self) -> str:
@@ -135,6 +145,8 @@ class Fact(models.Model):
     correlation_id = models.CharField(max_length=64, blank=True)
     traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
     lane = models.CharField(max_length=16, choices=Lane.choices, default=Lane.EDITORIAL)
+    mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.DELETE, db_default=Mode.DELETE)
+    """What becomes of the copies."""
     tiers = models.CharField(max_length=255, blank=True)
     """Tiers asked for, comma-separated; empty means all."""
     targets = models.JSONField(default=dict)

@@ -13,6 +13,7 @@ from invalidation import lazy
 if TYPE_CHECKING:
     from invalidation.pipeline.aftercare.prune import prune as prune
     from invalidation.pipeline.aftercare.rebound import rebound as rebound
+    from invalidation.pipeline.aftercare.refresh import refresh as refresh
     from invalidation.pipeline.aftercare.replay import replay as replay
     from invalidation.pipeline.aftercare.sample import sample as sample
     from invalidation.pipeline.aftercare.sweep import sweep as sweep
@@ -29,13 +30,26 @@ _HOMES = {
     "pass_by": "dispatch",
     "prune": "aftercare.prune",
     "rebound": "aftercare.rebound",
+    "refresh": "aftercare.refresh",
     "replay": "aftercare.replay",
     "resume": "intake.drain",
     "sample": "aftercare.sample",
     "sweep": "aftercare.sweep",
     "verify": "aftercare.verify",
 }
-__all__ = ["deliver", "drain", "pass_by", "prune", "rebound", "replay", "resume", "sample", "sweep", "verify"]
+__all__ = [
+    "deliver",
+    "drain",
+    "pass_by",
+    "prune",
+    "rebound",
+    "refresh",
+    "replay",
+    "resume",
+    "sample",
+    "sweep",
+    "verify",
+]
 
 
 __getattr__ = lazy.attributes(__name__, _HOMES)

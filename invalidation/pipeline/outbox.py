@@ -16,11 +16,12 @@ from invalidation.pipeline.before_commit import LastMoment, last_moment
 from invalidation.rows import events
 from invalidation.rows.events import Fact
 from invalidation.signals import committed, event_recorded, tell
-from invalidation.targets.values import Lane, Targets, legible, most_urgent
+from invalidation.targets.manner import Manner
+from invalidation.targets.values import Targets, legible, most_urgent
 
 #: Attribute of a database connection: its announcements that have not run yet.
 WAITING = "_invalidation_waiting"
-Key = tuple[Targets, str, str, str, str]
+Key = tuple[Targets, str, Manner, str, str]
 
 
 class Announcement:
@@ -122,7 +123,7 @@ def record(
     *,
     using: str,
     source: str,
-    lane: str = Lane.EDITORIAL,
+    manner: Manner = Manner(),  # noqa: B008 (frozen)
     actor: str | None = None,
     reason: str = "",
     tiers: str = "",
@@ -133,7 +134,7 @@ def record(
     can't share a transaction with one: its event is stored in the first outbox once the change has committed, whatever
     becomes of a transaction that is open there.
     """
-    key = (targets, source, lane, reason, tiers)
+    key = (targets, source, manner, reason, tiers)
     connection = _outbox_of(using)
     if using != connection.alias and (connections[using].in_atomic_block or own_transaction(connection)):
         fact = _fact(connection, key, actor)
@@ -147,12 +148,12 @@ def record(
     return event
 
 
-def note(targets: Targets, *, using: str, source: str, lane: str, because: str = "") -> None:
+def note(targets: Targets, *, using: str, source: str, manner: Manner, because: str = "") -> None:
     """As `record`, for those who don't go on with the row: the rows of one transaction are inserted when it ends.
 
     `because` tells people what was written; an event of the same targets serves again whatever its own says.
     """
-    key = (targets, source, lane, "", "")
+    key = (targets, source, manner, "", "")
     connection = _outbox_of(using)
     if using != connection.alias:
         _store_apart(connection, key, _fact(connection, key, because=because), using)
@@ -162,9 +163,9 @@ def note(targets: Targets, *, using: str, source: str, lane: str, because: str =
 
 def note_scheduled(targets: Targets, scheduled: ScheduledEvent, *, using: str) -> None:
     """As `note`, for what was to become an event at this time: under its own uid, in the caller's transaction."""
-    same = ("source", "actor", "reason", "correlation_id", "traceparent", "lane", "tiers", "uid")
+    same = ("source", "actor", "reason", "correlation_id", "traceparent", "lane", "mode", "tiers", "uid")
     fact = Fact(targets=targets.document(), **{name: getattr(scheduled, name) for name in same})
-    _store(connections[using], (targets, fact.source, fact.lane, fact.reason, fact.tiers), fact)
+    _store(connections[using], (targets, fact.source, Manner(fact.lane, fact.mode), fact.reason, fact.tiers), fact)
 
 
 def _outbox_of(using: str) -> BaseDatabaseWrapper:
@@ -191,10 +192,10 @@ def _store_regardless(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> 
 
 
 def _fact(connection: BaseDatabaseWrapper, key: Key, actor: str | None = None, because: str = "") -> Fact:
-    targets, source, lane, reason, tiers = key
+    targets, source, (lane, mode), reason, tiers = key
     who = context.actor() if actor is None else actor
     cause, words = context.correlation_id() or _waiting(connection).cause, legible(reason or because)[:255]
-    return Fact(source, who, words, cause, lane, tiers, targets.document(), traceparent=context.traceparent())
+    return Fact(source, who, words, cause, lane, mode, tiers, targets.document(), traceparent=context.traceparent())
 
 
 def _store(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:

@@ -58,6 +58,9 @@ class Provider(abc.ABC):
     supports_everything: bool = False
     """Can it empty itself in one call? If not, the tag index names the URLs."""
 
+    supports_soft: ClassVar[bool] = False
+    """Has it the option SOFT, by which URLs and tags are marked stale and shown once more, rather than removed?"""
+
     supports_fetch: bool = False
     """Can this very node be asked for a page?"""
 

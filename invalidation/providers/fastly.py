@@ -28,6 +28,7 @@ class Fastly(Edged):
 
     edge_status_header = "X-Cache"
     supports_tags = True
+    supports_soft = True
     supports_everything = True
     tag_header = "Surrogate-Key"
     max_tag_header_bytes = 16_384

@@ -29,10 +29,11 @@ def provider_class(path: str) -> type[Provider]:
 
 
 @cache
-def provider(tier: str, node: str) -> Provider:
-    """The provider of one node; connections are opened by its first call."""
+def provider(tier: str, node: str, *, soft: bool | None = None) -> Provider:
+    """The provider of one node, `soft` or not whatever its option says; its first call opens connections."""
     declared = conf.settings().tiers[tier]
-    return provider_class(declared.provider)(tier, node, declared.options)
+    options = declared.options if soft is None else {**declared.options, "SOFT": soft}
+    return provider_class(declared.provider)(tier, node, options)
 
 
 @when_changed("INVALIDATION")

@@ -31,6 +31,7 @@ class Varnish(Provider):
     """
 
     supports_fetch: bool = True
+    supports_soft: ClassVar[bool] = True
     counts_copies: ClassVar[bool] = True
     supports_tags: bool = True
     supports_prefixes: bool = True

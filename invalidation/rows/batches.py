@@ -11,6 +11,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from invalidation.models import Batch, BatchStatus
 from invalidation.rows import deliveries, statements, verifications
 from invalidation.rows.states import BATCH, FINAL, BatchMove
+from invalidation.targets.manner import Mode
 
 #: Columns that the end of a first pass changes.
 CONCLUDED = ("status", "sequence", "completed_at", "rebound_at", "rebounded_at")
@@ -85,6 +86,11 @@ def take_verifications(database: str, keys: Collection[int], now: datetime) -> i
     return on(database).filter(pk__in=keys, verified_at=None).update(verified_at=now)
 
 
+def take_refresh(database: str, key: int, now: datetime) -> bool:
+    """Mark it as fetched again, unless another worker has."""
+    return bool(on(database).filter(pk=key, refreshed_at=None).update(refreshed_at=now))
+
+
 def verify_again(database: str, batch: Batch) -> None:
     """A node could not be asked."""
     on(database).filter(pk=batch.pk).update(verified_at=None)
@@ -149,6 +155,11 @@ def unverified(database: str, asked_since: datetime) -> QuerySet[Batch]:
     """Over, the newest first, without those of which a node was asked since then."""
     lately = verifications.since(database, asked_since).filter(batch=OuterRef("pk"))
     return over(database).filter(~Exists(lately), verified_at=None).order_by("-id")
+
+
+def to_refresh(database: str) -> QuerySet[Batch]:
+    """Purged everywhere, with pages that are still to be fetched again."""
+    return on(database).filter(mode=Mode.REFRESH, refreshed_at=None, status=BatchStatus.DONE).order_by("id")
 
 
 def of_deliveries(database: str, keys: Collection[int]) -> list[Batch]:

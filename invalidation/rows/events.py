@@ -58,6 +58,7 @@ class Fact:
     reason: str
     correlation_id: str
     lane: str
+    mode: str
     tiers: str
     targets: dict[str, Any]
     traceparent: str = ""
@@ -96,6 +97,7 @@ def _values(connection: BaseDatabaseWrapper, fact: Fact) -> list[Any]:
         fact.reason,
         fact.correlation_id,
         fact.lane,
+        fact.mode,
         fact.tiers,
         operations.adapt_json_value(fact.targets, None),
         fact.traceparent,

@@ -20,6 +20,7 @@ class Pending(NamedTuple):
 
     pk: int
     lane: str
+    mode: str
     tiers: str
     targets: str
     """JSON; equal events have equal text."""

@@ -57,6 +57,8 @@ class BatchDocument(TypedDict):
     status: str
     targets: dict[str, Any]
     events: int
+    refreshed_at: str | None
+    """When its pages were fetched again; null for what is not to be, or not yet."""
 
 
 class VerificationDocument(TypedDict):
@@ -84,6 +86,7 @@ class EventDocument(TypedDict):
     correlation_id: str
     created_at: str
     completed_at: str | None
+    mode: str
     targets: dict[str, Any]
     batch: BatchDocument | None
     deliveries: list[DeliveryDocument]
@@ -151,7 +154,7 @@ def _beginning(alias: str, begins: events.UidRange) -> list[Event]:
 
 def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
     """Not stored yet; its tags where it is a row that changes."""
-    same = ("uid", "created_at", "source", "actor", "reason", "correlation_id", "lane", "tiers")
+    same = ("uid", "created_at", "source", "actor", "reason", "correlation_id", "lane", "mode", "tiers")
     targets = scheduled.targets or {"tags": [scheduled.model, scheduled.owner]}
     event = Event(status=SCHEDULED, targets=targets, **{name: getattr(scheduled, name) for name in same})
     event._state.db = alias
@@ -188,6 +191,7 @@ def assembled(event: Event, deliveries: Iterable[Delivery], verified: Iterable[V
         "correlation_id": event.correlation_id,
         "created_at": event.created_at.isoformat(),
         "completed_at": event.completed_at.isoformat() if event.completed_at else None,
+        "mode": event.mode,
         "targets": event.targets,
         "batch": _batch(event.batch) if event.batch else None,
         "deliveries": [_delivery(delivery) for delivery in deliveries],
@@ -202,6 +206,7 @@ def _batch(batch: Batch) -> BatchDocument:
         "status": batch.status,
         "targets": batch.targets,
         "events": batch.event_count,
+        "refreshed_at": batch.refreshed_at.isoformat() if batch.refreshed_at else None,
     }
 
 

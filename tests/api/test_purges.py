@@ -27,6 +27,7 @@ def test_every_field_reaches_the_event_with_its_source_and_the_token_as_its_acto
         "keys": ["sidebar"],
         "tiers": ["outer"],
         "lane": "takedown",
+        "mode": "refresh",
         "reason": "court order",
     }
     caller("deploy", scopes=EVERY_SCOPE).post(body)
@@ -37,8 +38,8 @@ def test_every_field_reaches_the_event_with_its_source_and_the_token_as_its_acto
         "prefixes": ["/media/"],
         "keys": ["sidebar"],
     }
-    assert (event.source, event.actor, event.lane, event.reason, event.tiers) == (
-        *("api", "deploy", "takedown", "court order"),
+    assert (event.source, event.actor, event.lane, event.mode, event.reason, event.tiers) == (
+        *("api", "deploy", "takedown", "refresh", "court order"),
         "outer",
     )
     assert event.correlation_id
@@ -76,6 +77,8 @@ def test_the_caller_s_correlation_id_is_the_event_s_and_a_strange_one_is_not(cal
         ({"tags": ["Blog Post"]}, ["tags[0]"]),
         ({"tags": ["a", "x" * 129, ""]}, ["tags[1]", "tags[2]"]),
         ({"tags": "a"}, ["tags"]),
+        ({"tags": ["a"], "mode": "soft"}, ["mode"]),
+        ({"tags": ["a"], "lane": "takedown", "mode": "invalidate"}, ["mode"]),
         ({"tags": [1]}, ["tags[0]"]),
         ({"tags": ["a\n"]}, ["tags[0]"]),
         ({"urls": ["blog/", "//evil.example/", "/a b", "/#x"]}, [f"urls[{place}]" for place in range(4)]),

@@ -12,6 +12,7 @@ from deploy.local.processes import wait_for
 from deploy.local.stack import Stack
 from deploy.local.tiers import HttpTier
 from tests.chain.conftest import Article
+from tests.stand_ins.visitor import visit
 
 #: A lost announcement is found by the sweep, and a worker needs a few seconds to come back to a lost broker.
 RECOVERY_SECONDS = 60
@@ -60,6 +61,33 @@ def test_an_event_of_a_killed_worker_is_delivered_by_the_next_one(stack: Stack, 
     finally:
         stack.worker.start()
     all_fresh(tiers, RECOVERY_SECONDS)
+
+
+#: Ends once what was to be fetched again has been, after the rebound too.
+WAITS_FOR_REFRESHES = """
+from deploy.local.processes import wait_for
+from invalidation.models import Batch
+from invalidation.rows.batches import OVER
+
+def is_over():
+    to_refresh = Batch.objects.filter(mode="refresh", refreshed_at=None)
+    return not (to_refresh.exists() or Batch.objects.exclude(OVER).exists())
+
+wait_for(is_over, 60, "every refresh")
+"""
+
+
+def test_a_purge_that_refreshes_leaves_every_tier_with_a_new_copy_for_the_first_visitor(
+    stack: Stack, article: Article
+) -> None:
+    article.warm(article.values["title"][0])
+    purged = stack.manage("purge", "--url", article.path, "--mode", "refresh", "--wait", "30")
+    assert purged.returncode == 0, purged.stdout + purged.stderr
+    waited = stack.manage("shell", "--no-imports", "--command", WAITS_FOR_REFRESHES)
+    assert waited.returncode == 0, waited.stderr
+    assert stack.nginx
+    first = visit(stack.nginx, f"{stack.site_url}{article.path}")
+    assert (first.status, first.headers["X-Cache-Status"]) == (200, "HIT")
 
 
 def test_flower_shows_each_task_by_name_and_no_secret(stack: Stack, article: Article) -> None:

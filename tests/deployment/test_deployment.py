@@ -15,12 +15,12 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from deploy.local import Redis, free_port, wait_for
-from invalidation.deployment.nodes import nodes
 from invalidation.deployment.phases import _proved, judged
 from invalidation.deployment.warm import Pace
 from invalidation.freshness import generation, index
 from invalidation.pipeline.aftercare import rebound
 from invalidation.providers.answers.reply import Probe
+from invalidation.providers.filling import nodes
 from tests.deployment import naive
 from tests.deployment.conftest import cache
 from tests.fixtures.grouped import grouped

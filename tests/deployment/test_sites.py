@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from invalidation.deployment.nodes import nodes
+from invalidation.providers.filling import nodes
 from tests.deployment.test_deployment import phase, run
 from tests.stand_ins.origin import CACHEABLE, Origin
 

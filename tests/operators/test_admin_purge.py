@@ -78,7 +78,7 @@ def test_the_confirmation_stores_the_purge_and_leads_to_its_status(sign_in: Sign
     browser = sign_in("purge")
     response = send(
         browser, "confirm", tags="blog.post", urls=f"/blog/\n{SITE}/about/", prefixes="/media/", keys="sidebar\n\n",
-        lane="takedown", reason="court order", tiers=["outer"],
+        lane="takedown", mode="refresh", reason="court order", tiers=["outer"],
     )  # fmt: skip
     event = Event.objects.get()
     assert event.targets == {
@@ -87,8 +87,8 @@ def test_the_confirmation_stores_the_purge_and_leads_to_its_status(sign_in: Sign
         "prefixes": ["/media/"],
         "keys": ["sidebar"],
     }
-    assert (event.source, event.actor, event.lane, event.reason, event.tiers) == (
-        *("admin", "grace", "takedown", "court order", "outer"),
+    assert (event.source, event.actor, event.lane, event.mode, event.reason, event.tiers) == (
+        *("admin", "grace", "takedown", "refresh", "court order", "outer"),
     )
     assert response.headers["Location"] == reverse("admin:invalidation_event_change", args=[event.pk])
     assert browser.get(response.headers["Location"]).status_code == 200
@@ -121,6 +121,8 @@ def test_changing_ones_mind_keeps_what_was_typed(sign_in: SignIn) -> None:
         ({"prefixes": "/blog/*"}, "is not a prefix"),
         *(({kind: url}, "can&#x27;t be read as a URL") for kind in ("urls", "prefixes") for url in UNREADABLE_URLS),
         ({"tags": "a", "lane": "express"}, "not one of the available choices"),
+        ({"tags": "a", "mode": "soft"}, "not one of the available choices"),
+        ({"tags": "a", "lane": "takedown", "mode": "invalidate"}, "leave the mode out"),
         ({"tags": "a", "tiers": ["nowhere"]}, "not one of the available choices"),
         ({"tags": "a", "reason": "x" * 256}, "at most 255 characters"),
         ({"everything": "on"}, "You may not purge everything"),

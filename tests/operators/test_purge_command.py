@@ -49,7 +49,7 @@ def settled_as(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_every_option_reaches_the_event() -> None:
     purge(
         *("--tag", "blog.post:42", "--tag", "blog.post", "--url", "/blog/", "--prefix", "/media/", "--key", "sidebar"),
-        *("--lane", "takedown", "--reason", "court order", "--tier", "outer", "--tier", "inner"),
+        *("--lane", "takedown", "--mode", "refresh", "--reason", "court order", "--tier", "outer", "--tier", "inner"),
     )
     event = Event.objects.get()
     assert event.targets == {
@@ -58,9 +58,10 @@ def test_every_option_reaches_the_event() -> None:
         "prefixes": ["/media/"],
         "keys": ["sidebar"],
     }
-    assert (event.source, event.lane, event.reason, event.tiers) == (
+    assert (event.source, event.lane, event.mode, event.reason, event.tiers) == (
         "command",
         "takedown",
+        "refresh",
         "court order",
         "inner,outer",
     )
@@ -99,6 +100,8 @@ def test_the_table_names_the_event_without_colours_in_a_pipe() -> None:
         (("--key", "\udcff"), "is no text"),
         (("--tag", "blog.post", "--tier", "outermost"), "outermost"),
         (("--tag", "blog.post", "--lane", "express"), "invalid choice: 'express'"),
+        (("--tag", "a", "--lane", "takedown", "--mode", "invalidate"), "leave the mode out"),
+        (("--tag", "a", "--lane", "takedown", "--mode", "invalidate", "--dry-run"), "leave the mode out"),
         (("--tag", "blog.post", "--wait", "soon"), "'soon' is not a number of seconds"),
         (("--tag", "blog.post", "--wait", "nan"), "'nan' is not a number of seconds"),
         (("--tag", "blog.post", "--wait", "-1"), "'-1' is not a number of seconds"),

@@ -142,5 +142,12 @@ def again_url(event: Event) -> str:
     asked = {kind: "\n".join(map(str, event.targets.get(kind, []))) for kind in ("tags", "urls", "prefixes")}
     asked["everything"] = "on" if event.targets.get("everything") else ""
     asked = {name: value for name, value in asked.items() if value}
-    query = urlencode({**asked, "reason": f"Again: {event.reason}"[:255] if event.reason else "", "lane": event.lane})
+    query = urlencode(
+        {
+            **asked,
+            "reason": f"Again: {event.reason}"[:255] if event.reason else "",
+            "lane": event.lane,
+            "mode": event.mode,
+        }
+    )
     return f"{reverse('admin:invalidation_event_purge')}?{query}" if asked and len(query) < LONGEST_QUERY else ""

@@ -21,6 +21,7 @@ from invalidation.rows import batches, instants
 WORK: dict[str, Callable[[str, datetime], QuerySet[Any]]] = {
     "invalidation.fire": instants.due,
     "invalidation.rebound": batches.due_for_rebound,
+    "invalidation.refresh": lambda database, _: batches.to_refresh(database),
     "invalidation.verify": lambda database, now: batches.unverified(database, asked_since=now - PAUSE),
 }
 #: How long beat, which has the host's own entries to send, waits for an answer.

@@ -23,6 +23,7 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "sweep": settings.workers.sweep_interval_seconds,
         "fire": settings.workers.schedule_interval_seconds,
         "rebound": settings.workers.rebound_interval_seconds,
+        "refresh": settings.workers.sweep_interval_seconds,
         "verify": settings.workers.verify_interval_seconds,
     }
     entries = {

@@ -111,6 +111,13 @@ def rebound(database: str = "default") -> str:
     return str(pipeline.rebound(database, inline_tiers=inline.own_tiers()))
 
 
+@shared_task(name="invalidation.refresh", base=Quiet)
+@guarded
+def refresh(database: str = "default") -> str:
+    """Fetch again what was purged in that mode."""
+    return str(pipeline.refresh(database))
+
+
 @shared_task(name="invalidation.verify", base=Quiet)
 @guarded
 def verify(database: str = "default") -> str:

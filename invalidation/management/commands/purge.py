@@ -19,6 +19,7 @@ from invalidation.pipeline.aftercare import verify
 from invalidation.status import documents
 from invalidation.status.gate import judge
 from invalidation.status.previews import preview
+from invalidation.targets.manner import Manner, Mode
 from invalidation.targets.values import Lane, Source, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
@@ -58,6 +59,9 @@ class Command(BaseCommand):
         parser.add_argument("--everything", action="store_true", help="Every copy in every tier.")
         parser.add_argument("--tier", dest="tiers", metavar="TIER", action="append", help="Only this tier; repeatable.")
         parser.add_argument("--lane", choices=Lane.values, default=Lane.EDITORIAL.value, help="Priority.")
+        parser.add_argument(
+            "--mode", choices=Mode.values, default=Mode.DELETE.value, help="What becomes of the copies."
+        )
         parser.add_argument("--reason", default="", help="Why, for those who read the history.")
         parser.add_argument("--wait", type=seconds, metavar="SECONDS", help="Wait for the end, at most this long.")
         parser.add_argument(
@@ -114,12 +118,13 @@ def asked(options: dict[str, Any]) -> Targets:
     """What the command line asks for, checked as `invalidate` checks it."""
     targets = Targets.of(everything=options["everything"], **{name: options[name] for name in KINDS.values()})
     check(targets, options["tiers"])
+    Manner(options["lane"], options["mode"]).check()
     return targets
 
 
 def enqueue(options: dict[str, Any]) -> Event:
     """Store the event; its source is the command line, its actor the account that runs it."""
-    names = (*KINDS.values(), "everything", "tiers", "lane", "reason")
+    names = (*KINDS.values(), "everything", "tiers", "lane", "mode", "reason")
     asked_for = {name: options[name] for name in names}
     using = conf.settings().databases[0]
     return stored(invalidation.invalidate(**asked_for, using=using, source=Source.COMMAND, actor=account()))

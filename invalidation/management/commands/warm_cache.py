@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from invalidation import deployment
 from invalidation.deployment import urls
-from invalidation.deployment.nodes import nodes, served
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.output import FAILED, USAGE, add_format, paper, print_fields, print_json, print_table
+from invalidation.providers.filling import nodes, served
 
 COLUMNS = ("url", "tier", "node", "error")
 

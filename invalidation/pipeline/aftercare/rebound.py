@@ -22,6 +22,7 @@ from invalidation.rows import batches, deliveries
 from invalidation.rows.birth import Birth
 from invalidation.signals import batch_claimed, tell
 from invalidation.targets.coalesce import coalesce
+from invalidation.targets.manner import Mode
 from invalidation.targets.values import Targets, most_urgent
 
 #: Batches looked at by one run, and later batches that may have done their work.
@@ -34,6 +35,7 @@ class Purge:
 
     created_at: datetime
     tiers: str
+    mode: str
     targets: Targets
 
 
@@ -94,7 +96,7 @@ def _later(database: str, due: Sequence[Batch]) -> list[Purge]:
 
 
 def _purge(batch: Batch) -> Purge:
-    return Purge(batch.created_at, batch.tiers, batch.readable or Targets())
+    return Purge(batch.created_at, batch.tiers, batch.mode, batch.readable or Targets())
 
 
 def _due(database: str, taken: Sequence[Batch], now: datetime) -> Iterator[Due]:
@@ -126,11 +128,11 @@ def proved(rows: Iterable[Delivery], since: datetime | None, until: datetime) ->
 
 
 def _groups(due: Iterable[Due]) -> Iterator[list[Due]]:
-    """Rebounds that can share a batch: of the same tiers, nodes and earlier rebound, within a batch's limit."""
+    """Rebounds that can share a batch: of the same mode, tiers, nodes and earlier rebound, within its limit."""
     limit = conf.settings().backlog.batch_targets_limit
     groups: defaultdict[tuple[object, ...], list[Due]] = defaultdict(list)
     for one in due:
-        place = (one.batch.tiers, one.nodes, one.batch.rebound_id)
+        place = (one.batch.mode, one.batch.tiers, one.nodes, one.batch.rebound_id)
         group = groups[place]
         if group and sum(len(other.left) for other in group) + len(one.left) > limit:
             yield groups.pop(place)
@@ -142,9 +144,14 @@ def remaining(purge: Purge, due_at: datetime, later: Iterable[Purge]) -> Targets
     """The targets of a rebound, without those that a batch claimed since it was due has purged everywhere. Pure."""
     left = purge.targets
     for other in later:
-        if other.created_at >= due_at and other.tiers in ("", purge.tiers):
+        if other.created_at >= due_at and other.tiers in ("", purge.tiers) and other.mode in _as_thorough(purge.mode):
             left = _without(left, other.targets)
     return left
+
+
+def _as_thorough(mode: str) -> Collection[str]:
+    """Modes of a later batch after which nothing is left to do for one of this mode. Pure."""
+    return Mode.values if mode == Mode.INVALIDATE else (Mode.DELETE, Mode.REFRESH)
 
 
 def _without(targets: Targets, done: Targets) -> Targets:
@@ -167,6 +174,7 @@ def _carrier(database: str, group: Sequence[Due], now: datetime) -> tuple[Batch,
     carrier = Batch(
         created_at=now,
         lane=most_urgent(batch.lane for batch in due),
+        mode=due[0].mode,
         tiers=due[0].tiers,
         targets=coalesce(one.left for one in group).document(),
         correlation_id=due[0].correlation_id,

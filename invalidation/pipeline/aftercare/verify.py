@@ -18,7 +18,7 @@ from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.clients import ask
 from invalidation.models import Batch, Verification
-from invalidation.pipeline import outbox
+from invalidation.pipeline import outbox, softness
 from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.providers.answers.reply import Probe
 from invalidation.providers.registry import provider
@@ -38,6 +38,8 @@ TWICE_WITHIN = timedelta(hours=1)
 #: A node that could not be asked is asked again after a pause, and so often in all.
 PAUSE = timedelta(minutes=1)
 TIMES = 5
+#: Pauses before the questions that follow the one by which a new copy is fetched.
+SHOWN_ONCE_SECONDS = (0.1, 0.4, 1.5, 3.0)
 #: Codes below 500 that don't tell of the page: the node, or what stands before it, would not be asked.
 REFUSALS = frozenset(
     {
@@ -155,10 +157,20 @@ def _of_node(batch: Batch, place: CachePlace, urls: Collection[str], *, left_alo
             row.error = "could not be asked: it failed too often, and is left alone for a while"
         else:
             _ask(row, batch.sequence)
+            _ask_again(row, batch)
         rows.append(row)
         if row.error:
             break
     return rows
+
+
+def _ask_again(row: Verification, batch: Batch) -> None:
+    """After a soft purge the first to ask is shown the old copy, and has the new one fetched for the next."""
+    for seconds in SHOWN_ONCE_SECONDS if row.stale and softness.is_soft(batch, row.tier) else ():
+        time.sleep(seconds)
+        _ask(row, batch.sequence)
+        if not row.stale:
+            return
 
 
 def _places(batch: Batch) -> Iterator[CachePlace]:

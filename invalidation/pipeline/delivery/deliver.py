@@ -11,7 +11,7 @@ from django.utils import timezone
 from invalidation import conf, context, lazy
 from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
 from invalidation.models import Delivery, Pass
-from invalidation.pipeline import completion, dispatch
+from invalidation.pipeline import completion, dispatch, softness
 from invalidation.pipeline.delivery import lease
 from invalidation.pipeline.delivery.backoff import backoff_seconds
 from invalidation.pipeline.delivery.breaker import guarded
@@ -129,7 +129,7 @@ def _run(delivery: Delivery) -> Outcome:
 
 def prepared(delivery: Delivery) -> Provider:
     """The node of a delivery that has its plan now."""
-    node = provider(delivery.tier, delivery.node)
+    node = softness.product(delivery.batch, delivery.place)
     node.learn()  # this process may be going on with another one's plan
     if delivery.steps is None:
         plan = planned(delivery.batch, delivery.tier, delivery.node)

@@ -19,6 +19,7 @@ from invalidation.rows.birth import Birth
 from invalidation.rows.pending import Pending, instant, oldest
 from invalidation.signals import batch_claimed, tell
 from invalidation.targets.coalesce import coalesce
+from invalidation.targets.manner import Mode
 from invalidation.targets.values import Lane, Targets
 from invalidation.targets.variants import Variants, spread
 
@@ -104,7 +105,9 @@ def _foremost(database: str, lanes: Sequence[str], limit: int) -> Sequence[Pendi
 
 def _alike(found: Sequence[Pending], waiting: backpressure.Backlog) -> Sequence[Pending]:
     """The events that may share a batch with the first one."""
-    alike = [event for event in found if (event.lane, event.tiers) == (found[0].lane, found[0].tiers)]
+    first = found[0]
+    wanted = (first.lane, first.mode, first.tiers)
+    alike = [event for event in found if (event.lane, event.mode, event.tiers) == wanted]
     return alike[: waiting.claim_limit]
 
 
@@ -117,6 +120,7 @@ def _merged(
     merged = batched(fitting)
     batch = Batch(
         lane=taken[0].lane if taken[0].lane in Lane.values else Lane.EDITORIAL,
+        mode=taken[0].mode if taken[0].mode in Mode.values else Mode.DELETE,
         tiers=taken[0].tiers,
         targets=merged.document(),
         event_count=len(taken),

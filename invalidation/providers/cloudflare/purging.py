@@ -51,6 +51,7 @@ class Cloudflare(Edged):
 
     edge_status_header = "CF-Cache-Status"
     supports_tags = True
+    supports_soft = True
     supports_prefixes = True
     supports_everything = True
     tag_header = "Cache-Tag"

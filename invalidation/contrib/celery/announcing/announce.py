@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from invalidation.contrib.celery.announcing.announcer import MAX_NAMED, Process, Word
-from invalidation.models import Delivery
-from invalidation.signals import deliveries_ready, event_recorded, examination_due
+from invalidation.models import Batch, BatchStatus, Delivery
+from invalidation.signals import batch_settled, deliveries_ready, event_recorded, examination_due
+from invalidation.targets.manner import Mode
 
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout, which is the host's, is delivered again and again (kombu #337).
@@ -17,6 +18,7 @@ def connect() -> None:
     """Listen to the app."""
     event_recorded.connect(announce_events, dispatch_uid="invalidation.announce_events")
     deliveries_ready.connect(enqueue_deliveries, dispatch_uid="invalidation.enqueue_deliveries")
+    batch_settled.connect(enqueue_refresh, dispatch_uid="invalidation.enqueue_refresh")
     examination_due.connect(enqueue_examination, dispatch_uid="invalidation.enqueue_examination")
 
 
@@ -42,6 +44,14 @@ def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_second
     deliveries = inline.left(database, deliveries, wait_seconds)
     if deliveries and wait_seconds <= MAX_COUNTDOWN_SECONDS:
         messages.send_deliveries(database, deliveries, wait_seconds)
+
+
+def enqueue_refresh(*, database: str, batch: Batch, **_: Any) -> None:
+    """Let a worker fetch again what a batch has purged; the schedule sees to what is not announced."""
+    if batch.mode == Mode.REFRESH and batch.status == BatchStatus.DONE:
+        from invalidation.contrib.celery.announcing import messages
+
+        messages.send_refresh(database, batch)
 
 
 def enqueue_examination(**_: Any) -> None:

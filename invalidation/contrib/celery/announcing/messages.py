@@ -19,7 +19,7 @@ from invalidation.contrib.celery.announcing.announcer import Word
 from invalidation.contrib.celery.host import application
 from invalidation.contrib.celery.queues import EVENTS, PRIORITIES, tier_queue
 from invalidation.contrib.celery.summary import summary
-from invalidation.models import Delivery
+from invalidation.models import Batch, Delivery
 from invalidation.targets.values import Lane
 
 if TYPE_CHECKING:
@@ -98,11 +98,21 @@ def send_deliveries(database: str, deliveries: Sequence[Delivery], wait_seconds:
         pause.start(error)
 
 
+def send_refresh(database: str, batch: Batch) -> None:
+    """Let a worker fetch again what was purged."""
+    if pause.over:
+        _send_one("invalidation.refresh", {"database": database}, priority=PRIORITIES[Lane(batch.lane)])
+
+
 def send_examination() -> None:
     """Let a worker be the doctor."""
+    _send_one("invalidation.canary", {}, expires=EXAMINATION_SECONDS)
+
+
+def _send_one(task: str, arguments: dict[str, Any], **options: Any) -> None:
     try:
         with _producer() as producer:
-            _send("invalidation.canary", {}, queue=EVENTS, expires=EXAMINATION_SECONDS, producer=producer)
+            _send(task, arguments, queue=EVENTS, producer=producer, **options)
     except OperationalError as error:
         pause.start(error)
 

@@ -86,7 +86,7 @@ def enqueue(
 
 def _purge(purge: PurgeRequest, targets: Targets, token: Token) -> str:
     """Store the event; its document."""
-    how: dict[str, Any] = {"tiers": purge.tiers, "lane": purge.lane, "reason": purge.reason}
+    how: dict[str, Any] = {name: getattr(purge, name) for name in ("tiers", "lane", "mode", "reason")}
     who: dict[str, Any] = {"source": Source.API, "actor": token.name, "using": database()}
     event = stored(invalidation.invalidate(**targets.arguments(), **how, **who))
     return _text(documents.document(event))

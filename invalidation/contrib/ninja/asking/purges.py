@@ -15,6 +15,7 @@ from invalidation.contrib.ninja.problems import Complaint, Problem
 from invalidation.exceptions import InvalidTarget
 from invalidation.status import gate
 from invalidation.targets import sites
+from invalidation.targets.manner import Manner
 from invalidation.targets.values import CacheKey, Targets, checked_prefix, checked_tag, checked_url
 
 CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -40,7 +41,7 @@ def targets(purge: PurgeRequest, token: Token) -> Targets:
     foreign = list(_foreign(asked, token))
     if foreign:
         raise Problem(403, "This token may not purge that.", "Leave it out, or ask for another token.", foreign)
-    if wrong := [*_wrong(asked), *_unknown_tiers(purge.tiers)]:
+    if wrong := [*_wrong(asked), *_unknown_tiers(purge.tiers), *_contradiction(purge)]:
         raise Problem(422, "The request names what can't be purged.", "Mend the fields that are named.", wrong)
     _check_kinds(purge, token)
     return Targets.of(**asked, everything=purge.everything)
@@ -87,6 +88,13 @@ def _unknown_tiers(tiers: Sequence[str]) -> Iterator[Complaint]:
     for place, tier in enumerate(tiers):
         if tier not in conf.settings().tiers:
             yield Complaint(f"tiers[{place}]", "is no tier", "Name one that `GET tiers` lists.")
+
+
+def _contradiction(purge: PurgeRequest) -> Iterator[Complaint]:
+    try:
+        Manner(purge.lane, purge.mode).check()
+    except InvalidTarget:
+        yield Complaint("mode", "would show a takedown's old copy once more", "Leave it out.")
 
 
 def _check_kinds(purge: PurgeRequest, token: Token) -> None:

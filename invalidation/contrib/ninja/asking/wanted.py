@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from invalidation.models import EventStatus
+from invalidation.targets.manner import Mode
 from invalidation.targets.values import MAX_URL_CHARACTERS, TAG_PATTERN, Lane, Source
 
 #: Values of one kind in one request; more belong into a tag, a prefix or several requests.
@@ -47,6 +48,7 @@ class PurgeRequest(BaseModel):
     everything: bool = Field(default=False, strict=True, description="Every copy; needs the scope purge_everything.")
     tiers: list[TierName] = Field([], max_length=100, description="Only these tiers; empty for all.")
     lane: Lane = Field(default=Lane.EDITORIAL, description="How urgent it is.")
+    mode: Mode = Field(default=Mode.DELETE, description="What becomes of the copies; no takedown is `invalidate`.")
     reason: str = Field("", max_length=255, description="For those who read the history.")
     confirm_wide: bool = Field(
         default=False, strict=True, description="Yes, purge everything, or a large share of all known URLs."
