@@ -92,8 +92,10 @@ class Batch(models.Model):
     a node was late, the last of several: its own `rebound` is the one before it."""
     verified_at = models.DateTimeField(null=True, blank=True)
     """When a sample of its URLs was asked for, or left out because the budget was spent."""
-    refreshed_at = models.DateTimeField(null=True, blank=True)
+    refresh_started_at = models.DateTimeField(null=True, blank=True)
     """When a worker began to fetch again what a batch of that mode had purged."""
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    """When it had done so."""
 
     class Meta:
         verbose_name_plural = "batches"
@@ -109,7 +111,7 @@ class Batch(models.Model):
             models.Index(
                 fields=["id"],
                 name="invalidation_batch_refresh",
-                condition=models.Q(mode="refresh", refreshed_at__isnull=True),
+                condition=models.Q(mode="refresh", refresh_started_at__isnull=True),
             ),
         )
 

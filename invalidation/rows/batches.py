@@ -87,8 +87,13 @@ def take_verifications(database: str, keys: Collection[int], now: datetime) -> i
 
 
 def take_refresh(database: str, key: int, now: datetime) -> bool:
-    """Mark it as fetched again, unless another worker has."""
-    return bool(on(database).filter(pk=key, refreshed_at=None).update(refreshed_at=now))
+    """Mark it as one that is being fetched again, unless another worker has."""
+    return bool(on(database).filter(pk=key, refresh_started_at=None).update(refresh_started_at=now))
+
+
+def end_refresh(database: str, key: int, now: datetime) -> None:
+    """It was fetched again."""
+    on(database).filter(pk=key).update(refreshed_at=now)
 
 
 def verify_again(database: str, batch: Batch) -> None:
@@ -159,7 +164,7 @@ def unverified(database: str, asked_since: datetime) -> QuerySet[Batch]:
 
 def to_refresh(database: str) -> QuerySet[Batch]:
     """Purged everywhere, with pages that are still to be fetched again."""
-    return on(database).filter(mode=Mode.REFRESH, refreshed_at=None, status=BatchStatus.DONE).order_by("id")
+    return on(database).filter(mode=Mode.REFRESH, refresh_started_at=None, status=BatchStatus.DONE).order_by("id")
 
 
 def of_deliveries(database: str, keys: Collection[int]) -> list[Batch]:

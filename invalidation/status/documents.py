@@ -58,7 +58,7 @@ class BatchDocument(TypedDict):
     targets: dict[str, Any]
     events: int
     refreshed_at: str | None
-    """When its pages were fetched again; null for what is not to be, or not yet."""
+    """When its pages had been fetched again; null for what is not to be, or not yet."""
 
 
 class VerificationDocument(TypedDict):

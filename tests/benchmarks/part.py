@@ -23,6 +23,7 @@ PARTS = {
     "B12": "fan_out",
     "B13": "stored",
     "B14": "automatic",
+    "B15": "modes",
     "behind": "behind",
     "workers": "crew",
     "growth": "growth",

@@ -76,7 +76,7 @@ INDEXES = {
     "invalidation_batch_created": "The admin's list, and pruning.",
     "invalidation_batch_running": "The status counts what is under way, and how old it is; the sweep looks after it.",
     "invalidation_batch_rebound": "Beat asks which rebounds are due.",
-    "invalidation_batch_refresh": "Which batches of that mode are to be fetched again.",
+    "invalidation_batch_refresh": "Beat asks which batches of that mode are to be fetched again.",
     "invalidation_batch_verify": "Beat asks which batches are to be verified.",
     "invalidation_event_pending": "A drain claims the most urgent events, the oldest first.",
     "invalidation_event_created": "The admin's list, and pruning.",

@@ -38,7 +38,8 @@ invalidation.emission.rows.wording invalidation.emission.uploads invalidation.ex
 invalidation.freshness invalidation.freshness.unit_of_work
 invalidation.lazy invalidation.models invalidation.models.journal invalidation.models.mixins
 invalidation.models.outbox invalidation.commit_hooks invalidation.signals
-invalidation.targets invalidation.targets.manner invalidation.targets.values invalidation.contrib invalidation.contrib.celery
+invalidation.targets invalidation.targets.manner invalidation.targets.values
+invalidation.contrib invalidation.contrib.celery
 invalidation.contrib.celery.announcing invalidation.contrib.celery.announcing.announce
 invalidation.contrib.celery.announcing.announcer invalidation.contrib.celery.apps invalidation.contrib.celery.logs
 """

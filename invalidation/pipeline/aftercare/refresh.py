@@ -54,6 +54,7 @@ def refresh(database: str) -> Refreshed:
         if batches.take_refresh(database, batch.pk, timezone.now()):
             urls = [url for url in wanted(batch) if url not in fetched]
             _fetch(batch, urls, done, ends_at)
+            batches.end_refresh(database, batch.pk, timezone.now())
             fetched.update(urls)
     return done
 
