@@ -25,6 +25,7 @@ KEYS = [
     "correlation_id",
     "created_at",
     "completed_at",
+    "mode",
     "targets",
     "batch",
     "deliveries",
@@ -61,6 +62,7 @@ def test_a_done_event_shows_its_batch_and_what_each_node_did(event_with: MakeEve
         "status": "done",
         "targets": {"tags": ["blog.post:42"]},
         "events": 1,
+        "refreshed_at": None,
     }
     assert [list(delivery) for delivery in document["deliveries"]] == [DELIVERY_KEYS, DELIVERY_KEYS]
     assert document["deliveries"][1] == {
