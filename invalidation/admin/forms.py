@@ -11,8 +11,7 @@ from django.core.exceptions import ValidationError
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget
 from invalidation.targets import sites
-from invalidation.targets.manner import Manner, Mode
-from invalidation.targets.values import CacheKey, Lane, Targets, checked_prefix, checked_tag, checked_url
+from invalidation.targets.values import CacheKey, Lane, Manner, Mode, Targets, checked_prefix, checked_tag, checked_url
 
 #: A longer list belongs into a command or a prefix.
 MAX_LINES = 1000

@@ -19,8 +19,7 @@ from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import outbox
 from invalidation.rows import instants
 from invalidation.targets import sites
-from invalidation.targets.manner import Manner, Mode
-from invalidation.targets.values import CacheKey, Lane, Source, Targets, legible
+from invalidation.targets.values import CacheKey, Lane, Manner, Mode, Source, Targets, legible
 
 
 def invalidate(

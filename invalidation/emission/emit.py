@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from invalidation import lazy
-from invalidation.targets.manner import Manner, joined
-from invalidation.targets.values import Source, Targets, union
+from invalidation.targets.values import Manner, Source, Targets, joined, union
 
 #: A collection this large is written and begun anew, so that memory and rows stay small (about 150 KB of JSON)
 #: whatever the size of the statement.

@@ -17,8 +17,7 @@ from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names, columns
 from invalidation.emission.rules import Rules
 from invalidation.exceptions import InvalidTarget
-from invalidation.targets.manner import Manner, joined
-from invalidation.targets.values import Targets, union
+from invalidation.targets.values import Manner, Targets, joined, union
 
 logger = lazy.Logger(__name__)
 

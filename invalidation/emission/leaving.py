@@ -12,8 +12,7 @@ from typing import Any
 from django.db.models import CASCADE, ForeignKey, Model, QuerySet
 
 from invalidation.emission import evaluation, registry
-from invalidation.targets.manner import Manner
-from invalidation.targets.values import Targets
+from invalidation.targets.values import Manner, Targets
 
 #: Attribute of the object that a deletion began with (an instance or a QuerySet): what it and its cascade make stale.
 COLLECTED = "_invalidation_collected"

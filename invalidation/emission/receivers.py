@@ -15,8 +15,7 @@ from invalidation.emission.leaving import COLLECTED
 from invalidation.emission.rows import history, loading, wording
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules
-from invalidation.targets.manner import Manner
-from invalidation.targets.values import Targets, union
+from invalidation.targets.values import Manner, Targets, union
 
 #: Attribute of what a deletion began with (an instance or a QuerySet): keys of rows whose instants go, by rules.
 PASSING = "_invalidation_passing"

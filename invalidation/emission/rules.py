@@ -15,8 +15,7 @@ from django.db.models.manager import BaseManager
 from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.exceptions import InvalidTarget
-from invalidation.targets.manner import Manner
-from invalidation.targets.values import TAG_PATTERN, CacheKey, Targets, checked_tag
+from invalidation.targets.values import TAG_PATTERN, CacheKey, Manner, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
 

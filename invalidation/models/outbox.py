@@ -9,8 +9,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from invalidation.exceptions import InvalidTarget
-from invalidation.targets.manner import Mode
-from invalidation.targets.values import CachePlace, Lane, Targets
+from invalidation.targets.values import CachePlace, Lane, Manner, Mode, Targets
 
 
 class EventStatus(models.TextChoices):
@@ -117,6 +116,11 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"batch {self.pk}"
+
+    @property
+    def manner(self) -> Manner:
+        """How it is purged."""
+        return Manner(self.lane, self.mode)
 
     @cached_property
     def merged(self) -> Targets:

@@ -16,8 +16,7 @@ from invalidation.pipeline.before_commit import LastMoment, last_moment
 from invalidation.rows import events
 from invalidation.rows.events import Fact
 from invalidation.signals import committed, event_recorded, tell
-from invalidation.targets.manner import Manner
-from invalidation.targets.values import Targets, legible, most_urgent
+from invalidation.targets.values import Manner, Targets, legible, most_urgent
 
 #: Attribute of a database connection: its announcements that have not run yet.
 WAITING = "_invalidation_waiting"

@@ -11,7 +11,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from invalidation.models import Batch, BatchStatus
 from invalidation.rows import deliveries, statements, verifications
 from invalidation.rows.states import BATCH, FINAL, BatchMove
-from invalidation.targets.manner import Mode
+from invalidation.targets.values import Mode
 
 #: Columns that the end of a first pass changes.
 CONCLUDED = ("status", "sequence", "completed_at", "rebound_at", "rebounded_at")

@@ -16,8 +16,7 @@ import invalidation
 from invalidation.emission import instants, registry
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import ScheduledEvent
-from invalidation.targets.manner import Manner, Mode, joined
-from invalidation.targets.values import Lane
+from invalidation.targets.values import Lane, Manner, Mode, joined
 from tests.emission.conftest import Outbox
 from tests.library.models import Author, Book, Genre, Notice
 
@@ -72,8 +71,9 @@ def test_a_change_of_rules_of_two_modes_is_one_event_of_the_more_thorough(outbox
 
 
 def test_a_caller_names_the_mode_and_delete_is_the_default(outbox: Outbox) -> None:
-    for mode in ({}, {"mode": "refresh"}, {"mode": "invalidate"}):
-        invalidation.invalidate(tags=["front"], **mode)
+    invalidation.invalidate(tags=["front"])
+    for mode in ("refresh", "invalidate"):
+        invalidation.invalidate(tags=["front"], mode=mode)
     assert modes(outbox) == ["delete", "refresh", "invalidate"]
 
 

@@ -21,8 +21,7 @@ from invalidation.pipeline.aftercare import rebound
 from invalidation.pipeline.aftercare.rebound import Purge, remaining
 from invalidation.pipeline.intake import drain
 from invalidation.status import documents
-from invalidation.targets.manner import Mode
-from invalidation.targets.values import CacheKey, Targets
+from invalidation.targets.values import CacheKey, Mode, Targets
 from tests.freshness.conftest import let_pass
 from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue, fails
 from tests.pipeline.conftest import declared

@@ -19,8 +19,7 @@ from invalidation.pipeline.aftercare import verify
 from invalidation.status import documents
 from invalidation.status.gate import judge
 from invalidation.status.previews import preview
-from invalidation.targets.manner import Manner, Mode
-from invalidation.targets.values import Lane, Source, Targets
+from invalidation.targets.values import Lane, Manner, Mode, Source, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
 KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}

@@ -22,8 +22,7 @@ from invalidation.rows import batches, deliveries
 from invalidation.rows.birth import Birth
 from invalidation.signals import batch_claimed, tell
 from invalidation.targets.coalesce import coalesce
-from invalidation.targets.manner import Mode
-from invalidation.targets.values import Targets, most_urgent
+from invalidation.targets.values import Mode, Targets, most_urgent
 
 #: Batches looked at by one run, and later batches that may have done their work.
 LIMIT = 1000

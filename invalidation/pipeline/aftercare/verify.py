@@ -18,10 +18,10 @@ from invalidation.exceptions import DeliveryError
 from invalidation.freshness import index
 from invalidation.freshness.clients import ask
 from invalidation.models import Batch, Verification
-from invalidation.pipeline import outbox, softness
+from invalidation.pipeline import outbox
 from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.providers.answers.reply import Probe
-from invalidation.providers.registry import provider
+from invalidation.providers.registry import is_soft, provider
 from invalidation.rows import batches, verifications
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.targets import sites
@@ -166,7 +166,7 @@ def _of_node(batch: Batch, place: CachePlace, urls: Collection[str], *, left_alo
 
 def _ask_again(row: Verification, batch: Batch) -> None:
     """After a soft purge the first to ask is shown the old copy, and has the new one fetched for the next."""
-    for seconds in SHOWN_ONCE_SECONDS if row.stale and softness.is_soft(batch, row.tier) else ():
+    for seconds in SHOWN_ONCE_SECONDS if row.stale and is_soft(row.tier, batch.manner) else ():
         time.sleep(seconds)
         _ask(row, batch.sequence)
         if not row.stale:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from invalidation import conf, context, lazy
 from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
 from invalidation.models import Delivery, Pass
-from invalidation.pipeline import completion, dispatch, softness
+from invalidation.pipeline import completion, dispatch
 from invalidation.pipeline.delivery import lease
 from invalidation.pipeline.delivery.backoff import backoff_seconds
 from invalidation.pipeline.delivery.breaker import guarded
@@ -21,7 +21,7 @@ from invalidation.pipeline.outcome import Outcome, crashed, decide
 from invalidation.pipeline.planning.plan import check_steps
 from invalidation.pipeline.planning.resolve import planned
 from invalidation.providers.base import Provider
-from invalidation.providers.registry import provider
+from invalidation.providers.registry import provider, purger
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
 from invalidation.signals import deliveries_ready, delivery_settled, tell
@@ -129,7 +129,7 @@ def _run(delivery: Delivery) -> Outcome:
 
 def prepared(delivery: Delivery) -> Provider:
     """The node of a delivery that has its plan now."""
-    node = softness.product(delivery.batch, delivery.place)
+    node = purger(delivery.place, delivery.batch.manner)
     node.learn()  # this process may be going on with another one's plan
     if delivery.steps is None:
         plan = planned(delivery.batch, delivery.tier, delivery.node)

@@ -20,7 +20,7 @@ from invalidation import conf, lazy
 from invalidation.conf import graph
 from invalidation.freshness.clients import UNAVAILABLE
 from invalidation.models import Batch, BatchStatus, Delivery, DeliveryStatus
-from invalidation.pipeline import completion, dispatch, softness
+from invalidation.pipeline import completion, dispatch
 from invalidation.pipeline.delivery import deliver, fan_out, lease, settle
 from invalidation.pipeline.delivery.breaker import guarded, noted, troubled
 from invalidation.pipeline.delivery.calls import Turn
@@ -29,6 +29,7 @@ from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.delivery.stamp import draw
 from invalidation.pipeline.outcome import Outcome
 from invalidation.pipeline.planning.plan import Step, merged
+from invalidation.providers.registry import is_soft, purger
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
 from invalidation.signals import batch_released, batch_settled, tell
@@ -196,8 +197,8 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
 def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     """One turn at the node with the calls of all; it counts for none of them."""
     _, first = parts[0]
-    soft = all(softness.is_soft(load.batch, row.tier) for load, row in parts)
-    node = softness.product(first.batch, first.place, soft=soft)
+    soft = all(is_soft(row.tier, load.batch.manner) for load, row in parts)
+    node = purger(first.place, first.batch.manner, soft=soft)
     calls = [Step.from_document(document) for load, row in parts for document in load.calls[row.place]]
     shared = Delivery(batch=first.batch, tier=first.tier, node=first.node, attempts=1)
     shared.steps = [step.document() for step in merged(calls, node)]

@@ -19,8 +19,7 @@ from invalidation.rows.birth import Birth
 from invalidation.rows.pending import Pending, instant, oldest
 from invalidation.signals import batch_claimed, tell
 from invalidation.targets.coalesce import coalesce
-from invalidation.targets.manner import Mode
-from invalidation.targets.values import Lane, Targets
+from invalidation.targets.values import Lane, Mode, Targets
 from invalidation.targets.variants import Variants, spread
 
 

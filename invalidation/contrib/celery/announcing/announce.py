@@ -7,7 +7,7 @@ from typing import Any
 from invalidation.contrib.celery.announcing.announcer import MAX_NAMED, Process, Word
 from invalidation.models import Batch, BatchStatus, Delivery
 from invalidation.signals import batch_settled, deliveries_ready, event_recorded, examination_due
-from invalidation.targets.manner import Mode
+from invalidation.targets.values import Mode
 
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout, which is the host's, is delivered again and again (kombu #337).

@@ -15,8 +15,7 @@ from invalidation.contrib.ninja.problems import Complaint, Problem
 from invalidation.exceptions import InvalidTarget
 from invalidation.status import gate
 from invalidation.targets import sites
-from invalidation.targets.manner import Manner
-from invalidation.targets.values import CacheKey, Targets, checked_prefix, checked_tag, checked_url
+from invalidation.targets.values import CacheKey, Manner, Targets, checked_prefix, checked_tag, checked_url
 
 CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "tags": (checked_tag, "Write 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-', such as 'blog.post:42'."),

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from invalidation.models import EventStatus
-from invalidation.targets.manner import Mode
-from invalidation.targets.values import MAX_URL_CHARACTERS, TAG_PATTERN, Lane, Source
+from invalidation.targets.values import MAX_URL_CHARACTERS, TAG_PATTERN, Lane, Mode, Source
 
 #: Values of one kind in one request; more belong into a tag, a prefix or several requests.
 MOST = 1000
