@@ -20,8 +20,9 @@ from invalidation.freshness.clients import ask
 from invalidation.models import Batch, Verification
 from invalidation.pipeline import outbox
 from invalidation.pipeline.delivery.breaker import breakers
+from invalidation.pipeline.delivery.deliver import is_soft
 from invalidation.providers.answers.reply import Probe
-from invalidation.providers.registry import is_soft, provider
+from invalidation.providers.registry import provider
 from invalidation.rows import batches, verifications
 from invalidation.signals import stale_twice, tell, verified
 from invalidation.targets import sites

@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from invalidation import conf, context, lazy
+from invalidation.conf import graph
 from invalidation.exceptions import DeliveryError, InvalidTarget, RejectedError, TransientError
 from invalidation.models import Delivery, Pass
 from invalidation.pipeline import completion, dispatch
@@ -21,10 +22,11 @@ from invalidation.pipeline.outcome import Outcome, crashed, decide
 from invalidation.pipeline.planning.plan import check_steps
 from invalidation.pipeline.planning.resolve import planned
 from invalidation.providers.base import Provider
-from invalidation.providers.registry import provider, purger
+from invalidation.providers.registry import provider, provider_class
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
 from invalidation.signals import deliveries_ready, delivery_settled, tell
+from invalidation.targets.values import CachePlace, Lane, Manner, Mode
 
 logger = lazy.Logger(__name__)
 
@@ -139,6 +141,26 @@ def prepared(delivery: Delivery) -> Provider:
             lease.keep_progress(delivery)  # whoever takes over must make the same call, not a similar one
     check_steps(delivery.steps)
     return node
+
+
+def purger(place: CachePlace, manner: Manner, *, soft: bool | None = None) -> Provider:
+    """The provider of one node as it purges in this manner; `soft` where that is known already."""
+    options = conf.settings().tiers[place.tier].options
+    wanted = is_soft(place.tier, manner) if soft is None else soft
+    return provider(*place) if wanted == bool(options.get("SOFT")) else provider(*place, soft=wanted)
+
+
+def is_soft(tier: str, manner: Manner) -> bool:
+    """Is the old copy shown once more while a new one is fetched?
+
+    Where the tier's option SOFT says so, but for a takedown; and where the mode asks for it, as long as nothing fills
+    from the tier: a cache outside would keep the old copy for its whole life.
+    """
+    tiers = conf.settings().tiers
+    if tier not in tiers or not provider_class(tiers[tier].provider).supports_soft or manner.lane == Lane.TAKEDOWN:
+        return False
+    asked = manner.mode == Mode.INVALIDATE and not graph.outer(tiers, tier)
+    return asked or bool(tiers[tier].options.get("SOFT"))
 
 
 def _texts(stored: object) -> list[str]:

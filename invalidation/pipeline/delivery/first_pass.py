@@ -29,7 +29,6 @@ from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.delivery.stamp import draw
 from invalidation.pipeline.outcome import Outcome
 from invalidation.pipeline.planning.plan import Step, merged
-from invalidation.providers.registry import is_soft, purger
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
 from invalidation.signals import batch_released, batch_settled, tell
@@ -197,8 +196,8 @@ def _again(made: Sequence[tuple[Load, Delivery]]) -> None:
 def _job_again(parts: Sequence[tuple[Load, Delivery]]) -> Job:
     """One turn at the node with the calls of all; it counts for none of them."""
     _, first = parts[0]
-    soft = all(is_soft(row.tier, load.batch.manner) for load, row in parts)
-    node = purger(first.place, first.batch.manner, soft=soft)
+    soft = all(deliver.is_soft(row.tier, load.batch.manner) for load, row in parts)
+    node = deliver.purger(first.place, first.batch.manner, soft=soft)
     calls = [Step.from_document(document) for load, row in parts for document in load.calls[row.place]]
     shared = Delivery(batch=first.batch, tier=first.tier, node=first.node, attempts=1)
     shared.steps = [step.document() for step in merged(calls, node)]
