@@ -18,6 +18,7 @@ from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
 from invalidation.admin.pages.dashboard import DashboardView, ReplayView
 from invalidation.admin.pages.doctor import DoctorView
 from invalidation.admin.pages.event_page import EventPage
+from invalidation.admin.pages.why import WhyView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Event
@@ -74,6 +75,7 @@ class EventAdmin(ReadOnlyAdmin):
             path("purge/", wrap(PurgeView(self)), name="invalidation_event_purge"),
             path("overview/", wrap(DashboardView(self)), name="invalidation_event_overview"),
             path("replay/", wrap(ReplayView(self)), name="invalidation_event_replay"),
+            path("why/", wrap(WhyView(self)), name="invalidation_event_why"),
             path("doctor/", wrap(DoctorView(self)), name="invalidation_event_doctor"),
             *super().get_urls(),
         ]

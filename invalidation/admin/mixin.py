@@ -72,6 +72,7 @@ class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs a
         everybodys = _has_any(request, "view_event", "purge")
         context = {"title": f"Purges of {instance}", "opts": self.opts, "original": instance, "action": ACTION}
         context |= {"events": objects.history(instance, request, everybodys=everybodys)}
+        context |= {"why_url": objects.why(instance) if everybodys else ""}
         context |= {"may_purge": self.has_purge_permission(request), **self.admin_site.each_context(request)}
         return TemplateResponse(request, "admin/invalidation/object_purges.html", context)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,12 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from invalidation import conf, context
+from invalidation.admin.pages.why import why_url
 from invalidation.emission.rules import object_tag
 from invalidation.models import Event
 from invalidation.pipeline.intake.claim import batched
@@ -66,6 +67,14 @@ def _pages(rows: Iterable[Event]) -> str:
 
 def _tiers(number: int) -> str:
     return f"{number} tier{'s' * (number != 1)}"
+
+
+def why(instance: Model) -> str:
+    """Where to ask why the object's own page is as it is; "" where it has none."""
+    with suppress(NoReverseMatch):
+        own: Callable[[], str] | None = getattr(instance, "get_absolute_url", None)
+        return why_url(own()) if own else ""
+    return ""
 
 
 def history(instance: Model, request: HttpRequest, *, everybodys: bool) -> QuerySet[Any]:

@@ -12,6 +12,8 @@ import redis
 COUNTS_KEY = "invalidation:degraded"
 #: Under this name those that were outdated before they were rendered, so that no cache may store them.
 REFUSED = "refused"
+#: What else `X-Cache-Reason` says: its tags don't fit; it shows what no tag stands for; it ends with what it shows.
+CROWDED, UNTAGGED, ENDS = "too-many-tags", "untagged", "ends"
 
 
 class Reason(Enum):

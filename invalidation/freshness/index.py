@@ -10,6 +10,8 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from heapq import nlargest
 from itertools import islice, zip_longest
 from typing import Any
@@ -27,6 +29,7 @@ from invalidation.freshness.scripts import (
     FOLDERS,
     OVERFLOW_KEY,
     PAGES_KEY,
+    REFUSED_KEY,
     TAG_KEY,
 )
 
@@ -44,9 +47,25 @@ ENTRY_PATTERN = re.compile(r"\d+ \d+ \d")
 PAGE = 1000
 PAGES_PER_SCRIPT = 100
 TAGS_PER_CALL = 100
+REFUSED_SECONDS = 3600
 _REGISTER = raw_commands.Script(scripts.REGISTER)
 _LOOK = raw_commands.Script(scripts.LOOK)
 _COUNT = raw_commands.Script(scripts.COUNT)
+_REFUSE = raw_commands.Script(scripts.REFUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the index knows of one page."""
+
+    tags: frozenset[str]
+    """All that it was rendered with since it is known."""
+
+    registered_at: datetime
+    """When it was rendered last, by the clock of Redis."""
+
+    is_refused: bool
+    """Was that rendering outdated before it was sent, so that nobody may store it?"""
 
 
 def register(pipeline: Pipeline, url: str, tags: Iterable[str], shared_seconds: int) -> None:
@@ -120,17 +139,14 @@ def urls_of(client: redis.Redis, tags: Iterable[str]) -> tuple[set[str], list[st
     """
     wanted = sorted(tags)
     if len(wanted) <= TAGS_PER_CALL and (looked := raw_commands.run(client, _LOOK, (), (PAGES_PER_SCRIPT, *wanted))):
-        overflowing, addresses = looked
-        return set(addresses), overflowing
+        too_many, addresses = looked
+        return set(addresses), too_many
     return _many_of(client, wanted)
 
 
 def _many_of(client: redis.Redis, wanted: Sequence[str]) -> tuple[set[str], list[str]]:
-    marks: list[Any] = []
-    for chunk in _chunks(wanted, TAGS_PER_CALL):
-        marks += client.mget([OVERFLOW_KEY + tag for tag in chunk])
-    overflowing = [tag for tag, mark in zip(wanted, marks, strict=True) if mark]
-    return set(_addresses(client, _members(client, [TAG_KEY + tag for tag in wanted]))), overflowing
+    too_many = overflowing(client, wanted)
+    return set(_addresses(client, _members(client, [TAG_KEY + tag for tag in wanted]))), too_many
 
 
 def urls_below(client: redis.Redis, prefixes: Iterable[str]) -> set[str]:
@@ -252,8 +268,34 @@ def tags_of(client: redis.Redis, url: str, candidates: Iterable[str]) -> set[str
 
 def page_tags(client: redis.Redis, url: str) -> frozenset[str]:
     """All that it was rendered with since the index knows it; none for what it doesn't."""
-    page = client.hget(PAGES_KEY, digits(url))
-    return frozenset(str(page).split("\n")[2].split()) if page else frozenset()
+    found = entry(client, url)
+    return found.tags if found else frozenset()
+
+
+def entry(client: redis.Redis, url: str) -> Entry | None:
+    """What is known of a page; None where nothing is."""
+    pipeline = client.pipeline(transaction=False)
+    pipeline.hget(PAGES_KEY, digits(url)).get(REFUSED_KEY + digits(url))
+    page, refused = pipeline.execute()
+    if not page:
+        return None
+    marks, _, tags = str(page).split("\n")
+    registered = marks.split()[0]
+    registered_at = datetime.fromtimestamp(int(registered) / 1e6, UTC)
+    return Entry(frozenset(tags.split()), registered_at, is_refused=registered == refused)
+
+
+def note_refused(client: redis.Redis, url: str) -> None:
+    """Remember that nobody may store what was registered last, for who asks why there is no copy."""
+    raw_commands.run(client, _REFUSE, (), (digits(url), REFUSED_SECONDS))
+
+
+def overflowing(client: redis.Redis, tags: Sequence[str]) -> list[str]:
+    """Those of the tags that had more URLs than the index keeps."""
+    marks: list[Any] = []
+    for chunk in _chunks(tags, TAGS_PER_CALL):
+        marks += client.mget([OVERFLOW_KEY + tag for tag in chunk])
+    return [tag for tag, mark in zip(tags, marks, strict=True) if mark]
 
 
 def every_page(client: redis.Redis, most: int) -> Iterator[tuple[str, frozenset[str]] | None]:

@@ -12,6 +12,8 @@ BYTES_KEY = "invalidation:pages-bytes"
 TAG_KEY = "invalidation:index:"
 BELOW_KEY = "invalidation:below:"
 OVERFLOW_KEY = "invalidation:overflow:"
+#: Beside a page whose newest rendering nobody may store: the instant of that rendering, as the page's entry has it.
+REFUSED_KEY = "invalidation:refused:"
 DIGITS = 24
 #: A prefix that goes deeper is looked for among the pages below the last of these.
 FOLDERS = 8
@@ -138,6 +140,12 @@ end
 return values
 """
 )
+
+#: ARGV: digits of a page that was just registered, and for how many seconds it matters that nobody may store it.
+REFUSE = f"""
+local page = redis.call('HGET', '{PAGES_KEY}', ARGV[1])
+if page then redis.call('SET', '{REFUSED_KEY}' .. ARGV[1], string.match(page, '^%d+'), 'EX', ARGV[2]) end
+"""
 
 #: ARGV: digits of pages, which are removed whatever they say.
 REMOVE = _COMMON + "for _, id in ipairs(ARGV) do remove(id) end"

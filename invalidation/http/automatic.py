@@ -9,9 +9,11 @@ from typing import Any
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from invalidation import conf, lazy
+from invalidation.freshness.degraded import UNTAGGED
 from invalidation.http import cacheable, policy
 from invalidation.http.tags import readings_of, remember_readings, untagged_in
 from invalidation.http.wrapped import plain
+from invalidation.providers.http import REASON_HEADER
 from invalidation.tracking import clock, collector, outcome
 from invalidation.tracking.collector import Readings
 
@@ -69,6 +71,7 @@ def limit(request: HttpRequest, response: HttpResponseBase) -> None:
     untagged = untagged_in(request)
     if untagged:
         cacheable.shorten(response, conf.settings().pages.untagged_ttl_seconds)
+        response.headers[REASON_HEADER] = UNTAGGED
         _log(request, untagged)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from invalidation import conf, lazy
 from invalidation.conf.changes import when_changed
 from invalidation.emission import instants
-from invalidation.freshness import index, sequence, unit_of_work
+from invalidation.freshness import degraded, index, sequence, unit_of_work
 from invalidation.freshness.clients import UNAVAILABLE, client
 from invalidation.freshness.degraded import Reason, pending
 from invalidation.freshness.redis_pause import redis_pause
@@ -21,7 +22,7 @@ from invalidation.http import automatic, cacheable, recheck
 from invalidation.http.address import exact_url
 from invalidation.http.headers import own_tags, set_tag_headers
 from invalidation.http.tags import tags_of, unusable_of
-from invalidation.providers.http import SEQUENCE_HEADER
+from invalidation.providers.http import REASON_HEADER, SEQUENCE_HEADER
 from invalidation.providers.registry import provider_class
 from invalidation.targets import sites
 
@@ -54,6 +55,7 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
     if tags is None:
         logger.warning("too_many_tags", path=request.path, tags=len(tags_of(request)))
         cacheable.forbid(response)
+        response.headers[REASON_HEADER] = degraded.CROWDED
         return
     automatic.limit(request, response)
     _end_with_what_it_shows(request, response, tags)
@@ -62,11 +64,20 @@ def end(request: HttpRequest, response: HttpResponseBase, since: int | None) -> 
         logger.warning("unusable_tags", path=request.path, tags=unusable, remedy=TAG_REMEDY)
         judgement = Reason.TAG
     if judgement is Verdict.OUTDATED:
-        pending.note_refused()
-        cacheable.forbid(response)
+        _refuse(response, exact_url(request))
     elif isinstance(judgement, Reason):
         pending.note(judgement)
         cacheable.shorten(response, conf.settings().pages.degraded_ttl_seconds)
+        response.headers[REASON_HEADER] = judgement.value
+
+
+def _refuse(response: HttpResponseBase, url: str) -> None:
+    """Let nobody store it, and whoever asks why there is no copy be told."""
+    pending.note_refused()
+    cacheable.forbid(response)
+    response.headers[REASON_HEADER] = degraded.REFUSED
+    with suppress(*UNAVAILABLE):
+        redis_pause.ask(lambda server: index.note_refused(server, url))
 
 
 def _tagged(request: HttpRequest, response: HttpResponseBase) -> frozenset[str] | None:
@@ -94,6 +105,7 @@ def _end_with_what_it_shows(request: HttpRequest, response: HttpResponseBase, ta
     else:
         if ends_at:
             cacheable.cap(response, ends_at)
+            response.headers[REASON_HEADER] = degraded.ENDS
 
 
 def _judged(response: HttpResponseBase, url: str, tags: frozenset[str], since: int | None) -> Verdict | Reason:

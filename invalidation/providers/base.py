@@ -64,6 +64,9 @@ class Provider(abc.ABC):
     supports_fetch: bool = False
     """Can this very node be asked for a page?"""
 
+    variants: Sequence[Mapping[str, str]] = (MappingProxyType({}),)
+    """What visitors say besides to be shown each variant of a page that it files apart and purges one by one."""
+
     counts_copies: ClassVar[bool] = False
     """Does it tell how many copies a purge by URL removed?"""
 

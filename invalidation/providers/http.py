@@ -27,6 +27,8 @@ from invalidation.targets.digits import whole_number
 
 #: By which the application says at which sequence it rendered a page.
 SEQUENCE_HEADER = "X-Cache-Sequence"
+#: By which it says why a page may not live as long as its view meant; `freshness.degraded` has the words.
+REASON_HEADER = "X-Cache-Reason"
 MAX_REPLY_BYTES = 65_536
 #: Of what a cache says of its copy; as Verification.cache_status has it.
 MAX_STATUS_CHARACTERS = 32
@@ -182,7 +184,7 @@ def fetched(node: Node, url: str, status_header: str, headers: Mapping[str, str]
     answer = node.send("GET", location.target, {**location.headers, "Accept-Encoding": "gzip", **(headers or {})})
     rendered_at = whole_number(answer.headers.get(SEQUENCE_HEADER))
     cache_status = answer.headers.get(status_header, "")[:MAX_STATUS_CHARACTERS]
-    return Probe(answer.status, rendered_at, cache_status, _unpacked(answer))
+    return Probe(answer.status, rendered_at, cache_status, _unpacked(answer), answer.headers)
 
 
 def _unpacked(answer: Answer) -> str:

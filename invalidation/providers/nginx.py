@@ -45,15 +45,15 @@ class Nginx(Provider):
         values = read_options(tier, options, required=("SECRET",), optional={"VARIANTS": ({},), "EVERYTHING": False})
         self.supports_everything = bool(values["EVERYTHING"])
         self._secret = header_secret(tier, values["SECRET"])
-        self._variants = _checked_variants(tier, values["VARIANTS"])
-        self.requests_per_item: Mapping[str, int] = {"purge_urls": len(self._variants)}
-        self.max_urls_per_call = MOST_REQUESTS // len(self._variants) or 1
+        self.variants: Sequence[Mapping[str, str]] = _checked_variants(tier, values["VARIANTS"])
+        self.requests_per_item: Mapping[str, int] = {"purge_urls": len(self.variants)}
+        self.max_urls_per_call = MOST_REQUESTS // len(self.variants) or 1
         self._node = Node(tier, node, values["TIMEOUT_SECONDS"])
 
     def purge_urls(self, urls: Sequence[str]) -> Reply:
         """Remove every declared variant of these URLs; counts them."""
         locations = [Location.of(url) for url in urls]
-        answers = self._node.send_all([self._purge(each, variant) for each in locations for variant in self._variants])
+        answers = self._node.send_all([self._purge(each, variant) for each in locations for variant in self.variants])
         for answer in answers:
             if answer.status not in (PURGED, *NOT_CACHED) or answer.headers.get(MARKER_HEADER) != MARKER:
                 raise failure(self.node, answer, f"{MARKER_HEADER}: {MARKER}")

@@ -127,6 +127,7 @@ def paths(admin: Admin) -> list[str]:
         *("invalidation/event/", "invalidation/batch/", "invalidation/delivery/"),
         *("invalidation/event/1/change/", "invalidation/batch/1/change/", "invalidation/delivery/1/change/"),
         *("invalidation/event/purge/", "invalidation/event/purge/?tags=blog.post:4", "invalidation/event/doctor/"),
+        "invalidation/event/why/?url=/blog/",
         "blog/post/4/purges/",
     ]
 
@@ -139,6 +140,16 @@ def test_everybody_can_use_every_page(visit: Visit, paths: list[str], scheme: st
         visitor.open(path)
         grave[path] = visitor.grave()
     assert {path: found for path, found in grave.items() if found} == {}
+
+
+def test_who_asks_why_on_a_phone_is_told_of_every_tier(visit: Visit) -> None:
+    visitor = visit(width=PHONE)
+    page = visitor.open("invalidation/event/why/?url=/blog/")
+    page.get_by_role("button", name="Ask every node").click()
+    for tier in ("varnish", "nginx"):
+        expect(page.locator(f".inv-answer [data-tier={tier}]")).to_be_visible()
+    assert visitor.grave() == []
+    assert visitor.width() <= PHONE
 
 
 def test_no_page_is_wider_than_a_phone(visit: Visit, paths: list[str]) -> None:

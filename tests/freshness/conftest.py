@@ -33,6 +33,10 @@ PROVIDERS = {"varnish": "invalidation.providers.varnish.Varnish", "nginx": "inva
 
 
 class _Quiet(WSGIRequestHandler):
+    def get_environ(self) -> dict[str, Any]:
+        """With the target as it was sent, as gunicorn tells it."""
+        return super().get_environ() | {"RAW_URI": self.path}
+
     def log_message(self, *_: Any) -> None:
         """Requests are no news."""
 

@@ -26,6 +26,7 @@ class State:
     version: int = 1
     tags: tuple[str, ...] = ("page", "page:1")
     headers: dict[str, str] = field(default_factory=lambda: {"Cache-Control": PUBLIC})
+    status: int = 200
     held: bool = False
     reading: threading.Event = field(default_factory=threading.Event)
     proceed: threading.Event = field(default_factory=threading.Event)
@@ -55,6 +56,7 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 def _answered(response: Response) -> Response:
+    response.status_code = state.status
     for name, value in state.headers.items():
         response.headers[name] = value
     return response

@@ -121,3 +121,12 @@ def test_the_history_asks_as_many_statements_for_many_events_as_for_one(editor: 
 
 def test_an_object_that_is_not_there_has_no_purges(editor: SignIn) -> None:
     assert editor("purge").get(reverse("admin:blog_category_purges", args=[999])).status_code == 404
+
+
+def test_the_history_leads_to_why_its_page_is_as_it_is(editor: SignIn, category: Category) -> None:
+    asks = f"{reverse('admin:invalidation_event_why')}?"
+    assert asks in purges(editor("view_event"), category).content.decode()
+
+
+def test_who_may_see_own_purges_alone_is_led_nowhere(editor: SignIn, category: Category) -> None:
+    assert reverse("admin:invalidation_event_why") not in purges(editor("view_own"), category).content.decode()

@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from invalidation.admin.base import ReadOnlyAdmin, duration
+from invalidation.admin.pages.why import why_url
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Delivery, DeliveryStatus, Event
 from invalidation.pipeline import replay
@@ -33,6 +34,7 @@ YOUNG_SECONDS = 300
 YOUNG_REFRESH_SECONDS, OLD_REFRESH_SECONDS = 2, 30
 SHOWN_MERGED = 10
 SHOWN_OBJECTS = 10
+SHOWN_ADDRESSES = 3
 #: A longer list of targets is typed anew, because servers refuse the address.
 LONGEST_QUERY = 4000
 OBJECT_TAG = re.compile(r"([a-z0-9_]+\.[a-z0-9_]+):([^\s:]+)")
@@ -51,7 +53,7 @@ class EventPage:
         context = shown(event, request, self.model_admin.admin_site)
         context |= {"may_purge": self.model_admin.has_purge_permission(request)}
         if not self.model_admin.may_view_all(request):
-            context["merged"] = ()
+            context |= {"merged": (), "why": ()}
         if "fragment" in request.GET:
             answer = render(request, "admin/invalidation/event/story.html", context)
             answer["X-Live-Seconds"] = str(context["refresh_seconds"])
@@ -88,6 +90,7 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
         "refresh_seconds": 0 if final else _refresh_seconds(event),
         "objects": list(objects(event, request, site)),
         "again_url": again_url(event),
+        "why": [(address, why_url(address)) for address in addresses(event)],
         "verifications": story.verifications,
     }
 
@@ -133,6 +136,12 @@ def _page_of(label: str, key: str, request: HttpRequest, site: AdminSite) -> str
         return reverse(name, args=[key]) if known and known.has_view_permission(request) else ""
     except (LookupError, ValueError, NoReverseMatch):
         return ""
+
+
+def addresses(event: Event) -> list[str]:
+    """The first that it names: why each is as it is can be asked."""
+    named = event.targets.get("urls", []) if isinstance(event.targets, dict) else []
+    return [address for address in named if isinstance(address, str)][:SHOWN_ADDRESSES]
 
 
 def again_url(event: Event) -> str:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget
-from invalidation.management.output import FAILED, USAGE, add_format, print_fields, print_json, print_table
-from invalidation.status import reads, why
+from invalidation.management.output import (
+    FAILED,
+    USAGE,
+    add_format,
+    print_fields,
+    print_json,
+    print_notes,
+    print_table,
+)
+from invalidation.status import reads, why, words
 
-COLUMNS = ("tier", "node", "status_code", "cache_status", "age_seconds", "reason")
+#: Narrow enough for 80 columns; the reasons stand below, a line for each.
+COLUMNS = ("tier and node", "answer", "age in s", "reason")
 
 
 class Command(BaseCommand):
@@ -63,9 +73,34 @@ class Command(BaseCommand):
             print_table(self.stdout, "Reads", ("tags", "what"), rows)
 
     def _show(self, document: why.WhyDocument) -> None:
-        purge = document["last_purge"]
-        shown = purge and f"{purge['purged_at']} {purge['status']}, event {purge['event']}, by {purge['source']}"
-        fields = {"url": document["url"], "tags": " ".join(document["tags"]), "pending": document["pending"]}
-        print_fields(self.stdout, {**fields, "last purge": shown or "none that is known"})
-        rows = [[dict(copy)[name] for name in COLUMNS] for copy in document["copies"]]
-        print_table(self.stdout, "Copies", COLUMNS, rows)
+        fields = {"url": document["url"], "tags": " ".join(document["tags"]), "rendered at": document["rendered_at"]}
+        fields |= {"next change at": document["next_change_at"], "pending": document["pending"]}
+        print_fields(
+            self.stdout, {**fields, "last purge": _purge_line(document), "note": " ".join(document["remarks"])}
+        )
+        print_table(self.stdout, "Copies", COLUMNS, map(_row, document["copies"]))
+        print_notes(self.stdout, {_place(copy): _told(copy) for copy in document["copies"]})
+
+
+def _purge_line(document: why.WhyDocument) -> str:
+    """When, how it meant the page, and whose it was."""
+    purge = document["last_purge"]
+    if purge is None:
+        return "none that is known"
+    who = " ".join(filter(None, (purge["source"], purge["actor"])))
+    cause = f"{who}: {purge['reason']}" if purge["reason"] else who
+    return f"{purge['purged_at']} {purge['status']}, by {purge['named_by']}, event {purge['event']}, {cause}"
+
+
+def _row(copy: why.CopyDocument) -> Sequence[Any]:
+    answer = f"{copy['status_code'] or ''} {copy['cache_status']}".strip()
+    return _place(copy), answer, copy["age_seconds"], copy["code"]
+
+
+def _place(copy: why.CopyDocument) -> str:
+    variant = f" {copy['variant']}" if copy["variant"] else ""
+    return words.place(copy["tier"], copy["node"]) + variant
+
+
+def _told(copy: why.CopyDocument) -> str:
+    return f"{copy['reason'].rstrip('.')}. {copy['remedy']}".rstrip()

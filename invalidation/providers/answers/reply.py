@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,6 @@ class Probe:
 
     text: str = ""
     """The beginning of the body."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """By name, in whatever case."""

@@ -75,10 +75,10 @@ class Cloudflare(Edged):
                 f"INVALIDATION['TIERS'][{tier!r}]['OPTIONS']['PLAN'] must be one of {sorted(PLANS)}."
             )
         self._plan = PLANS[values["PLAN"]]
-        self._variants: Sequence[Mapping[str, str]] = values["VARIANTS"] or ({},)
+        self.variants: Sequence[Mapping[str, str]] = values["VARIANTS"] or ({},)
         self._hosts = list(values["HOSTS"])
         self._account = values["ACCOUNT"] or values["ZONE_ID"]
-        self.max_urls_per_call = (values["MAX_FILES_PER_CALL"] or self._plan.urls_per_call) // len(self._variants) or 1
+        self.max_urls_per_call = (values["MAX_FILES_PER_CALL"] or self._plan.urls_per_call) // len(self.variants) or 1
         self._api = connect(tier, values)
         verb = "invalidate_cache" if values["SOFT"] else "purge_cache"
         self._path = f"/client/v4/zones/{values['ZONE_ID']}/{verb}"
@@ -89,7 +89,7 @@ class Cloudflare(Edged):
         wide = dict.fromkeys(("purge_tags", "purge_prefixes", "purge_everything"), 1.0)
         return (
             Rate(f"{name}:purges", plan.purges_per_second, plan.purges_burst, per_call=wide),
-            Rate(f"{name}:urls", plan.urls_per_second, plan.urls_per_second, {}, {"purge_urls": len(self._variants)}),
+            Rate(f"{name}:urls", plan.urls_per_second, plan.urls_per_second, {}, {"purge_urls": len(self.variants)}),
             # 1,050 saved up and one every two seconds stay below 1,200 in any five minutes, wherever they begin.
             Rate(f"{name}:api", 0.5, 1_050, per_call=wide | {"purge_urls": 1.0}),
         )
@@ -99,7 +99,7 @@ class Cloudflare(Edged):
         locations = [Location.of(url) for url in urls]
         spelt = [f"{location.scheme}://{location.host}{location.target}" for location in locations]
         files = [
-            {"url": url, "headers": dict(variant)} if variant else url for url in spelt for variant in self._variants
+            {"url": url, "headers": dict(variant)} if variant else url for url in spelt for variant in self.variants
         ]
         return self._purge({"files": files})
 
