@@ -275,7 +275,8 @@ def page_tags(client: redis.Redis, url: str) -> frozenset[str]:
 def entry(client: redis.Redis, url: str) -> Entry | None:
     """What is known of a page; None where nothing is."""
     pipeline = client.pipeline(transaction=False)
-    pipeline.hget(PAGES_KEY, digits(url)).get(REFUSED_KEY + digits(url))
+    pipeline.hget(PAGES_KEY, digits(url))
+    pipeline.get(REFUSED_KEY + digits(url))
     page, refused = pipeline.execute()
     if not page:
         return None

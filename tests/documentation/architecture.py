@@ -38,7 +38,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "what a page reads becomes its tags": ("tracking",),
     "what all of them know": ("", "models", "targets", "conf"),
     "who looks, and who helps": (
-        *("status", "status/overview", "admin", "admin/pages", "management", "management/commands"),
+        *("status", "status/overview", "status/why", "admin", "admin/pages", "management", "management/commands"),
         *("monitor", "doctor", "checks", "audit", "audit/changes"),
         *("contrib/ninja", "contrib/ninja/asking", "contrib/ninja/answering", "contrib/ninja/rows"),
         *("contrib/ninja/management/commands", "contrib/opentelemetry", "contrib/prometheus"),

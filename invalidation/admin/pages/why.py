@@ -73,7 +73,7 @@ def answered(addresses: list[str]) -> list[dict[str, Any]]:
 
 def shown(document: why.WhyDocument) -> dict[str, Any]:
     """With instants that are no text, and each copy's place."""
-    instants = {name: _instant(document[name]) for name in ("rendered_at", "next_change_at")}  # type: ignore[literal-required]
+    instants = {name: _instant(document[name]) for name in ("rendered_at", "next_change_at")}
     copies = [{**copy, "place": CachePlace(copy["tier"], copy["node"])} for copy in document["copies"]]
     purge = document["last_purge"]
     dated = {**purge, "purged_at": _instant(purge["purged_at"])} if purge else None

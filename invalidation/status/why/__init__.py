@@ -10,7 +10,7 @@ from invalidation.providers.registry import provider
 from invalidation.status.why import page, purges
 from invalidation.status.why.case import Asked, Case, Surroundings
 from invalidation.status.why.copies import asked
-from invalidation.status.why.documents import CopyDocument, WhyDocument, copy_document
+from invalidation.status.why.documents import CopyDocument, WhyDocument, copy_document, purge_document
 from invalidation.status.why.page import Page
 from invalidation.status.why.purges import Concern, History
 from invalidation.status.why.reasons import because
@@ -32,7 +32,7 @@ def explain(url: str, database: str) -> WhyDocument:
         "remarks": list(page.remarks(known, conf.settings())),
         "next_change_at": purges.next_change(concern, database),
         "pending": str(history.pending.uid) if history.pending else None,
-        "last_purge": purges.document(history, concern),
+        "last_purge": purge_document(history, concern),
         "copies": list(_copies(known, history)),
     }
 

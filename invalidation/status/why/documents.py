@@ -6,7 +6,8 @@ import time
 from typing import TypedDict
 
 from invalidation.status.why.case import Asked
-from invalidation.status.why.reasons import Reason
+from invalidation.status.why.codes import Reason
+from invalidation.status.why.purges import Concern, History
 
 
 class CopyDocument(TypedDict):
@@ -66,6 +67,25 @@ class WhyDocument(TypedDict):
 
     last_purge: PurgeDocument | None
     copies: list[CopyDocument]
+
+
+def purge_document(found: History, concern: Concern) -> PurgeDocument | None:
+    """The JSON form of the last purge."""
+    last, event = found.last, found.event
+    if last is None:
+        return None
+    return {
+        "event": str(event.uid) if event else None,
+        "batch": last.pk,
+        "status": last.status,
+        "lane": last.lane,
+        "source": event.source if event else None,
+        "actor": event.actor if event else None,
+        "reason": event.reason if event else None,
+        "named_by": concern.named_by(last.readable),
+        "purged_at": (last.completed_at or last.created_at).isoformat(),
+        "sequence": last.sequence,
+    }
 
 
 def copy_document(asked: Asked, reason: Reason) -> CopyDocument:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
@@ -15,9 +15,6 @@ from invalidation.models import Batch, Delivery, Event
 from invalidation.rows import batches, deliveries, events, instants
 from invalidation.targets import sites
 from invalidation.targets.values import CachePlace, Targets
-
-if TYPE_CHECKING:
-    from invalidation.status.why.documents import PurgeDocument
 
 #: The newest batches among which the last that concerns the address is looked for.
 BATCHES = 2000
@@ -107,22 +104,3 @@ def next_change(concern: Concern, database: str) -> str | None:
     shown = timed(concern.tags)
     moments = [moment for moment in (asked, next_instant(shown, now, LATER) if shown else None) if moment]
     return min(moments).isoformat() if moments else None
-
-
-def document(found: History, concern: Concern) -> PurgeDocument | None:
-    """The JSON form of the last purge."""
-    last, event = found.last, found.event
-    if last is None:
-        return None
-    return {
-        "event": str(event.uid) if event else None,
-        "batch": last.pk,
-        "status": last.status,
-        "lane": last.lane,
-        "source": event.source if event else None,
-        "actor": event.actor if event else None,
-        "reason": event.reason if event else None,
-        "named_by": concern.named_by(last.readable),
-        "purged_at": (last.completed_at or last.created_at).isoformat(),
-        "sequence": last.sequence,
-    }

@@ -16,8 +16,6 @@ from invalidation.status.why.limits import of_life
 from invalidation.status.why.moments import told
 from invalidation.status.why.old import old, standing
 
-__all__ = ["Reason", "because"]
-
 PROBE_WORDS = "does not answer the probe"
 
 

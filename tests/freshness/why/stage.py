@@ -76,7 +76,9 @@ class Servers:
     def _proxy(self, name: str, kind: type[Running], origin: str, **options: Any) -> Running:
         options = {"public_port": "", **options}
         start: Callable[..., Running] = kind
-        return self._once(name, lambda: start(self._folder, [origin], SECRET, name=f"why-{name}", options=options))
+        named = {"name": f"why-{name}", "options": options}
+        server: Running = self._once(name, lambda: start(self._folder, [origin], SECRET, **named))
+        return server
 
     def _once(self, name: str, start: Callable[[], Any]) -> Any:
         if name not in self._started:

@@ -83,7 +83,7 @@ def _(stage: Stage) -> None:
     stage.purge()
 
 
-@situation("the node does not purge at all", Code.OLD_DEAD_LETTER, "without a proof", remedy="invalidation_doctor")
+@situation("the node does not purge at all", Code.OLD_DEAD_LETTER, "without X-Purged-By", remedy="invalidation_doctor")
 def _(stage: Stage) -> None:
     stage.behind_toll(MAX_ATTEMPTS=1).fails(200, {})
     stage.purge()
