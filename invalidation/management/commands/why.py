@@ -89,7 +89,8 @@ def _purge_line(document: why.WhyDocument) -> str:
         return "none that is known"
     who = " ".join(filter(None, (purge["source"], purge["actor"])))
     cause = f"{who}: {purge['reason']}" if purge["reason"] else who
-    return f"{purge['purged_at']} {purge['status']}, by {purge['named_by']}, event {purge['event']}, {cause}"
+    how = f"{purge['status']}, {purge['mode']} by {purge['named_by']}"
+    return f"{purge['purged_at']} {how}, event {purge['event']}, {cause}"
 
 
 def _row(copy: why.CopyDocument) -> Sequence[Any]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from invalidation import conf
 from invalidation.conf import graph
+from invalidation.models import Batch
+from invalidation.pipeline.delivery.deliver import is_soft
 from invalidation.providers.registry import provider
 from invalidation.status.why import page, purges
 from invalidation.status.why.case import Asked, Case, Surroundings
@@ -39,15 +41,15 @@ def explain(url: str, database: str) -> WhyDocument:
 
 def _copies(known: Page, history: History) -> Iterator[CopyDocument]:
     for one in asked(known.url):
-        yield copy_document(one, because(Case(one, known, history, _around(one))))
+        yield copy_document(one, because(Case(one, known, history, _around(one, history.last))))
 
 
-def _around(one: Asked) -> Surroundings:
+def _around(one: Asked, last: Batch | None) -> Surroundings:
     settings = conf.settings()
     tier = settings.tiers[one.place.tier]
     return Surroundings(
         inner=graph.inner(settings.tiers, tier.name),
-        soft=bool(tier.options.get("SOFT")),
+        soft=last is not None and is_soft(tier.name, last.manner),
         needs_index=not provider(*one.place).supports_tags,
         lease_seconds=settings.retry.lease_seconds,
     )

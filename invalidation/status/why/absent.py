@@ -8,12 +8,13 @@ from http import HTTPStatus
 
 from invalidation.freshness import degraded
 from invalidation.http.cacheable import FORBIDDING, LIFETIME_HEADERS, directives
-from invalidation.models import DeliveryStatus
+from invalidation.models import Batch, DeliveryStatus
 from invalidation.providers.answers.reply import Probe
 from invalidation.status.why.case import Case, is_storable, lifetime_seconds, limit, varies
 from invalidation.status.why.codes import Code, Reason
 from invalidation.status.why.limits import of_life
 from invalidation.status.why.moments import told
+from invalidation.targets.values import Mode
 
 OUTDATED = Reason(
     Code.OUTDATED,
@@ -119,7 +120,7 @@ def _removed(case: Case, probe: Probe) -> Reason:
     row, page = case.history.rows.get(case.asked.place), case.page
     purged_at = row.completed_at if row and row.status == DeliveryStatus.PURGED else None
     if purged_at and (page.rendered_at is None or page.rendered_at <= purged_at):
-        return Reason(Code.PURGED, f"no copy: purged at {told(purged_at)}, and nobody had asked for it since")
+        return Reason(Code.PURGED, f"no copy: purged at {told(purged_at)}, and {_since(case.history.last)}")
     if page.rendered_at and page.is_refused:
         refused = f"no copy: what was rendered last, at {told(page.rendered_at)}, was outdated already, and refused"
         return Reason(Code.OUTDATED, refused)
@@ -130,6 +131,13 @@ def _removed(case: Case, probe: Probe) -> Reason:
     if page.rendered_at is None:
         return Reason(Code.NEVER, "no copy: nobody had asked for it, as far as the tag index goes back")
     return _lost(case, probe)
+
+
+def _since(last: Batch | None) -> str:
+    """What happened after its purge."""
+    if last and last.mode == Mode.REFRESH and not last.refreshed_at:
+        return "a worker is to fetch it again"
+    return "nobody had asked for it since"
 
 
 def _lost(case: Case, probe: Probe) -> Reason:

@@ -50,7 +50,7 @@ class Surroundings:
     """Tiers that it fills from, directly or through others."""
 
     soft: bool
-    """Does a purge let the old copy be shown once more?"""
+    """Did the last purge let the old copy be shown once more?"""
 
     needs_index: bool
     """Do purges by tag find its copies by the tag index alone?"""

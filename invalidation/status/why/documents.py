@@ -38,6 +38,7 @@ class PurgeDocument(TypedDict):
     batch: int
     status: str
     lane: str
+    mode: str
     source: str | None
     actor: str | None
     reason: str | None
@@ -79,6 +80,7 @@ def purge_document(found: History, concern: Concern) -> PurgeDocument | None:
         "batch": last.pk,
         "status": last.status,
         "lane": last.lane,
+        "mode": last.mode,
         "source": event.source if event else None,
         "actor": event.actor if event else None,
         "reason": event.reason if event else None,

@@ -54,6 +54,12 @@ def _(stage: Stage) -> None:
     stage.purge(everything=True)
 
 
+@situation("it is to be fetched again after its purge", Code.PURGED, "a worker is to fetch it again")
+def _(stage: Stage) -> None:
+    stage.visited()
+    stage.purge(mode="refresh")
+
+
 @situation("what was rendered during its purge was refused", Code.OUTDATED, "outdated already, and refused")
 def _(stage: Stage) -> None:
     stage.visited()

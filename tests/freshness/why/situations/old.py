@@ -135,6 +135,12 @@ def _(stage: Stage) -> None:
     stage.purge()
 
 
+@situation("it was purged by the mode that shows it once more", Code.OLD_SOFT, "as was meant", remedy="Ask again")
+def _(stage: Stage) -> None:
+    stage.visited()
+    stage.purge(mode="invalidate")
+
+
 @situation(
     "it was filled again from a tier that could not be purged",
     Code.OLD_FROM_INSIDE,
