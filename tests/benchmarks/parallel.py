@@ -17,6 +17,8 @@ FORK = multiprocessing.get_context("fork")
 PATIENCE_SECONDS = 60.0
 #: A reader starts within the first of its pauses, and stores its value within the second.
 LONGEST_PAUSE_SECONDS = 0.001
+#: Most rounds, as a multiple of those asked for, until enough readers have met the writer.
+MOST_TIMES = 20
 
 #: Calls what it is given whenever it has asked the database, and before it stores the answer.
 Read = Callable[[Callable[[], None]], object]
@@ -34,13 +36,28 @@ class Outcome:
 
 
 class Race:
-    """One writer, here, and its readers, each a process of its own. Fork before anything is connected."""
+    """One writer, here, and its readers, each a process of its own. Fork before anything is connected.
 
-    def __init__(self, rounds: int, read: Read, write: Write, *, readers: int = 2, in_order: bool = False) -> None:
+    It ends after `rounds`, or later where fewer than `least_raced` readers have met the writer by then: who meets whom
+    is up to the machine and what else it does.
+    """
+
+    def __init__(
+        self,
+        rounds: int,
+        read: Read,
+        write: Write,
+        *,
+        readers: int = 2,
+        in_order: bool = False,
+        least_raced: int = 0,
+    ) -> None:
         self.rounds, self.read, self.write, self.readers, self.in_order = rounds, read, write, readers, in_order
+        self.least_raced, self.most_rounds = least_raced, rounds * (MOST_TIMES if least_raced else 1)
         self.together = FORK.Barrier(readers + 1, timeout=PATIENCE_SECONDS)
         self.computed, self.written = FORK.Event(), FORK.Event()
-        self.raced, self.stale = FORK.Array("b", rounds), FORK.Array("b", rounds)
+        self.raced, self.stale = FORK.Array("b", self.most_rounds), FORK.Array("b", self.most_rounds)
+        self.is_over = FORK.Event()
 
     def run(self, seed: int = 1) -> Outcome:
         """The races, one after the other, each from an empty cache.
@@ -59,10 +76,10 @@ class Race:
             for process in readers:
                 process.join(timeout=1)
                 process.kill()
-        return Outcome(self.rounds, sum(self.raced[:]), sum(self.stale[:]))
+        return Outcome(self.made, sum(self.raced[:]), sum(self.stale[:]))
 
     def _writer(self, chance: random.Random) -> None:
-        for number in range(self.rounds):
+        for number in range(self.most_rounds):
             self.computed.clear()
             self.written.clear()
             self.write(2 * number + 1)
@@ -71,11 +88,16 @@ class Race:
             self.write(2 * number + 2)
             self.written.set()
             self.together.wait()
+            self.made = number + 1
+            if self.made >= self.rounds and sum(self.raced[:]) >= self.least_raced:
+                self.is_over.set()
             self.together.wait()  # while the readers look at what is left
+            if self.is_over.is_set():
+                return
 
     def _reader(self, chance: random.Random) -> None:
         pause = self._await_written if self.in_order else lambda: _pause(chance)
-        for number in range(self.rounds):
+        for number in range(self.most_rounds):
             self.together.wait()
             if not self.in_order:
                 _pause(chance)
@@ -83,6 +105,8 @@ class Race:
             self.together.wait()
             self._note(self.stale, number, self.read(_nothing) != 2 * number + 2)
             self.together.wait()
+            if self.is_over.is_set():
+                return
 
     @staticmethod
     def _note(rounds: Any, number: int, happened: bool) -> None:

@@ -42,11 +42,11 @@ def prepare(folder: Path, redis_url: str) -> None:
     subjects.write_row()
 
 
-def report(name: str, ordered: Outcome, interleaved: int, parallel: Outcome) -> int:
-    """One line; the stale reads in it."""
+def report(name: str, ordered: Outcome, interleaved: int, parallel: Outcome, asked: int) -> int:
+    """One line; the stale reads in it. So many rounds were `asked` for."""
     rounds = parallel.rounds
     kept = "stale" if ordered.stale else "fresh"
-    parts = [f"{name:14} {kept:>8}", f"{interleaved:>6} of {rounds:>6}", f"{parallel.stale:>6} of {rounds:>6}"]
+    parts = [f"{name:14} {kept:>8}", f"{interleaved:>6} of {asked:>6}", f"{parallel.stale:>6} of {rounds:>6}"]
     sys.stdout.write(f"{'  '.join(parts)} {parallel.raced:>14}\n")
     sys.stdout.flush()
     return ordered.stale + interleaved + parallel.stale
@@ -59,7 +59,7 @@ def ours(names: list[str], rounds: int) -> int:
     stale = 0
     for name in names:
         ordered, parallel = subjects.parallel(name, 1, in_order=True), subjects.parallel(name, rounds)
-        found = report(name, ordered, subjects.interleaved(name, rounds), parallel)
+        found = report(name, ordered, subjects.interleaved(name, rounds), parallel, rounds)
         stale += found if name != "textbook" else 0
     return stale
 
@@ -71,7 +71,7 @@ def rivals(names: list[str], rounds: int, folder: Path, redis_url: str) -> None:
     environment = RivalEnvironment(folder)
     for name in names:
         found = environment.asked("races", name, redis_url, rounds)
-        report(name, Outcome(**found["ordered"]), found["interleaved"], Outcome(**found["parallel"]))
+        report(name, Outcome(**found["ordered"]), found["interleaved"], Outcome(**found["parallel"]), rounds)
 
 
 @contextmanager
