@@ -101,7 +101,7 @@ def run_unwatched(stack: Stack, step: Step) -> list[Row]:
     tiers, newest = _warmed(stack, step), _newest()
     step.change()
     events = wait_for(lambda: _done(newest), FRESH_SECONDS, "the events to be done")
-    if stale := [tier.name for tier in tiers if not tier.is_fresh()]:
+    if stale := [tier.name for tier in tiers if tier.is_stale()]:
         raise ServiceFailed(f"{stale} still serve the old copy, though every purge was proved.")
     return [_row(step, tier, None, events) for tier in tiers]
 

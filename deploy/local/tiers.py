@@ -75,6 +75,10 @@ class Tier(abc.ABC):
         """Does it serve all of the new content?"""
         return all(look() for look in self.looks())
 
+    def is_stale(self) -> bool:
+        """Asked once: does it serve any of the old content?"""
+        return not self.is_fresh()
+
 
 class HttpTier(Tier):
     """A cache of pages at `url`, asked by the site's own name; `header` says whether it answered from its store."""
@@ -139,6 +143,11 @@ class RedisTier(Tier):
             return not self.client.exists(self.entry.key)
         self._fill(self.entry.path_after)
         return self.client.pexpiretime(self.entry.key) != self.expires_at and self._holds(self.entry.fresh)
+
+    def is_stale(self) -> bool:
+        """Does it hold the old content? Empty is not old: who meets the purge of an earlier step stores nothing."""
+        self._fill(self.entry.path_after)
+        return self._holds(self.entry.stale)
 
     def _fill(self, path: str) -> None:
         """Do what the next reader does to a missing entry."""
