@@ -60,7 +60,9 @@ SHAPES: dict[str, Shape] = {
     "count": lambda posts: posts.count(),
     "exists": lambda posts: posts.exists(),
     "only": lambda posts: [post.title for post in posts.only("title")],
-    "joined": lambda posts: [(post.category.name, post.author.username) for post in posts.select_related()],
+    "joined": lambda posts: [
+        (post.category.name, post.author.username) for post in posts.select_related("category", "author")
+    ],
     "prefetched": lambda posts: [[tag.name for tag in post.tags.all()] for post in posts.prefetch_related("tags")],
     "annotated": lambda posts: [post.total for post in posts.annotate(total=Count("tags"))],
     "ordered": lambda posts: list(posts.order_by("category__name", "-pk")),
@@ -162,7 +164,12 @@ READ: dict[str, tuple[Callable[[], QuerySet[Any]], set[str]]] = {
         {"blog.post", "blog.tag"},
     ),
     "union": (
-        lambda: Post.objects.order_by().values_list("slug").union(Category.objects.order_by().values_list("slug")),
+        lambda: (
+            Post.objects.order_by()
+            .values_list("slug")
+            .union(Category.objects.order_by().values_list("slug"))
+            .order_by()
+        ),
         {"blog.post", "blog.category"},
     ),
     "prefetch": (lambda: Category.objects.prefetch_related("posts__tags"), {"blog.category", "blog.post", "blog.tag"}),
