@@ -6,6 +6,7 @@ Nine of all combinations, so that each version of anything meets each version of
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ REST = (
     "tests/caching",
     "tests/freshness/test_index.py",
 )
+
+FAILED = ("failure", "error")
 
 VERSIONS = """
 import json, platform
@@ -79,20 +82,37 @@ def of_databases() -> list[str]:
     return sorted(str(file.relative_to(ROOT)) for file in found if "mark.databases" in file.read_text())
 
 
-def suite(session: nox.Session, cell: Cell) -> list[Path]:
-    """Runs the tests; the files that say what became of each."""
-    on_the_server, beside = (RESULTS / f"{cell.name}-{part}.xml" for part in ("databases", "rest"))
-    pytest = ["python", "-m", "pytest", "--quiet", "--numprocesses", "2", "--dist", "loadfile"]
+def suite(session: nox.Session, cell: Cell) -> dict[str, str]:
+    """Runs the tests, those that fail too; what became of each."""
     server = [] if cell.database == "sqlite" else ["python", "-m", "deploy.local.with_database", cell.database]
-    session.run(*server, *pytest, f"--junitxml={on_the_server}", "-m", "databases", *of_databases())
-    session.run(*pytest, f"--junitxml={beside}", "-m", "not databases", *REST)
-    return [on_the_server, beside]
+    on_the_server = part(session, f"{cell.name}-databases", server, "-m", "databases", *of_databases())
+    return on_the_server | part(session, f"{cell.name}-rest", [], "-m", "not databases", *REST)
+
+
+def part(session: nox.Session, name: str, wrapper: Iterable[str], *chosen: str) -> dict[str, str]:
+    """Some of them, remembered under the name; `--last-failed` chooses nothing where nothing failed."""
+    pytest = ["python", "-m", "pytest", "--quiet", "--numprocesses", "2", "--dist", "loadfile"]
+    kept = ["-o", f"cache_dir={RESULTS / name}", "--last-failed-no-failures", "none"]
+    report = RESULTS / f"{name}.xml"
+    session.run(*wrapper, *pytest, *kept, f"--junitxml={report}", *chosen, *session.posargs, success_codes=[0, 1, 5])
+    return outcomes(report)
+
+
+def outcomes(report: Path) -> dict[str, str]:
+    """What became of each test: passed, skipped, failure or error."""
+    found: dict[str, str] = {}
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it just now
+        became = next((child.tag for child in case if child.tag in ("skipped", *FAILED)), "passed")
+        name = f"{case.attrib['classname']}.{case.attrib['name']}"
+        if found.get(name) not in FAILED:  # an error of what cleans up after it stands for itself
+            found[name] = became
+    return found
 
 
 @nox.session
 @nox.parametrize("python,cell", [nox.param(cell.python, cell, id=cell.name) for cell in CELLS])
 def tests(session: nox.Session, cell: Cell) -> None:
-    """The tests of databases on the cell's, and those of workers, Redis and cached values."""
+    """The tests of databases on the cell's, and of workers, Redis and cached values; `-- --last-failed` goes on."""
     groups = ("--group", "site", "--group", "test")
     client = MARIADB if cell.database == "mariadb" else ()
     resolution = ("--resolution", cell.resolution)
@@ -107,28 +127,26 @@ def tests(session: nox.Session, cell: Cell) -> None:
         *cell.wanted,
         *client,
     )
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    reports = suite(session, cell)
     versions = session.run("python", "-c", VERSIONS, silent=True)
-    result = {"cell": asdict(cell), "versions": json.loads(str(versions)), "tests": counted(reports)}
-    (RESULTS / f"{cell.name}.json").write_text(json.dumps(result))
+    if not versions:
+        return  # --install-only
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / f"{cell.name}.json"
+    earlier = json.loads(file.read_text())["outcomes"] if "--last-failed" in session.posargs else {}
+    found = earlier | suite(session, cell)
+    file.write_text(json.dumps({"cell": asdict(cell), "versions": json.loads(str(versions)), "outcomes": found}))
+    if failed := [name for name, became in found.items() if became in FAILED]:
+        session.error("\n".join(["Failed:", *failed]))
 
 
 @nox.session(python=False)
 def table(session: nox.Session) -> None:
-    """Write what the sessions found."""
+    """Write what the sessions found in which nothing failed."""
     found = [json.loads(file.read_text()) for cell in CELLS if (file := RESULTS / f"{cell.name}.json").exists()]
+    green = [one for one in found if not {*FAILED} & {*one["outcomes"].values()}]
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text(before + BEGIN + "\n".join(rows(found)) + "\n" + END + after)
-
-
-def counted(reports: Iterable[Path]) -> dict[str, int]:
-    """How many tests passed and were left out; the runs have failed already if any failed."""
-    trees = map(ET.parse, reports)
-    suites = [one for tree in trees for one in tree.iter("testsuite")]
-    total, skipped = (sum(int(one.attrib[name]) for one in suites) for name in ("tests", "skipped"))
-    return {"passed": total - skipped, "skipped": skipped}
+    PAGE.write_text(before + BEGIN + "\n".join(rows(green)) + "\n" + END + after)
 
 
 def rows(found: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -138,6 +156,7 @@ def rows(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|"
     for one in found:
         versions = one["versions"] | {"database": one["cell"]["database"]}
-        tests = one["tests"]
-        told = [*(versions[name] for name in names), one["cell"]["resolution"], tests["passed"], tests["skipped"]]
+        became = Counter(one["outcomes"].values())
+        counts = (became["passed"], became["skipped"])
+        told = [*(versions[name] for name in names), one["cell"]["resolution"], *counts]
         yield f"| {' | '.join(map(str, told))} |"
