@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 import invalidation.providers
+from deploy.local import wait_for
 from invalidation.exceptions import (
     DeliveryError,
     RejectedError,
@@ -47,7 +48,10 @@ def test_the_same_purge_twice_is_harmless(subject: Subject, site: str) -> None:
     subject.store(f"{site}/a/")
     provider = subject.provider()
     removed = [subject.purge_names(provider, f"{site}/a/").removed for _ in range(3)]
-    assert removed == [1, 0, 0] or not provider.counts_copies
+    if provider.counts_copies:
+        assert removed[0] == 1
+        # Varnish counts a copy again for as long as somebody is being sent it.
+        wait_for(lambda: subject.purge_names(provider, f"{site}/a/").removed == 0, 5, "nothing to be left")
     assert not subject.holds(f"{site}/a/")
 
 
