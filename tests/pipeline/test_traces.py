@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 from celery.contrib.testing.worker import start_worker
-from django.db import transaction
+from django.db import connections, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -78,8 +78,10 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
 
 
 @pytest.fixture
-def _worker(redis_server: Redis) -> Iterator[None]:
+def _worker(redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A real worker of this process, over a real broker."""
+    for declared in connections.settings.values():  # Celery before 5.6 keeps what may be kept, and its thread ends here
+        monkeypatch.setitem(declared, "CONN_MAX_AGE", 0)
     app = Celery(f"traces-{uuid4()}", broker=redis_server.url(6))
     app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
     configure(app)
