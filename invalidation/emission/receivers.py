@@ -101,7 +101,8 @@ def on_save(
         history.remember(instance)
         return
     written = _written(instance, update_fields)
-    now = history.present(instance, using, written, registry.public_columns(sender))
+    moved = any(rules.before for rules in all_rules)
+    now = history.present(instance, using, written, registry.public_columns(sender), moved=moved)
     if created:
         targets = evaluation.row_targets([now], sender, using) | evaluation.compared_rows({}, [now], sender, using)
         targets |= uploads.saved_targets(instance, now, created=True)

@@ -72,7 +72,8 @@ class Rules:
     over a tree. Each is asked once more by every save."""
 
     moves: ClassVar[Sequence[str]] = ()
-    """Methods of the model that change its row without a signal (`["move"]` of django-treebeard): asked around each."""
+    """Methods of the model that change its row without a signal (`["move"]` of django-treebeard), or of its managers
+    that do so with the row they are given (`["move_node"]` of django-mptt): asked around each."""
 
     managers: ClassVar[Sequence[str]] = ()
     """Managers of a package's model (`["objects"]`) whose bulk writes are to be seen though nobody can change them."""
@@ -84,7 +85,8 @@ class Rules:
         self._refuse("lists_by", {name for name in self.lists_by if not attribute_names(model, [name])})
         self._refuse("before", set(self.before) - {method for method, _, _ in self.methods()})
         self._refuse("managers", {n for n in self.managers if not isinstance(getattr(model, n, None), BaseManager)})
-        self._refuse("moves", {name for name in self.moves if not callable(getattr(model, name, None))})
+        movers = [model, *model._meta.managers]
+        self._refuse("moves", {name for name in self.moves if not any(hasattr(mover, name) for mover in movers)})
 
     def _manner(self) -> Manner:
         manner = Manner(self.lane, self.mode)

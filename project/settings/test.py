@@ -13,6 +13,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
-# Models of every kind that can be written, and a second database beside the first.
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.library"]
+# Models of every kind that can be written, trees, and a second database beside the first.
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.library", "tests.trees"]
 DATABASES = {**DATABASES, "other": stores.beside(DATABASES["default"])}

@@ -12,7 +12,7 @@ import pytest
 from tests.adoption.page import Write, steps
 from tests.documentation.commands import ROOT
 
-PAGES = ("several-sites", "tenants", "import", "takedown", "move")
+PAGES = ("several-sites", "tenants", "import", "takedown", "move", "trees")
 BEFORE = """
 import os
 

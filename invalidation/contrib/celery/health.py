@@ -51,13 +51,15 @@ def beat_age_seconds() -> float | None:
 
 def queue_depths(connection: Connection) -> dict[str, int]:
     """Messages that wait in each queue."""
-    return {queue.name: _depth(connection.default_channel, queue.name) for queue in queues()}
+    return {queue.name: _depth(connection, queue.name) for queue in queues()}
 
 
-def _depth(channel: Any, queue: str) -> int:
-    """A queue that nobody has used yet doesn't exist on the broker, and is empty."""
+def _depth(connection: Connection, queue: str) -> int:
+    """A queue that nobody has used yet doesn't exist on the broker, and is empty. RabbitMQ ends who asks for it."""
+    opened: Any = connection.channel()
     try:
-        return int(channel.queue_declare(queue, passive=True).message_count)
+        with opened as channel:
+            return int(channel.queue_declare(queue, passive=True).message_count)
     except ChannelError:
         return 0
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from invalidation.conf import Settings
-from invalidation.contrib.celery.queues import PRIORITIES
 from invalidation.targets.values import Lane
 
 HOUR_SECONDS = 3600
@@ -13,11 +13,11 @@ HOUR_SECONDS = 3600
 EXPIRY_SECONDS = 10.0
 
 
-def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+def schedule(settings: Settings, priorities: Mapping[Lane, int]) -> dict[str, dict[str, Any]]:
     """Entries for `beat_schedule`; a run that waited for too long is dropped, because later ones serve.
 
-    Without a priority they would overtake everything else, and runs that take longer than their interval would leave
-    no worker to the deliveries.
+    `priorities` are the broker's. Without one they would overtake everything else, and runs that take longer than their
+    interval would leave no worker to the deliveries.
     """
     intervals = {
         "sweep": settings.workers.sweep_interval_seconds,
@@ -27,22 +27,22 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "verify": settings.workers.verify_interval_seconds,
     }
     entries = {
-        f"invalidation {name} of {database}": _entry(name, seconds, database=database)
+        f"invalidation {name} of {database}": _entry(name, seconds, priorities, database=database)
         for database in settings.databases
         for name, seconds in intervals.items()
     }
-    entries |= {"invalidation prune": _entry("prune", HOUR_SECONDS)}
-    if settings.workers.canary_interval_seconds:
-        entries |= {"invalidation canary": _entry("canary", settings.workers.canary_interval_seconds)}
+    entries |= {"invalidation prune": _entry("prune", HOUR_SECONDS, priorities)}
+    if seconds := settings.workers.canary_interval_seconds:
+        entries |= {"invalidation canary": _entry("canary", seconds, priorities)}
     return entries
 
 
-def _entry(name: str, seconds: float, **arguments: str) -> dict[str, Any]:
+def _entry(name: str, seconds: float, priorities: Mapping[Lane, int], **arguments: str) -> dict[str, Any]:
     task = f"invalidation.{name}"
     lane = Lane.TAKEDOWN if name == "fire" else Lane.EDITORIAL  # promised within a second, and a few milliseconds' work
     return {
         "task": task,
         "schedule": seconds,
         "kwargs": arguments,
-        "options": {"expires": max(seconds, EXPIRY_SECONDS), "priority": PRIORITIES[lane]},
+        "options": {"expires": max(seconds, EXPIRY_SECONDS), "priority": priorities[lane]},
     }

@@ -106,4 +106,5 @@ def _with_queues(amqp_class: Any) -> Any:
 
 def _add_schedule(sender: Celery, **_: Any) -> None:
     """An entry that the host names like one of ours stays its own."""
-    sender.conf.beat_schedule = {**schedule(conf.settings()), **sender.conf.beat_schedule}
+    priorities = queues.priorities(sender.connection_for_write())
+    sender.conf.beat_schedule = {**schedule(conf.settings(), priorities), **sender.conf.beat_schedule}

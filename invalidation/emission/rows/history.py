@@ -120,23 +120,28 @@ def _is_made_up(key: Field[Any, Any]) -> bool:
     return key.has_default() or key.has_db_default()
 
 
-def _stored(instance: Model, using: str, names: Collection[str]) -> State:
+def _stored(instance: Model, using: str, names: Iterable[str]) -> State:
     """These columns of the instance's row; empty if there is none."""
     rows = type(instance)._base_manager.using(using).filter(pk=instance.pk)
     return dict(rows.values(*names).first() or {})
 
 
-def present(instance: Model, using: str, written: Collection[str] | None, public: Collection[str]) -> Model:
+def present(
+    instance: Model, using: str, written: Collection[str] | None, public: Collection[str], *, moved: bool = False
+) -> Model:
     """The instance as its row is after a write of the columns `written` (None: all that are loaded).
 
     The instance itself where that is true. Otherwise a copy: values assigned but not saved are as they were,
-    expressions in the `public` columns are read back in one query, deferred columns load into the copy alone.
+    expressions in the `public` columns are read back in one query, deferred columns load into the copy alone. Where
+    the write may have `moved` the row by SQL of its own, what it was not asked to write is read in another query.
     """
     values, names, known = instance.__dict__, columns(type(instance)), newest(instance)
     unknown = {name for name in names if name not in values or is_expression(values[name])}
     unread: frozenset[str] = computed(type(instance)) if known and written != () else frozenset()
     unknown |= unread & values.keys()
     kept = {} if written is None else {name: known[name] for name in known.keys() - set(written) - unread}
+    if moved and kept:
+        kept |= _stored(instance, using, kept)
     if not (unknown or _is_blocked(instance)) and all(_same(values.get(name), value) for name, value in kept.items()):
         return instance
     asked = {name for name in unknown & set(public) if name in values and name not in kept}

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
-from kombu.pools import producers
 
 from invalidation import conf, lazy
 from invalidation.contrib.celery.announcing.announcer import Word
+from invalidation.contrib.celery.announcing.connections import bounded_producer
 from invalidation.contrib.celery.host import application
-from invalidation.contrib.celery.queues import EVENTS, PRIORITIES, tier_queue
+from invalidation.contrib.celery.queues import EVENTS, priorities, tier_queue
 from invalidation.contrib.celery.summary import summary
 from invalidation.models import Batch, Delivery
 from invalidation.targets.values import Lane
-
-if TYPE_CHECKING:
-    from celery import Celery
 
 logger = lazy.Logger(__name__)
 
@@ -53,22 +47,6 @@ class Pause:
 pause = Pause()
 
 
-@cache
-def _connection(process: int, app: Celery) -> Connection:
-    """A connection of its own, whose every answer is bounded. The pool must not take a parent's for this process'."""
-    seconds = conf.settings().workers.announce_timeout_seconds
-    connection = app.connection_for_write()
-    bounded = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "max_retries": 0, "process": process}
-    return connection.clone(transport_options={**(connection.transport_options or {}), **bounded})
-
-
-@contextmanager
-def _producer() -> Iterator[Producer]:
-    seconds = conf.settings().workers.announce_timeout_seconds
-    with producers[_connection(os.getpid(), application())].acquire(block=True, timeout=seconds) as producer:
-        yield producer
-
-
 def send_word(word: Word) -> None:
     """Tell the workers that events are pending."""
     if not pause.over:
@@ -76,12 +54,7 @@ def send_word(word: Word) -> None:
     arguments = {"database": word.database, "events": list(word.uids), "correlation_id": word.correlation_id}
     if word.lane == Lane.TAKEDOWN:
         arguments["lane"] = word.lane
-    try:
-        with _producer() as producer:
-            priority = PRIORITIES[Lane(word.lane)]
-            _send("invalidation.drain", arguments, queue=EVENTS, priority=priority, producer=producer)
-    except OperationalError as error:
-        pause.start(error)
+    _send_one("invalidation.drain", arguments, word.lane)
 
 
 def send_deliveries(database: str, deliveries: Sequence[Delivery], wait_seconds: float) -> None:
@@ -89,11 +62,11 @@ def send_deliveries(database: str, deliveries: Sequence[Delivery], wait_seconds:
     if not pause.over:
         return
     try:
-        with _producer() as producer:
+        with bounded_producer() as producer:
             for delivery in deliveries:
                 arguments = {"database": database, "delivery": delivery.pk, **_described(delivery)}
-                place = {"queue": tier_queue(delivery.tier), "priority": PRIORITIES[Lane(delivery.batch.lane)]}
-                _send("invalidation.deliver", arguments, **place, countdown=wait_seconds or None, producer=producer)
+                place = tier_queue(delivery.tier), delivery.batch.lane
+                _send("invalidation.deliver", arguments, producer, *place, countdown=wait_seconds or None)
     except OperationalError as error:
         pause.start(error)
 
@@ -101,25 +74,27 @@ def send_deliveries(database: str, deliveries: Sequence[Delivery], wait_seconds:
 def send_refresh(database: str, batch: Batch) -> None:
     """Let a worker fetch again what was purged."""
     if pause.over:
-        _send_one("invalidation.refresh", {"database": database}, priority=PRIORITIES[Lane(batch.lane)])
+        _send_one("invalidation.refresh", {"database": database}, batch.lane)
 
 
 def send_examination() -> None:
     """Let a worker be the doctor."""
-    _send_one("invalidation.canary", {}, expires=EXAMINATION_SECONDS)
+    _send_one("invalidation.canary", {}, Lane.TAKEDOWN, expires=EXAMINATION_SECONDS)
 
 
-def _send_one(task: str, arguments: dict[str, Any], **options: Any) -> None:
+def _send_one(task: str, arguments: dict[str, Any], lane: str, **options: Any) -> None:
     try:
-        with _producer() as producer:
-            _send(task, arguments, queue=EVENTS, producer=producer, **options)
+        with bounded_producer() as producer:
+            _send(task, arguments, producer, EVENTS, lane, **options)
     except OperationalError as error:
         pause.start(error)
 
 
-def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
+def _send(task: str, arguments: dict[str, Any], producer: Producer, queue: str, lane: str, **options: Any) -> None:
     """One try: a retry would hold whoever waits, and the sweep retries anyway."""
-    application().send_task(task, kwargs=arguments, serializer="json", retry=False, ignore_result=True, **options)
+    connection = cast("Connection", producer.connection)
+    options |= {"priority": priorities(connection)[Lane(lane)], "retry": False, "ignore_result": True}
+    application().send_task(task, kwargs=arguments, producer=producer, queue=queue, serializer="json", **options)
 
 
 def _described(delivery: Delivery) -> dict[str, Any]:
