@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from invalidation.contrib.celery.announcing.announcer import MAX_NAMED, Process, Word
+from asgiref.sync import SyncToAsync
+from django.core.signals import request_finished
+
+from invalidation.contrib.celery.announcing.announcer import END_SECONDS, MAX_NAMED, Process, Word
 from invalidation.models import Batch, BatchStatus, Delivery
 from invalidation.signals import batch_settled, deliveries_ready, event_recorded, examination_due
 from invalidation.targets.values import Mode
@@ -20,6 +23,7 @@ def connect() -> None:
     deliveries_ready.connect(enqueue_deliveries, dispatch_uid="invalidation.enqueue_deliveries")
     batch_settled.connect(enqueue_refresh, dispatch_uid="invalidation.enqueue_refresh")
     examination_due.connect(enqueue_examination, dispatch_uid="invalidation.enqueue_examination")
+    request_finished.connect(_outlive_asgi, dispatch_uid="invalidation.outlive_asgi")
 
 
 def _send(word: Word) -> None:
@@ -34,6 +38,15 @@ process = Process(_send)
 def announce_events(*, database: str, uids: list[str], lane: str, correlation_id: str = "", **_: Any) -> None:
     """Let the workers know that events are pending."""
     process.announcer.leave(Word(database, tuple(uids[:MAX_NAMED]), lane, correlation_id or uids[0]))
+
+
+def _outlive_asgi(**_: Any) -> None:
+    """Servers of ASGI may end by the signal that asks them to, without `atexit`; but first they wait for requests.
+
+    Whoever asked has the whole response by now, and the thread is this request's own.
+    """
+    if SyncToAsync.thread_sensitive_context.get(None) is not None:
+        process.announcer.settle(END_SECONDS)
 
 
 def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_seconds: float, **_: Any) -> None:

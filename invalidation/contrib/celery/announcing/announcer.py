@@ -70,9 +70,14 @@ class Announcer:
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            done = self._changed.wait_for(lambda: not self._waiting and not self._sending, seconds)
+            done = self.settle(seconds)
             self._hurry = False
         return done
+
+    def settle(self, seconds: float) -> bool:
+        """The same at the thread's own pace, so that what comes meanwhile is merged."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and not self._sending, seconds)
 
     def _runs(self) -> bool:
         """Start the thread, unless it runs; False where there can be none."""
