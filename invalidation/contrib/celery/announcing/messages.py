@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
+from kombu.pools import producers
 
 from invalidation import conf, lazy
 from invalidation.contrib.celery.announcing.announcer import Word
-from invalidation.contrib.celery.announcing.connections import bounded_producer
 from invalidation.contrib.celery.host import application
-from invalidation.contrib.celery.queues import EVENTS, priorities, tier_queue
+from invalidation.contrib.celery.queues import EVENTS, priorities, speaks_amqp, tier_queue
 from invalidation.contrib.celery.summary import summary
 from invalidation.models import Batch, Delivery
 from invalidation.targets.values import Lane
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 logger = lazy.Logger(__name__)
 
@@ -47,6 +53,54 @@ class Pause:
 pause = Pause()
 
 
+@contextmanager
+def _producer() -> Iterator[Producer]:
+    """One of this process' own.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is away, or did not answer in time.
+    """
+    seconds = conf.settings().workers.announce_timeout_seconds
+    pool = producers[_connection(os.getpid(), application())]
+    with pool.acquire(block=True, timeout=seconds) as producer, _bounded(producer.connection, seconds):
+        yield producer
+
+
+@cache
+def _connection(process: int, app: Celery) -> Connection:
+    """A connection of its own. The pool must not take a parent's for this process'."""
+    seconds = conf.settings().workers.announce_timeout_seconds
+    connection = app.connection_for_write()
+    # Redis' two, and RabbitMQ's: without proof, what is sent to a broker that is frozen or gone counts as sent.
+    bounds = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    bounds |= {"connect_timeout": seconds, "confirm_publish": True} if speaks_amqp(connection) else {}
+    options = {**(connection.transport_options or {}), **bounds, "max_retries": 0, "process": process}
+    return connection.clone(transport_options=options)
+
+
+@contextmanager
+def _bounded(connection: Connection, seconds: float) -> Iterator[None]:
+    """Bounds the answers of a RabbitMQ too, which py-amqp can't be asked to: sockets of gevent know no SO_RCVTIMEO."""
+    if not speaks_amqp(connection):
+        yield
+        return
+    _notice_its_end(connection)
+    connection.ensure_connection(max_retries=0)
+    connection.connection.transport.sock.settimeout(seconds)
+    try:
+        yield
+    except OperationalError:
+        connection.collect()  # or the next message would take the late answer to this one for its own
+        raise
+
+
+def _notice_its_end(connection: Connection) -> None:
+    """A broker that was restarted has ended it, which py-amqp learns by reading; else the first message is lost."""
+    if connection.connected:
+        with suppress(TimeoutError, *connection.connection_errors):
+            connection.drain_events(timeout=0)
+
+
 def send_word(word: Word) -> None:
     """Tell the workers that events are pending."""
     if not pause.over:
@@ -62,7 +116,7 @@ def send_deliveries(database: str, deliveries: Sequence[Delivery], wait_seconds:
     if not pause.over:
         return
     try:
-        with bounded_producer() as producer:
+        with _producer() as producer:
             for delivery in deliveries:
                 arguments = {"database": database, "delivery": delivery.pk, **_described(delivery)}
                 place = tier_queue(delivery.tier), delivery.batch.lane
@@ -84,7 +138,7 @@ def send_examination() -> None:
 
 def _send_one(task: str, arguments: dict[str, Any], lane: str, **options: Any) -> None:
     try:
-        with bounded_producer() as producer:
+        with _producer() as producer:
             _send(task, arguments, producer, EVENTS, lane, **options)
     except OperationalError as error:
         pause.start(error)
