@@ -18,19 +18,8 @@ class BatchAdmin(ReadOnlyAdmin):
     list_display = ("id", "created", "lane", "status", "summary", "event_list", "delivery_list", "took")
     list_filter = ("status", "lane", "mode", "created_at")
     fields = (
-        *(
-            "status",
-            "lane",
-            "mode",
-            "tiers",
-            "created",
-            "completed",
-            "took",
-            "sequence",
-            "rebound",
-            "verified",
-            "refreshed",
-        ),
+        *("status", "lane", "mode", "tiers", "created", "completed", "took"),
+        *("sequence", "rebound", "verified", "refreshed"),
         *("purges", "event_list", "delivery_list"),
     )
     readonly_fields = fields

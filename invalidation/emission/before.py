@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
+from inspect import BoundArguments, signature
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.db.models import Model
 
@@ -80,12 +82,13 @@ def _foretelling(instance: Model, using: str) -> Iterator[None]:
 def moving(move: Method) -> Method:
     """Of a method that changes a row unseen: the row before and after it become one event, in one transaction.
 
-    The row is the first of its arguments: that of a model's own method, or what a manager's is to move.
+    The row is the first of its parameters that is one: that of a model's own method, or what a manager's is to move.
     """
+    declared = signature(move)
 
     @wraps(move)
     def around(*args: Any, **kwargs: Any) -> Any:
-        row = next(value for value in (*args, *kwargs.values()) if isinstance(value, Model))
+        row = _row_of(move, declared.bind(*args, **kwargs))
         if MOVING in row.__dict__:
             return move(*args, **kwargs)
         using = row._state.db or router.db_for_write(type(row), instance=row)
@@ -93,6 +96,14 @@ def moving(move: Method) -> Method:
             return _moved(row, using, partial(move, *args, **kwargs))
 
     return around
+
+
+def _row_of(move: Method, given: BoundArguments) -> Model:
+    """In the order of the parameters, however they were named."""
+    row = next((value for value in (*given.args, *given.kwargs.values()) if isinstance(value, Model)), None)
+    if row is None:
+        raise ImproperlyConfigured(f"Rules.moves names {move.__name__}, which was given no row to move: leave it out.")
+    return row
 
 
 @contextmanager

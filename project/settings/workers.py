@@ -12,8 +12,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# On RabbitMQ two workers of eight whose broker was restarted were handed nothing more, once they had restored the count
-# that Celery reduces; with this none of fourteen.
+# On RabbitMQ a worker whose broker was restarted may be handed nothing more once it has restored the count that Celery
+# reduces: celery #9512, and docs/how-to/brokers.md.
 CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_VISIBILITY_TIMEOUT = VISIBILITY_SECONDS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

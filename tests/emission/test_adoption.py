@@ -8,11 +8,20 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 import invalidation
+from invalidation.emission.before import moving
 from invalidation.managers import InvalidatingQuerySet
 from tests.emission.conftest import Outbox
 from tests.library.kinds import Adopted, Foreign, ForeignQuerySet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
+
+
+def test_a_method_that_is_said_to_move_and_is_given_no_row_is_named() -> None:
+    def rebuild() -> None:
+        """Moves no row in particular."""
+
+    with pytest.raises(ImproperlyConfigured, match=r"Rules\.moves names rebuild, .* no row"):
+        moving(rebuild)()
 
 
 def test_its_bulk_writes_are_seen_and_its_own_methods_stay(outbox: Outbox) -> None:

@@ -75,6 +75,7 @@ MPTT: dict[str, Callable[[Any, Any], object]] = {
     "objects": lambda leaf, b: Branch.objects.move_node(leaf, b, "last-child"),
     "_tree_manager": lambda leaf, b: Branch._tree_manager.move_node(leaf, b, "first-child"),
     "by name": lambda leaf, b: Branch.objects.move_node(node=leaf, target=b),
+    "by name, target first": lambda leaf, b: Branch.objects.move_node(target=b, node=leaf),
 }
 
 

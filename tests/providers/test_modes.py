@@ -111,7 +111,7 @@ def test_after_a_refresh_the_first_visitor_of_every_tier_meets_a_new_copy(around
         around.origin.change(path)
     purge(tags=[TAG], urls=["/a/", "/never-asked-for/"], mode="refresh")
     asked = len(around.origin.requests)
-    assert str(refresh("default")) == "4 requests for 2 pages of 1 batches, 0 failed"
+    assert str(refresh("default")) == "4 requests for 2 pages of 1 batches, 0 failed, 0 left to visitors"
     for path in ("/a/", "/b/"):
         assert around.first(path) == (True, "version 2")
         assert is_hit(visit(around.varnish, f"{around.site}{path}"))
@@ -148,7 +148,11 @@ def test_pages_are_fetched_no_faster_than_all_workers_together_may(
     monkeypatch.setattr("invalidation.pipeline.aftercare.refresh.TURN_SECONDS", 0.5)
     around.hold(*(f"/{number}/" for number in range(10)))
     purge(tags=[TAG], mode="refresh")
-    assert refresh("default").requests == 4
+    with capture_logs() as logs:
+        done = refresh("default")
+    assert (done.requests, done.left_out) == (4, 16)
+    (line,) = (line for line in logs if line["event"] == "refresh_incomplete")
+    assert line["left_out"] == 16
     purge(tags=[TAG], mode="refresh")
     assert refresh("default").requests == 0
 

@@ -75,6 +75,20 @@ def test_nobody_waits_for_a_broker_that_is_frozen_but_the_end_of_the_process_and
     assert gate.sent == []
 
 
+def test_who_waits_for_what_was_left_before_does_not_wait_for_what_others_leave_meanwhile() -> None:
+    over = Event()
+
+    def send(sent: Word) -> None:
+        if not over.is_set():
+            announcer.leave(sent)  # somebody writes all the time
+
+    announcer = Announcer(send)
+    for database in ("default", "other"):
+        announcer.leave(word("a", database=database))
+    assert announcer.settle(5.0)
+    over.set()
+
+
 def test_a_message_that_fails_takes_no_other_with_it() -> None:
     sent: list[Word] = []
 

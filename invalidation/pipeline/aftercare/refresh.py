@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
@@ -37,9 +37,17 @@ class Refreshed:
     urls: int = 0
     requests: int = 0
     failures: int = 0
+    left_out: int = 0
+    """Requests for which the run had no time."""
+
+    def add(self, other: Refreshed) -> None:
+        """Count another's too."""
+        for name in ("batches", "urls", "requests", "failures", "left_out"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def __str__(self) -> str:
-        return f"{self.requests} requests for {self.urls} pages of {self.batches} batches, {self.failures} failed"
+        asked = f"{self.requests} requests for {self.urls} pages of {self.batches} batches"
+        return f"{asked}, {self.failures} failed, {self.left_out} left to visitors"
 
 
 def refresh(database: str) -> Refreshed:
@@ -79,10 +87,12 @@ def _fetch(batch: Batch, urls: Sequence[str], done: Refreshed, ends_at: float) -
     tiers = batch.tiers.split(",") if batch.tiers else conf.settings().tiers
     asked = [node for node in filling.nodes() if node.tier in tiers]
     answers = filling.fill(asked, urls, concurrency=CONCURRENCY, turn=lambda: _turn(ends_at))
+    this = Refreshed(1, len(urls), len(answers))
     failures = [failure for failure in answers if failure]
-    done.batches, done.urls = done.batches + 1, done.urls + len(urls)
-    done.requests, done.failures = done.requests + len(answers), done.failures + len(failures)
-    _report(batch, urls, len(answers), failures)
+    this.failures = len(failures)
+    this.left_out = sum(len(filling.served(node, urls)) for node in asked) - len(answers)
+    done.add(this)
+    _report(batch, this, failures)
 
 
 def _turn(ends_at: float) -> bool:
@@ -96,10 +106,10 @@ def _turn(ends_at: float) -> bool:
     return False
 
 
-def _report(batch: Batch, urls: Sequence[str], requests: int, failures: Iterable[filling.Failure]) -> None:
-    named = [f"{one.tier} {one.node} {one.url}: {one.error}" for one in failures]
-    facts = {"batch": batch.pk, "urls": len(urls), "requests": requests, "correlation_id": batch.correlation_id}
-    if named:
-        logger.warning("refresh_incomplete", failed=len(named), first=named[0], **facts)
-    else:
+def _report(batch: Batch, this: Refreshed, failures: Sequence[filling.Failure]) -> None:
+    facts = {"batch": batch.pk, "urls": this.urls, "requests": this.requests, "correlation_id": batch.correlation_id}
+    if not (failures or this.left_out):
         logger.info("refreshed", **facts)
+        return
+    first = next((f"{one.tier} {one.node} {one.url}: {one.error}" for one in failures), "")
+    logger.warning("refresh_incomplete", failed=this.failures, first=first, left_out=this.left_out, **facts)

@@ -52,6 +52,7 @@ class Announcer:
         self._changed = threading.Condition()
         self._waiting: dict[str, Word] = {}
         self._sending = False
+        self._sent = 0
         self._hurry = False
         self._thread: threading.Thread | None = None
 
@@ -70,14 +71,15 @@ class Announcer:
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            done = self.settle(seconds)
+            done = self._changed.wait_for(lambda: not self._waiting and not self._sending, seconds)
             self._hurry = False
         return done
 
     def settle(self, seconds: float) -> bool:
-        """The same at the thread's own pace, so that what comes meanwhile is merged."""
+        """Wait, no longer than this, until what was left before is sent; not for what others leave meanwhile."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting and not self._sending, seconds)
+            owed = self._sent + len(self._waiting) + self._sending
+            return self._changed.wait_for(lambda: self._sent >= owed, seconds)
 
     def _runs(self) -> bool:
         """Start the thread, unless it runs; False where there can be none."""
@@ -104,6 +106,7 @@ class Announcer:
             self._rest(time.thread_time() - used)
 
     def _next(self) -> Word:
+        """That of the database that has waited for longest."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             self._sending = True
@@ -112,6 +115,7 @@ class Announcer:
     def _rest(self, used_seconds: float) -> None:
         with self._changed:
             self._sending = False
+            self._sent += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._hurry, min(REST * used_seconds, MAX_REST_SECONDS))
 
