@@ -12,6 +12,7 @@ from typing import TypeVar
 import redis
 
 from invalidation import conf, lazy
+from invalidation.conf.changes import when_changed
 from invalidation.freshness.clients import UNAVAILABLE, client, second_client
 
 logger = lazy.Logger(__name__)
@@ -122,5 +123,13 @@ class RedisPause:
 
 
 redis_pause = RedisPause()
+
+
+@when_changed("INVALIDATION")
+def _forget() -> None:
+    """Another Redis has not failed."""
+    redis_pause.__init__()  # type: ignore[misc]
+
+
 # A child has none of its parent's threads.
 os.register_at_fork(after_in_child=redis_pause.__init__)  # type: ignore[misc]

@@ -13,6 +13,7 @@ import redis
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponseBase
 from django.test import AsyncClient, Client, RequestFactory
+from pytest_django import Settings
 
 from deploy.local import Redis
 from invalidation.emission import instants
@@ -219,6 +220,15 @@ def test_without_a_thread_in_the_background_one_caller_tries_after_a_pause(
     assert [redis_pause.may_ask(), redis_pause.may_ask()] == [True, False]
     redis_pause.over()
     assert redis_pause.may_ask()
+
+
+def test_a_redis_that_is_named_anew_is_asked_at_once(
+    own_redis: Redis, redis_server: Redis, freshness_redis: redis.Redis, settings: Settings
+) -> None:
+    own_redis.freeze()
+    assert get()["Cache-Control"] == SHORT
+    settings.INVALIDATION = {**settings.INVALIDATION, "REDIS_URL": redis_server.url(5)}
+    assert get()["Cache-Control"] == PUBLIC
 
 
 def test_what_was_degraded_is_counted_by_reason_and_shown_by_the_monitor(own_redis: Redis) -> None:
