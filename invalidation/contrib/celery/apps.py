@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.core import checks
+
+from invalidation import lazy
 
 if TYPE_CHECKING:
     from invalidation.doctor import Finding
@@ -27,6 +30,7 @@ class CeleryConfig(AppConfig):
         announce.connect()
         logs.connect()
         doctor.register("workers", _findings)
+        checks.register(lazy.call("invalidation.contrib.celery.checks.check_broker"), "invalidation")
 
     def figures(self) -> Iterator[Figure]:
         """Of queues and beat; Celery is imported by who asks."""

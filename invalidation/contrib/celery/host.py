@@ -19,8 +19,13 @@ def remember(app: Celery) -> None:
         _remembered[:] = [app]
 
 
+def configured() -> Celery | None:
+    """The one that was; nobody imports Celery for it."""
+    return _remembered[0] if _remembered else None
+
+
 def application() -> Celery:
     """The one that was configured; else Celery's current one."""
     from celery.app import app_or_default
 
-    return app_or_default(_remembered[0] if _remembered else None)
+    return app_or_default(configured())
