@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from invalidation import conf
 from invalidation.exceptions import InvalidTarget
 from invalidation.targets import sites
-from invalidation.targets.values import CacheKey, Lane, Manner, Mode, Targets, checked_prefix, checked_tag, checked_url
+from invalidation.targets.values import CacheKey, Lane, Mode, Targets, checked_prefix, checked_tag, checked_url
 
 #: A longer list belongs into a command or a prefix.
 MAX_LINES = 1000
@@ -64,8 +64,7 @@ class PurgeForm(forms.Form):
     )
     lane = forms.ChoiceField(choices=Lane.choices, initial=Lane.EDITORIAL)
     mode = forms.ChoiceField(
-        choices=Mode.choices,
-        initial=Mode.DELETE,
+        choices=[("", "As usual for the lane"), *Mode.choices],
         required=False,
         help_text="refresh fetches again what goes; invalidate lets the outermost tier show it once more meanwhile",
     )
@@ -80,7 +79,7 @@ class PurgeForm(forms.Form):
         if not self.errors and not self.targets():
             raise ValidationError("Name at least one tag, URL, prefix or cache key, or choose everything.")
         try:
-            Manner(self.cleaned_data.get("lane", Lane.EDITORIAL), self.cleaned_data.get("mode") or Mode.DELETE).check()
+            conf.settings().manner(self.cleaned_data.get("lane", Lane.EDITORIAL), self.cleaned_data.get("mode")).check()
         except InvalidTarget as error:
             self.add_error("mode", str(error))
         return self.cleaned_data
@@ -96,4 +95,4 @@ class PurgeForm(forms.Form):
 
     def arguments(self) -> dict[str, Any]:
         """The arguments for `invalidate`."""
-        return {**self.cleaned_data, "mode": self.cleaned_data["mode"] or Mode.DELETE, "tiers": self.chosen_tiers()}
+        return {**self.cleaned_data, "mode": self.cleaned_data["mode"] or None, "tiers": self.chosen_tiers()}

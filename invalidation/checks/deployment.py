@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from invalidation import conf
 from invalidation.conf import graph
 from invalidation.providers.registry import provider_class
+from invalidation.targets.values import Mode
 
 MIDDLEWARE = "invalidation.middleware.CacheTagMiddleware"
 #: They add a cookie or a Vary to the response; what judges it must stand outside them.
@@ -49,10 +50,10 @@ def _soft(settings: conf.Settings) -> Iterator[CheckMessage]:
     """F23: the outer cache would fetch the copy that the inner one shows once more, and keep it for a whole life."""
     for tier in settings.tiers.values():
         outside = [name for name in graph.outer(settings.tiers, tier.name) if _holds_responses(settings.tiers[name])]
-        if tier.options.get("SOFT") and outside:
+        if tier.mode == Mode.INVALIDATE and outside:
             yield Error(
                 f"Tier {tier.name!r} is purged softly, but {sorted(outside)} would keep the old copy that it shows.",
-                hint="Set SOFT on the outermost tier alone.",
+                hint="Give the MODE 'invalidate' to the outermost tier alone.",
                 id="invalidation.E004",
             )
 

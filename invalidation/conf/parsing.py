@@ -23,8 +23,9 @@ from invalidation.conf.schema import (
     Tier,
     Workers,
 )
+from invalidation.exceptions import InvalidTarget
 from invalidation.targets.parameters import Parameters
-from invalidation.targets.values import parts_of
+from invalidation.targets.values import Lane, Manner, parts_of
 
 #: Top keys that are groups of settings.
 GROUPS: Mapping[str, type[Any]] = {
@@ -40,7 +41,7 @@ GROUPS: Mapping[str, type[Any]] = {
 }
 #: A user name or password before the host, with or without a scheme.
 CREDENTIALS_PATTERN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?[^/?#]*@")
-TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS", "SITES"}
+TIER_FIELDS = {"PROVIDER", "FILLS_FROM", "NODES", "OPTIONS", "REBOUND_SECONDS", "SITES", "MODE"}
 
 
 def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
@@ -63,10 +64,33 @@ def _tier(name: str, declared: Mapping[str, Any]) -> Tier:
         provider=declared["PROVIDER"],
         fills_from=_texts(f"{place}FILLS_FROM", declared.get("FILLS_FROM", ())),
         nodes=nodes,
-        options=dict(_mapping(f"{place}OPTIONS", declared.get("OPTIONS", {}))),
+        options=_options(place, declared.get("OPTIONS", {})),
         rebound_seconds=rebound,
         sites=tuple(map(_site, _texts(f"{place}SITES", declared.get("SITES", ())))),
+        mode=_mode(f"{place}MODE", Lane.EDITORIAL, declared["MODE"]) if "MODE" in declared else "",
     )
+
+
+def _options(place: str, declared: Any) -> dict[str, Any]:
+    options = dict(_mapping(f"{place}OPTIONS", declared))
+    if "SOFT" in options:
+        raise ImproperlyConfigured(
+            f"INVALIDATION['{place}OPTIONS'] has 'SOFT'; write 'MODE': 'invalidate' beside 'PROVIDER' instead."
+        )
+    return options
+
+
+def _mode(place: str, lane: str, mode: Any) -> str:
+    try:
+        Manner(lane, mode).check()
+    except InvalidTarget as error:
+        raise ImproperlyConfigured(f"INVALIDATION['{place}']: {error}") from error
+    return str(mode)
+
+
+def _modes(declared: Any) -> dict[str, str]:
+    modes = _mapping("BACKLOG']['MODES", declared)
+    return {lane: _mode("BACKLOG']['MODES", lane, mode) for lane, mode in modes.items()}
 
 
 def _without_credentials(name: str, urls: Iterable[str]) -> None:
@@ -125,6 +149,8 @@ def _group(name: str, declared: Any) -> Any:
         values["policy"] = tuple(rule_of(_mapping("PAGES']['POLICY", rule)) for rule in _rules(values["policy"]))
     if "query_parameters" in values:
         values["query_parameters"] = Parameters.of(values["query_parameters"])
+    if "modes" in values:
+        values["modes"] = _modes(values["modes"])
     return GROUPS[name](**values)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from invalidation.conf.lifetimes import PolicyRule
 from invalidation.targets.parameters import Parameters
+from invalidation.targets.values import Lane, Manner, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class Tier:
 
     sites: tuple[str, ...] = ()
     """Those of the sites that it serves, so that it is purged for no other; empty for all."""
+
+    mode: str = ""
+    """What a purge of it means by going, whatever its event says; empty for what that says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,9 @@ class Backlog:
 
     everything_depth: int = 500_000
     """Pending events of a lane above which products that can be emptied are emptied."""
+
+    modes: Mapping[str, str] = field(default_factory=dict)
+    """What purges of a lane mean by going where neither the caller nor the rules say: `{"bulk": "invalidate"}`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +297,19 @@ class Settings:
     def sites_of(self, tier: str) -> tuple[str, ...]:
         """The sites that the tier serves."""
         return self.tiers[tier].sites or self.sites
+
+    def manner(self, lane: str, mode: str | None) -> Manner:
+        """The manner of an event whose caller names this mode, or none."""
+        return Manner(lane, mode or self.backlog.modes.get(lane, Mode.DELETE))
+
+    def mode_at(self, tier: str, manner: Manner) -> str:
+        """What going means at one tier: its own mode has the last word, but nobody is shown what was taken down."""
+        mode = (self.tiers[tier].mode if tier in self.tiers else "") or manner.mode
+        return Mode.DELETE if (manner.lane, mode) == (Lane.TAKEDOWN, Mode.INVALIDATE) else mode
+
+    def refreshing(self, names: Iterable[str], manner: Manner) -> list[str]:
+        """Those of these tiers, of all where none is named, that are asked again for what was purged."""
+        return [name for name in names or self.tiers if self.mode_at(name, manner) == Mode.REFRESH]
 
     def rebound_delay_seconds(self, names: Iterable[str]) -> float:
         """How long after a purge of these tiers they are purged again: the longest that any wants, 0 for not at all.

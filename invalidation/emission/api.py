@@ -19,7 +19,7 @@ from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline import outbox
 from invalidation.rows import instants
 from invalidation.targets import sites
-from invalidation.targets.values import CacheKey, Lane, Manner, Mode, Source, Targets, legible
+from invalidation.targets.values import CacheKey, Lane, Manner, Source, Targets, legible
 
 
 def invalidate(
@@ -35,14 +35,15 @@ def invalidate(
     using: str = "default",
     source: str = Source.CODE,
     actor: str | None = None,
-    mode: str = Mode.DELETE,
+    mode: str | None = None,
     at: datetime | None = None,
 ) -> Event | None:
     """Store an invalidation in the open transaction of the database `using`, or at once where none is open.
 
     With `mode="refresh"` the pages that go are fetched again from the inside out, as far as caches are known to hold
     them, so that the first visitor meets a copy. With `mode="invalidate"` the outermost tier shows its old copy once
-    more while it fetches a new one, where its product can; the tiers inside it are purged as ever.
+    more while it fetches a new one, where its product can; the tiers inside it are purged as ever. Without a mode what
+    `BACKLOG["MODES"]` says of the lane counts, else `"delete"`; a tier's own `MODE` has the last word there.
 
     `suspend()` does not silence it. Returns the stored event, whose `uid` names it everywhere; None, and does nothing,
     where no target is named: a computed list may be empty. With `at`, an instant to come, it is stored for then: the
@@ -59,7 +60,7 @@ def invalidate(
     if not targets:
         return None
     check(targets, chosen)
-    manner = Manner(lane, mode)
+    manner = conf.settings().manner(lane, mode)
     manner.check()
     how: dict[str, Any] = {
         "using": using,

@@ -12,10 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.db.models.manager import BaseManager
 
+from invalidation import conf
 from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.exceptions import InvalidTarget
-from invalidation.targets.values import TAG_PATTERN, CacheKey, Manner, Targets, checked_tag
+from invalidation.targets.values import TAG_PATTERN, CacheKey, Manner, Mode, Targets, checked_tag
 
 FOREIGN_CHARACTERS = re.compile(r"[^a-z0-9_.:-]")
 
@@ -64,8 +65,9 @@ class Rules:
     lane: ClassVar[str] = "editorial"
     """Lane of the events."""
 
-    mode: ClassVar[str] = "delete"
-    """What their purges mean by going: `delete`, `invalidate` or `refresh`, as for `invalidate()`."""
+    mode: ClassVar[str | None] = None
+    """What their purges mean by going: `delete`, `invalidate` or `refresh`, as for `invalidate()`; None for what
+    `BACKLOG["MODES"]` says of the lane, else `delete`."""
 
     before: ClassVar[Sequence[str]] = ()
     """Methods asked before the write, because it changes what they query: `["get_absolute_url"]` where that is a query
@@ -81,20 +83,23 @@ class Rules:
     def __init__(self, model: type[Model]) -> None:
         checked_tag(model_tag(model))  # at registration: a change could no longer do without it
         self.model = model
-        self.manner = self._manner()
+        self._check_manner()
         self._refuse("lists_by", {name for name in self.lists_by if not attribute_names(model, [name])})
         self._refuse("before", set(self.before) - {method for method, _, _ in self.methods()})
         self._refuse("managers", {n for n in self.managers if not isinstance(getattr(model, n, None), BaseManager)})
         movers = [model, *model._meta.managers]
         self._refuse("moves", {name for name in self.moves if not any(hasattr(mover, name) for mover in movers)})
 
-    def _manner(self) -> Manner:
-        manner = Manner(self.lane, self.mode)
+    def _check_manner(self) -> None:
         try:
-            manner.check()
+            Manner(self.lane, self.mode or Mode.DELETE).check()
         except InvalidTarget as error:
             raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
-        return manner
+
+    @property
+    def manner(self) -> Manner:
+        """The lane and the mode of the events."""
+        return conf.settings().manner(self.lane, self.mode)
 
     def _refuse(self, what: str, unknown: set[str]) -> None:
         if unknown:

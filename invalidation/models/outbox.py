@@ -91,8 +91,10 @@ class Batch(models.Model):
     a node was late, the last of several: its own `rebound` is the one before it."""
     verified_at = models.DateTimeField(null=True, blank=True)
     """When a sample of its URLs was asked for, or left out because the budget was spent."""
+    wants_refresh = models.BooleanField(default=False, db_default=False)
+    """Is what it purges to be fetched again at any tier?"""
     refresh_started_at = models.DateTimeField(null=True, blank=True)
-    """When a worker began to fetch again what a batch of that mode had purged."""
+    """When a worker began to fetch it."""
     refreshed_at = models.DateTimeField(null=True, blank=True)
     """When it had done so."""
 
@@ -110,7 +112,7 @@ class Batch(models.Model):
             models.Index(
                 fields=["id"],
                 name="invalidation_batch_refresh",
-                condition=models.Q(mode="refresh", refresh_started_at__isnull=True),
+                condition=models.Q(wants_refresh=True, refresh_started_at__isnull=True),
             ),
         )
 
@@ -121,6 +123,11 @@ class Batch(models.Model):
     def manner(self) -> Manner:
         """How it is purged."""
         return Manner(self.lane, self.mode)
+
+    @property
+    def tier_names(self) -> list[str]:
+        """Tiers asked for; none for all."""
+        return self.tiers.split(",") if self.tiers else []
 
     @cached_property
     def merged(self) -> Targets:

@@ -29,10 +29,10 @@ def provider_class(path: str) -> type[Provider]:
 
 
 @cache
-def provider(tier: str, node: str, *, soft: bool | None = None) -> Provider:
-    """The provider of one node, `soft` or not whatever its option says; its first call opens connections."""
+def provider(tier: str, node: str, *, soft: bool = False) -> Provider:
+    """The provider of one node, or with `soft` the one that purges it softly; its first call opens connections."""
     declared = conf.settings().tiers[tier]
-    options = declared.options if soft is None else {**declared.options, "SOFT": soft}
+    options = {**declared.options, "SOFT": True} if soft else declared.options
     return provider_class(declared.provider)(tier, node, options)
 
 

@@ -11,7 +11,6 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from invalidation.models import Batch, BatchStatus
 from invalidation.rows import deliveries, statements, verifications
 from invalidation.rows.states import BATCH, FINAL, BatchMove
-from invalidation.targets.values import Mode
 
 #: Columns that the end of a first pass changes.
 CONCLUDED = ("status", "sequence", "completed_at", "rebound_at", "rebounded_at")
@@ -164,7 +163,7 @@ def unverified(database: str, asked_since: datetime) -> QuerySet[Batch]:
 
 def to_refresh(database: str) -> QuerySet[Batch]:
     """Purged everywhere, with pages that are still to be fetched again."""
-    return on(database).filter(mode=Mode.REFRESH, refresh_started_at=None, status=BatchStatus.DONE).order_by("id")
+    return on(database).filter(wants_refresh=True, refresh_started_at=None, status=BatchStatus.DONE).order_by("id")
 
 
 def of_deliveries(database: str, keys: Collection[int]) -> list[Batch]:

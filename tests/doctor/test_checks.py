@@ -59,12 +59,12 @@ def test_without_a_tier_of_responses_no_query_parameters_are_missed(settings: Se
 
 def test_f23_a_soft_purge_of_an_inner_tier_is_refused(settings: Settings) -> None:
     outer = tier(NGINX, "varnish", node="http://127.0.0.1:2")
-    assert found(settings, varnish=tier(VARNISH, SOFT=True), nginx=outer) == {"invalidation.E004"}
+    assert found(settings, varnish=tier(VARNISH) | {"MODE": "invalidate"}, nginx=outer) == {"invalidation.E004"}
 
 
 def test_f23_a_soft_purge_of_the_outermost_tier_is_allowed(settings: Settings) -> None:
     inner = tier(NGINX, node="http://127.0.0.1:2")
-    assert found(settings, nginx=inner, varnish=tier(VARNISH, "nginx", SOFT=True)) == set()
+    assert found(settings, nginx=inner, varnish=tier(VARNISH, "nginx") | {"MODE": "invalidate"}) == set()
 
 
 def test_two_tiers_with_one_node_are_refused(settings: Settings) -> None:

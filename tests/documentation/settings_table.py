@@ -40,6 +40,7 @@ KINDS = {
     "tuple[PolicyRule, ...]": "list of dictionaries",
     "Parameters": "list, or dictionary of lists",
     "Mapping[str, Tier]": "dictionary of dictionaries",
+    "Mapping[str, str]": "dictionary",
 }
 BEGINNING = """# Settings
 
@@ -62,6 +63,7 @@ TIER = """
 | `NODES` | list of texts | Base URLs of its nodes, without user names and passwords. |
 | `OPTIONS` | dictionary | Handed to the provider, whose class names them; secrets belong here. |
 | `SITES` | list of texts | Those of `SITES` that this cache serves; all of them where it is left out. |
+| `MODE` | text | `delete`, `invalidate` or `refresh`: what a purge of it means, whatever its event says. |
 | `REBOUND_SECONDS` | seconds | How long after a purge it is purged again, 0 for never; left out, the longest render. |
 """
 
@@ -91,6 +93,8 @@ def meanings(group: type[Any] = conf.Settings) -> dict[str, str]:
 
 
 def _default(field: Field[Any]) -> str:
+    if field.default_factory is dict:
+        return "`{}`"
     if field.default is MISSING:
         return "none: required"
     default = field.default

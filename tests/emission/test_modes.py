@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -11,8 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 import invalidation
+from invalidation import conf
 from invalidation.emission import instants, registry
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import ScheduledEvent
@@ -75,6 +78,49 @@ def test_a_caller_names_the_mode_and_delete_is_the_default(outbox: Outbox) -> No
     for mode in ("refresh", "invalidate"):
         invalidation.invalidate(tags=["front"], mode=mode)
     assert modes(outbox) == ["delete", "refresh", "invalidate"]
+
+
+LANES = {"bulk": "invalidate", "editorial": "refresh"}
+
+
+def declare_lanes(settings: Settings, modes: dict[str, str]) -> None:
+    """Say what purges of lanes mean by going."""
+    settings.INVALIDATION = {**settings.INVALIDATION, "BACKLOG": {"MODES": modes}}
+
+
+def test_a_lane_says_what_is_meant_where_the_caller_does_not(outbox: Outbox, settings: Settings) -> None:
+    declare_lanes(settings, LANES)
+    for lane, mode in (("bulk", None), ("bulk", "delete"), ("editorial", None), ("takedown", None)):
+        invalidation.invalidate(tags=["front"], lane=lane, mode=mode)
+    assert modes(outbox) == ["invalidate", "delete", "refresh", "delete"]
+
+
+@pytest.mark.parametrize(("mode", "made"), [(None, "invalidate"), ("delete", "delete"), ("refresh", "refresh")])
+def test_a_lane_says_what_is_meant_where_the_rules_do_not(
+    outbox: Outbox, settings: Settings, mode: str | None, made: str
+) -> None:
+    invalidation.register(Genre, rules=type("GenreRules", (invalidation.Rules,), {"mode": mode, "lane": "bulk"}))
+    declare_lanes(settings, LANES)
+    Genre.objects.create(slug="satire")
+    invalidation.register(Genre, rules=invalidation.Rules)
+    assert modes(outbox) == [made]
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ({"BACKLOG": {"MODES": {"bulk": "soft"}}}, "'soft' is not a mode"),
+        ({"BACKLOG": {"MODES": {"night": "delete"}}}, "'night' is not a lane"),
+        ({"BACKLOG": {"MODES": {"takedown": "invalidate"}}}, "leave the mode out"),
+        ({"BACKLOG": {"MODES": "delete"}}, "takes a dictionary"),
+        ({"TIERS": {"cdn": {"PROVIDER": "a.B", "MODE": "soft"}}}, "'soft' is not a mode"),
+        ({"TIERS": {"cdn": {"PROVIDER": "a.B", "MODE": None}}}, "None is not a mode"),
+        ({"TIERS": {"cdn": {"PROVIDER": "a.B", "OPTIONS": {"SOFT": True}}}}, "write 'MODE': 'invalidate' beside"),
+    ],
+)
+def test_settings_that_name_no_mode_are_refused_with_the_remedy(declared: dict[str, Any], words: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=words):
+        conf.parse(declared)
 
 
 def test_equal_targets_of_two_modes_in_one_transaction_are_two_events(outbox: Outbox) -> None:

@@ -223,12 +223,71 @@ def test_verification_does_not_call_stale_what_is_shown_once_more(alone: Around,
 def test_a_takedown_is_never_shown_once_more_whatever_its_tier_says(
     alone: Around, purge: Purge, settings: Settings, lane: str, shown: str
 ) -> None:
-    settings.INVALIDATION["TIERS"]["varnish"]["OPTIONS"]["SOFT"] = True
-    settings.INVALIDATION = dict(settings.INVALIDATION)
+    declare_modes(settings, varnish="invalidate")
     warm(alone.varnish, f"{alone.site}/a/")
     alone.origin.change("/a/")
     purge(urls=["/a/"], lane=lane)
     assert text(alone, "/a/") == shown
+
+
+def declare_modes(settings: Settings, **modes: str) -> None:
+    """Give tiers modes of their own."""
+    tiers = settings.INVALIDATION["TIERS"]
+    settings.INVALIDATION = {
+        **settings.INVALIDATION,
+        "TIERS": tiers | {name: tiers[name] | {"MODE": mode} for name, mode in modes.items()},
+    }
+
+
+def test_a_tier_of_the_mode_delete_shows_nothing_once_more_whatever_the_call_says(
+    alone: Around, purge: Purge, settings: Settings
+) -> None:
+    declare_modes(settings, varnish="delete")
+    warm(alone.varnish, f"{alone.site}/a/")
+    alone.origin.change("/a/")
+    purge(urls=["/a/"], mode="invalidate")
+    assert text(alone, "/a/") == "version 2"
+
+
+def test_a_tier_of_the_mode_refresh_is_asked_again_after_every_purge_and_no_other(
+    around: Around, purge: Purge, settings: Settings
+) -> None:
+    declare_modes(settings, varnish="refresh")
+    around.hold("/a/")
+    around.origin.change("/a/")
+    purge(tags=[TAG], urls=["/a/"])
+    assert str(refresh("default")) == "1 requests for 1 pages of 1 batches, 0 failed, 0 left to visitors"
+    answer = visit(around.outer, f"{around.site}/a/")
+    assert (answer.headers["X-Cache-Status"], answer.text) == ("MISS", "version 2")
+    assert is_hit(visit(around.varnish, f"{around.site}/a/"))
+
+
+def test_a_tier_of_the_mode_delete_is_left_out_by_a_refresh(around: Around, purge: Purge, settings: Settings) -> None:
+    declare_modes(settings, nginx="delete")
+    around.hold("/a/")
+    purge(tags=[TAG], urls=["/a/"], mode="refresh")
+    assert refresh("default").requests == 1
+    assert visit(around.outer, f"{around.site}/a/").headers["X-Cache-Status"] == "MISS"
+
+
+def test_a_purge_of_other_tiers_asks_no_tier_of_the_mode_refresh(
+    around: Around, purge: Purge, settings: Settings
+) -> None:
+    declare_modes(settings, varnish="refresh")
+    around.hold("/a/")
+    purge(tags=[TAG], urls=["/a/"], tiers=["nginx"])
+    assert refresh("default") == Refreshed()
+
+
+def test_a_rebound_of_a_tier_s_refresh_is_fetched_again_too(around: Around, purge: Purge, settings: Settings) -> None:
+    declare_modes(settings, varnish="refresh")
+    around.hold("/a/")
+    due_at = purge(tags=[TAG]).rebound_at
+    refresh("default")
+    assert due_at
+    wait_for(lambda: timezone.now() > due_at, 5, "the rebound to be due")
+    assert rebound.rebound("default", inline_tiers=TIERS).batches == 1
+    assert refresh("default").requests == 1
 
 
 def test_events_of_another_mode_are_not_merged_into_one_batch(around: Around) -> None:

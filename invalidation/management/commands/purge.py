@@ -19,7 +19,7 @@ from invalidation.pipeline.aftercare import verify
 from invalidation.status import documents
 from invalidation.status.gate import judge
 from invalidation.status.previews import preview
-from invalidation.targets.values import Lane, Manner, Mode, Source, Targets
+from invalidation.targets.values import Lane, Mode, Source, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
 KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         parser.add_argument("--tier", dest="tiers", metavar="TIER", action="append", help="Only this tier; repeatable.")
         parser.add_argument("--lane", choices=Lane.values, default=Lane.EDITORIAL.value, help="Priority.")
         parser.add_argument(
-            "--mode", choices=Mode.values, default=Mode.DELETE.value, help="What becomes of the copies."
+            "--mode", choices=Mode.values, help="What becomes of the copies; without it what the lane's are."
         )
         parser.add_argument("--reason", default="", help="Why, for those who read the history.")
         parser.add_argument("--wait", type=seconds, metavar="SECONDS", help="Wait for the end, at most this long.")
@@ -117,7 +117,7 @@ def asked(options: dict[str, Any]) -> Targets:
     """What the command line asks for, checked as `invalidate` checks it."""
     targets = Targets.of(everything=options["everything"], **{name: options[name] for name in KINDS.values()})
     check(targets, options["tiers"])
-    Manner(options["lane"], options["mode"]).check()
+    conf.settings().manner(options["lane"], options["mode"]).check()
     return targets
 
 

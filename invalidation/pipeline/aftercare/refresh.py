@@ -84,7 +84,7 @@ def wanted(batch: Batch) -> list[str]:
 
 
 def _fetch(batch: Batch, urls: Sequence[str], done: Refreshed, ends_at: float) -> None:
-    tiers = batch.tiers.split(",") if batch.tiers else conf.settings().tiers
+    tiers = conf.settings().refreshing(batch.tier_names, batch.manner)
     asked = [node for node in filling.nodes() if node.tier in tiers]
     answers = filling.fill(asked, urls, concurrency=CONCURRENCY, turn=lambda: _turn(ends_at))
     this = Refreshed(1, len(urls), len(answers))

@@ -177,7 +177,7 @@ def _ask_again(row: Verification, batch: Batch) -> None:
 def _places(batch: Batch) -> Iterator[CachePlace]:
     """Tier and node of those that can be asked for a page, innermost first."""
     tiers = conf.settings().tiers
-    wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
+    wanted = set(batch.tier_names or tiers)
     for name in graph.order(tiers):
         for node in tiers[name].nodes:
             if name in wanted and provider(name, node).supports_fetch:

@@ -26,7 +26,7 @@ from invalidation.providers.registry import provider, provider_class
 from invalidation.rows import deliveries
 from invalidation.rows.states import Action
 from invalidation.signals import deliveries_ready, delivery_settled, tell
-from invalidation.targets.values import CachePlace, Lane, Manner, Mode
+from invalidation.targets.values import CachePlace, Manner, Mode
 
 logger = lazy.Logger(__name__)
 
@@ -145,22 +145,19 @@ def prepared(delivery: Delivery) -> Provider:
 
 def purger(place: CachePlace, manner: Manner, *, soft: bool | None = None) -> Provider:
     """The provider of one node as it purges in this manner; `soft` where that is known already."""
-    options = conf.settings().tiers[place.tier].options
     wanted = is_soft(place.tier, manner) if soft is None else soft
-    return provider(*place) if wanted == bool(options.get("SOFT")) else provider(*place, soft=wanted)
+    return provider(*place, soft=True) if wanted else provider(*place)
 
 
 def is_soft(tier: str, manner: Manner) -> bool:
     """Is the old copy shown once more while a new one is fetched?
 
-    Where the tier's option SOFT says so, but for a takedown; and where the mode asks for it, as long as nothing fills
-    from the tier: a cache outside would keep the old copy for its whole life.
+    Never where anything fills from the tier: a cache outside would keep the old copy for its whole life.
     """
-    tiers = conf.settings().tiers
-    if tier not in tiers or not provider_class(tiers[tier].provider).supports_soft or manner.lane == Lane.TAKEDOWN:
+    settings = conf.settings()
+    if tier not in settings.tiers or not provider_class(settings.tiers[tier].provider).supports_soft:
         return False
-    asked = manner.mode == Mode.INVALIDATE and not graph.outer(tiers, tier)
-    return asked or bool(tiers[tier].options.get("SOFT"))
+    return settings.mode_at(tier, manner) == Mode.INVALIDATE and not graph.outer(settings.tiers, tier)
 
 
 def _texts(stored: object) -> list[str]:

@@ -129,6 +129,7 @@ def _merged(
         correlation_id=taken[0].correlation_id,
     )
     batch.merged = merged  # it need not be read again
+    batch.wants_refresh = bool(conf.settings().refreshing(batch.tier_names, batch.manner))
     return batch, taken
 
 
@@ -158,7 +159,7 @@ def new_deliveries(batch: Batch, delivery_pass: str = Pass.PURGE) -> list[Delive
     """One unsaved delivery per node of every tier that the batch concerns, innermost tiers first."""
     tiers = conf.settings().tiers
     targets = batch.merged
-    wanted = set(batch.tiers.split(",")) if batch.tiers else set(tiers)
+    wanted = set(batch.tier_names or tiers)
     return [
         Delivery(batch=batch, tier=name, node=node, delivery_pass=delivery_pass)
         for name in graph.order(tiers)

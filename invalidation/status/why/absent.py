@@ -14,7 +14,6 @@ from invalidation.status.why.case import Case, is_storable, lifetime_seconds, li
 from invalidation.status.why.codes import Code, Reason
 from invalidation.status.why.limits import of_life
 from invalidation.status.why.moments import told
-from invalidation.targets.values import Mode
 
 OUTDATED = Reason(
     Code.OUTDATED,
@@ -135,7 +134,7 @@ def _removed(case: Case, probe: Probe) -> Reason:
 
 def _since(last: Batch | None) -> str:
     """What happened after its purge."""
-    if last and last.mode == Mode.REFRESH and not last.refreshed_at:
+    if last and last.wants_refresh and not last.refreshed_at:
         return "a worker is to fetch it again"
     return "nobody had asked for it since"
 

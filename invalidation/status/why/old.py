@@ -36,7 +36,7 @@ def _by_clock(last: Batch) -> int:
 
 def _of_purge(case: Case, probe: Probe, last: Batch) -> Reason:
     place, row = case.asked.place, case.history.rows.get(case.asked.place)
-    if row is None and last.tiers and place.tier not in last.tiers.split(","):
+    if row is None and last.tiers and place.tier not in last.tier_names:
         unmeant = f"old: the last purge was meant for {last.tiers} alone, not for this tier"
         return Reason(Code.OLD_OTHER_TIERS, unmeant, "Purge it again without `--tier`, if it is to go everywhere.")
     if row is None:

@@ -10,7 +10,6 @@ from django.core.signals import request_finished
 from invalidation.contrib.celery.announcing.announcer import END_SECONDS, MAX_NAMED, Process, Word
 from invalidation.models import Batch, BatchStatus, Delivery
 from invalidation.signals import batch_settled, deliveries_ready, event_recorded, examination_due
-from invalidation.targets.values import Mode
 
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout, which is the host's, is delivered again and again (kombu #337).
@@ -61,7 +60,7 @@ def enqueue_deliveries(*, database: str, deliveries: list[Delivery], wait_second
 
 def enqueue_refresh(*, database: str, batch: Batch, **_: Any) -> None:
     """Let a worker fetch again what a batch has purged; the schedule sees to what is not announced."""
-    if batch.mode == Mode.REFRESH and batch.status == BatchStatus.DONE:
+    if batch.wants_refresh and batch.status == BatchStatus.DONE:
         from invalidation.contrib.celery.announcing import messages
 
         messages.send_refresh(database, batch)

@@ -15,7 +15,7 @@ from invalidation.contrib.ninja.problems import Complaint, Problem
 from invalidation.exceptions import InvalidTarget
 from invalidation.status import gate
 from invalidation.targets import sites
-from invalidation.targets.values import CacheKey, Manner, Targets, checked_prefix, checked_tag, checked_url
+from invalidation.targets.values import CacheKey, Targets, checked_prefix, checked_tag, checked_url
 
 CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "tags": (checked_tag, "Write 1 to 128 characters of a-z, 0-9, '_', '.', ':' and '-', such as 'blog.post:42'."),
@@ -91,7 +91,7 @@ def _unknown_tiers(tiers: Sequence[str]) -> Iterator[Complaint]:
 
 def _contradiction(purge: PurgeRequest) -> Iterator[Complaint]:
     try:
-        Manner(purge.lane, purge.mode).check()
+        conf.settings().manner(purge.lane, purge.mode).check()
     except InvalidTarget:
         yield Complaint("mode", "would show a takedown's old copy once more", "Leave it out.")
 

@@ -47,7 +47,10 @@ class PurgeRequest(BaseModel):
     everything: bool = Field(default=False, strict=True, description="Every copy; needs the scope purge_everything.")
     tiers: list[TierName] = Field([], max_length=100, description="Only these tiers; empty for all.")
     lane: Lane = Field(default=Lane.EDITORIAL, description="How urgent it is.")
-    mode: Mode = Field(default=Mode.DELETE, description="What becomes of the copies; no takedown is `invalidate`.")
+    mode: Mode | None = Field(
+        default=None,
+        description="What becomes of the copies; no takedown is `invalidate`. Without it what is usual for the lane.",
+    )
     reason: str = Field("", max_length=255, description="For those who read the history.")
     confirm_wide: bool = Field(
         default=False, strict=True, description="Yes, purge everything, or a large share of all known URLs."

@@ -130,7 +130,7 @@ def _(stage: Stage) -> None:
 
 @situation("it was purged softly", Code.OLD_SOFT, "as was meant", remedy="Ask again")
 def _(stage: Stage) -> None:
-    stage.stand(varnish=stage.varnish(SOFT=True))
+    stage.stand(varnish=stage.varnish() | {"MODE": "invalidate"})
     stage.visit(stage.servers.varnish.url)
     stage.purge()
 
