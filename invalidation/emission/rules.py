@@ -12,7 +12,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.db.models.manager import BaseManager
 
-from invalidation import conf
 from invalidation.emission.rows import history
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.exceptions import InvalidTarget
@@ -99,6 +98,8 @@ class Rules:
     @property
     def manner(self) -> Manner:
         """The lane and the mode of the events."""
+        from invalidation import conf  # read by the first change, not by every process that starts
+
         return conf.settings().manner(self.lane, self.mode)
 
     def _refuse(self, what: str, unknown: set[str]) -> None:

@@ -30,14 +30,15 @@ def admin(stack: Stack) -> Admin:
 
 #: A rebound comes after the longest render, and beat looks for it each second.
 QUIET_SECONDS = 60
-#: Ends once no purge and no rebound is still to come.
+#: Ends once no purge and no rebound is still to come. What is made of the other is looked at last: between the two
+#: looks an event may become a batch.
 WAITS_FOR_OPEN_WORK = f"""
 from deploy.local.processes import wait_for
 from invalidation.models import Batch, Event, EventStatus
 from invalidation.rows.batches import OVER
 
 def is_quiet():
-    return not (Batch.objects.exclude(OVER).exists() or Event.objects.filter(status=EventStatus.PENDING).exists())
+    return not (Event.objects.filter(status=EventStatus.PENDING).exists() or Batch.objects.exclude(OVER).exists())
 
 wait_for(is_quiet, {QUIET_SECONDS}, "every purge and every rebound to be over")
 """
