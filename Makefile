@@ -9,7 +9,7 @@ DATABASES = $(shell grep -rlE 'mark\.databases' tests --include='*.py')
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test soak lint fmt docs bench chaos fuzz hostile matrix clean
+.PHONY: help setup demo up test soak lint fmt docs bench chaos fuzz hostile matrix mutation clean
 
 help: ## this list
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
@@ -74,6 +74,17 @@ hostile: setup ## an hour of hostile visitors; memory, tables and the calls of a
 matrix: setup ## other versions of Python, Django, Celery, redis-py and databases; into docs/reference/versions.md
 	@$(PYTHON) -m nox $(ARGS)
 
+mutation: setup .venv-mutation/bin/mutmut ## small faults in the code, at each of which a test must fail; ARGS="invalidation/targets"
+	@.venv-mutation/bin/python -m tests.mutation $(ARGS)
+
+# It sees what .venv holds, whose packages the tests need.
+.venv-mutation/bin/mutmut: requirements-mutation.txt
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-mutation
+	@.venv/bin/uv pip install --quiet --python .venv-mutation --require-hashes --requirements requirements-mutation.txt
+	@$(PYTHON) -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		>$$(.venv-mutation/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/project.pth
+	@touch $@
+
 requirements.txt: pyproject.toml ## pin anew, with hashes (existing pins stay unless pyproject.toml moves them)
 	@.venv/bin/uv pip compile pyproject.toml --all-extras --group site --group test --group dev --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements.txt" \
@@ -84,5 +95,10 @@ requirements-docs.txt: pyproject.toml requirements.txt ## the same for the site'
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements-docs.txt" \
 		--quiet --output-file requirements-docs.txt
 
+requirements-mutation.txt: pyproject.toml requirements.txt ## the same for mutation testing
+	@.venv/bin/uv pip compile --group mutation --constraints requirements.txt --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements-mutation.txt" \
+		--quiet --output-file requirements-mutation.txt
+
 clean: ## remove the virtual environment, caches and local state
-	@rm -rf .venv .venv-docs site .state .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist staticfiles
+	@rm -rf .venv .venv-docs .venv-mutation site .state .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist staticfiles

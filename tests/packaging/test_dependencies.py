@@ -85,4 +85,5 @@ def test_the_pins_name_no_package_index() -> None:
 
 def requirements() -> str:
     """The pins."""
-    return (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-docs.txt").read_text()
+    files = ("requirements.txt", "requirements-docs.txt", "requirements-mutation.txt")
+    return "".join((ROOT / name).read_text() for name in files)

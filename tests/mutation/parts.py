@@ -1,0 +1,75 @@
+"""What is mutated, part by part, and the tests that are asked about each: what is about it, not all that touches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Modules that the same tests hold; paths from the root of the repository."""
+
+    name: str
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def sources_below(self, wanted: str) -> tuple[str, ...]:
+        """Those that a path or the part's own name stands for."""
+        if wanted == self.name:
+            return self.sources
+        return tuple(
+            source for source in self.sources if source == wanted or source.startswith(f"{wanted.rstrip('/')}/")
+        )
+
+
+def _modules(folder: str, names: str) -> tuple[str, ...]:
+    return tuple(f"invalidation/{folder}/{name}.py" for name in names.split())
+
+
+PARTS = (
+    Part(
+        "targets",
+        _modules("targets", "coalesce digits parameters sites values variants"),
+        (
+            "tests/targets",
+            "tests/pipeline/test_pure.py",
+            "tests/pipeline/test_plan.py",
+        ),
+    ),
+    Part(
+        "planning",
+        _modules("pipeline/planning", "escalate plan widen"),
+        (
+            "tests/pipeline/test_steps.py",
+            "tests/pipeline/test_widening.py",
+            "tests/pipeline/test_plan.py",
+            "tests/pipeline/test_pure.py",
+        ),
+    ),
+    Part(
+        "decisions",
+        (
+            *_modules("pipeline", "outcome repeat"),
+            *_modules("pipeline/delivery", "backoff idempotency_key slowness"),
+            "invalidation/conf/graph.py",
+            "invalidation/rows/states.py",
+        ),
+        ("tests/pipeline/test_decisions.py", "tests/pipeline/test_pure.py"),
+    ),
+)
+
+
+def selected(wanted: Iterable[str]) -> Iterator[tuple[Part, tuple[str, ...]]]:
+    """Each part with those of its modules that the names or paths stand for; all of all for none.
+
+    Raises:
+        ValueError: one stands for none.
+    """
+    names = list(wanted)
+    if unknown := [name for name in names if not any(part.sources_below(name) for part in PARTS)]:
+        raise ValueError(f"{', '.join(unknown)}: no part and no module of one; see {__name__}.")
+    for part in PARTS:
+        sources = dict.fromkeys(source for name in names or [part.name] for source in part.sources_below(name))
+        if sources:
+            yield part, tuple(sources)
