@@ -18,8 +18,8 @@ from invalidation.admin.summary import targets_summary
 from invalidation.emission.api import stored
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
-from invalidation.status.gate import Wide, judge
-from invalidation.status.previews import preview
+from invalidation.status.forecast import forecast
+from invalidation.status.gate import Wide
 from invalidation.targets.values import Source
 
 
@@ -46,16 +46,17 @@ class PurgeView:
     def _judged(self, request: HttpRequest, form: PurgeForm) -> HttpResponseBase:
         """Purge what was confirmed, else show what it would do."""
         try:
-            wide = judge(form.targets(), form.chosen_tiers())
-            rows = preview(form.targets(), form.chosen_tiers())
+            seen = forecast(form.targets(), form.chosen_tiers())
         except InvalidTarget as error:
             return self._refused(request, form, str(error))
-        if wide and not permits(request, wide):
-            return self._refused(request, form, wide.refusal)
-        if "confirm" in request.POST and confirms(request, wide):
+        if seen.wide and not permits(request, seen.wide):
+            return self._refused(request, form, seen.wide.refusal)
+        if "confirm" in request.POST and confirms(request, seen.wide):
             return self._purge(request, form)
-        shown = [{"planned": row, "calls": row.requests} for row in rows]
-        return self._page(request, "purge_preview", form, rows=shown, targets=form.targets().document(), wide=wide)
+        told = seen.document()
+        share = None if seen.share is None else 100 * seen.share
+        shown = {"forecast": told, "targets": told["targets"], "share": share, "wide": seen.wide}
+        return self._page(request, "purge_preview", form, **shown)
 
     def _refused(self, request: HttpRequest, form: PurgeForm, sentence: str) -> HttpResponse:
         form.add_error(None, sentence)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.management.base import OutputWrapper
 
 from invalidation.management.output import print_fields, print_json, print_notes, print_table
 from invalidation.status.documents import DeliveryDocument, EventDocument, Overview, VerificationDocument
-from invalidation.status.previews import PlannedTier
+from invalidation.status.forecast import ForecastDocument, PlannedDocument
 
 TABLES = ("batch", "deliveries", "verifications")
 #: Narrow enough for 80 columns, one node beside the other; what is long stands below, a line for each.
@@ -86,23 +86,26 @@ def _tier_row(tier: Mapping[str, Any]) -> Sequence[str]:
     return tier["tier"], ", ".join(tier["fills_from"]), "\n".join(tier["nodes"]), deliveries
 
 
-def show_plan(stream: OutputWrapper, plan: Iterable[PlannedTier], style: str) -> None:
+def show_plan(stream: OutputWrapper, document: ForecastDocument, style: str) -> None:
     """What would be purged where, in how many calls; inside-out."""
-    documents = [plan_document(planned) for planned in plan]
     if style == "json":
-        print_json(stream, {"dry_run": True, "tiers": documents})
+        print_json(stream, {"dry_run": True, **document})
         return
-    columns = ("tier", "node", "calls", "price at most", "decisions")
-    rows = [[*_calls(document), "\n".join(document["decisions"])] for document in documents]
+    columns = ("tier", "node", "calls", "pages", "price at most", "waits", "decisions")
+    rows = [_planned_row(row) for row in document["tiers"]]
     print_table(stream, "Plan (dry run: nothing is purged)", columns, rows)
+    reached = {"known pages": _reached(document), "wide": document["wide"]}
+    print_fields(stream, {name: value for name, value in reached.items() if value})
 
 
-def _calls(document: Mapping[str, Any]) -> Sequence[Any]:
-    price = f"${document['price_usd']:.3f}" if document["price_usd"] else ""
-    return document["tier"], document["node"], document["calls"], price
+def _planned_row(row: PlannedDocument) -> Sequence[Any]:
+    price, wait = row["price_usd"], row["seconds"]
+    costs = (f"${price:.3f}" if price else "", f"{wait:g} s" if wait else "")
+    return row["tier"], row["node"], row["calls"], row["url_count"] or "", *costs, "\n".join(row["decisions"])
 
 
-def plan_document(planned: PlannedTier) -> dict[str, Any]:
-    """JSON form of the plan for one tier node."""
-    named = {"tier": planned.tier, "node": planned.node, "calls": planned.requests}
-    return named | {"price_usd": round(planned.price_usd, 3), "decisions": list(planned.decisions)}
+def _reached(document: ForecastDocument) -> str:
+    if document["url_count"] is None:
+        return "can't be counted while Redis is away"
+    share = "" if document["share"] is None else f", {100 * document['share']:.3g} %"
+    return f"at most {document['url_count']} of {document['known_urls']}{share}"

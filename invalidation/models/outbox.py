@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
@@ -170,6 +171,9 @@ class Fact(models.Model):
 
 class Event(Fact):
     """A recorded fact: these targets became stale in the transaction that wrote this row."""
+
+    due_at: datetime | None = None
+    """When it will be stored, of one that is still to come. No column: a row's time has come."""
 
     completed_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=EventStatus.choices, default=EventStatus.PENDING)

@@ -86,6 +86,9 @@ class EventDocument(TypedDict):
     correlation_id: str
     created_at: str
     completed_at: str | None
+    due_at: str | None
+    """When it will be stored, of one that is scheduled; null else."""
+
     mode: str
     targets: dict[str, Any]
     batch: BatchDocument | None
@@ -157,7 +160,7 @@ def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
     same = ("uid", "created_at", "source", "actor", "reason", "correlation_id", "lane", "mode", "tiers")
     targets = scheduled.targets or {"tags": [scheduled.model, scheduled.owner]}
     event = Event(status=SCHEDULED, targets=targets, **{name: getattr(scheduled, name) for name in same})
-    event._state.db = alias
+    event._state.db, event.due_at = alias, scheduled.due_at
     return event
 
 
@@ -191,6 +194,7 @@ def assembled(event: Event, deliveries: Iterable[Delivery], verified: Iterable[V
         "correlation_id": event.correlation_id,
         "created_at": event.created_at.isoformat(),
         "completed_at": event.completed_at.isoformat() if event.completed_at else None,
+        "due_at": event.due_at.isoformat() if event.due_at else None,
         "mode": event.mode,
         "targets": event.targets,
         "batch": _batch(event.batch) if event.batch else None,

@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from invalidation.contrib.ninja.asking.scopes import Scope
 from invalidation.contrib.ninja.conf import Settings
@@ -32,13 +34,16 @@ def test_every_curl_of_the_how_to_does_what_it_says(live_server: Any, granted: G
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         answers.append(json.loads(done.stdout))
         known["ID"] = known["ID"] or answers[0]["id"]
-    made, followed, listed, tiers, health, description = answers
+    made, followed, listed, tiers, health, description, preview, scheduled = answers
     assert (made["source"], made["actor"], made["correlation_id"]) == ("api", "deploy", "deploy-4711")
     assert made["targets"] == Event.objects.get().targets == {"tags": ["blog.post:42"], "urls": ["/blog/"]}
     assert followed["id"] == made["id"]
     assert [one["id"] for one in listed["purges"]] == [made["id"]]
     assert tiers["tiers"] == health["tiers"]
     assert description["openapi"].startswith("3.")
+    assert [row["tier"] for row in preview["tiers"]] == ["cache", "outer"]
+    assert (scheduled["status"], scheduled["targets"]) == ("scheduled", {"tags": ["shop.offer:7"]})
+    assert 7000 < (datetime.fromisoformat(scheduled["due_at"]) - timezone.now()).total_seconds() < 7300
 
 
 def test_every_setting_and_scope_is_in_the_how_to() -> None:

@@ -21,6 +21,7 @@ from invalidation.contrib.ninja.rows import tokens
 from invalidation.contrib.ninja.secrets import mint
 from invalidation.models import Event
 from invalidation.status.documents import EventDocument, Overview
+from invalidation.status.forecast import ForecastDocument
 from tests.api.conftest import EVERY_SCOPE, ROOT
 
 pytestmark = pytest.mark.takes(60)
@@ -69,6 +70,7 @@ def test_the_description_is_told_to_everybody_and_names_its_own_addresses() -> N
     assert answered.status_code == 200
     assert {(path, method) for path, methods in described["paths"].items() for method in methods} == {
         (f"{ROOT}purges", "post"),
+        (f"{ROOT}previews", "post"),
         (f"{ROOT}purges", "get"),
         (f"{ROOT}purges/{{purge_id}}", "get"),
         (f"{ROOT}tiers", "get"),
@@ -76,7 +78,7 @@ def test_the_description_is_told_to_everybody_and_names_its_own_addresses() -> N
     }
 
 
-@pytest.mark.parametrize("document", [EventDocument, Overview])
+@pytest.mark.parametrize("document", [EventDocument, ForecastDocument, Overview])
 def test_what_is_described_is_the_document_that_the_status_gives(document: type[Any]) -> None:
     described = openapi.description(api, ROOT)["components"]["schemas"][document.__name__]
     assert set(described["properties"]) == set(described["required"]) == set(get_type_hints(document))
@@ -92,9 +94,9 @@ def test_every_operation_describes_its_refusals_as_problems() -> None:
 
 
 def test_what_the_description_gives_as_an_example_is_accepted(text: str) -> None:
-    [example] = openapi.description(api, ROOT)["components"]["schemas"]["PurgeRequest"]["examples"]
-    sent = Client().post(
-        ROOT + "purges", json.dumps(example), "application/json", headers={"Authorization": f"Bearer {text}"}
-    )
-    assert sent.status_code == 202
+    schemas = openapi.description(api, ROOT)["components"]["schemas"]
+    for path, name, status in (("previews", "PreviewRequest", 200), ("purges", "PurgeRequest", 202)):
+        [example] = schemas[name]["examples"]
+        body, headers = json.dumps(example), {"Authorization": f"Bearer {text}"}
+        assert Client().post(ROOT + path, body, "application/json", headers=headers).status_code == status
     assert Event.objects.get().targets == {"tags": example["tags"]}

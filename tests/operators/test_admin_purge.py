@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +60,8 @@ def test_the_preview_shows_what_where_and_how_many_calls_and_stores_nothing(sign
     shown = response.content.decode()
     for word in ("blog.post:42", "/blog/", "cache", "inner", INNER_NODE, "outer", OUTER_NODE):
         assert word in shown
-    assert all(row["calls"] >= 1 for row in response.context["rows"])
+    assert all(row["calls"] >= 1 for row in response.context["forecast"]["tiers"])
+    assert re.search(r"At most \d+ of 0 known pages", shown)
     assert SECRET not in shown
     assert not Event.objects.exists()
 

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from invalidation.models import Event
 from invalidation.signals import event_recorded
 from invalidation.status import documents
+from invalidation.status.forecast import ForecastDocument, PlannedDocument
 from tests.operators.conftest import SECRET, SITE, UNREADABLE_URLS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -171,7 +172,8 @@ def test_a_dry_run_shows_each_tier_node_and_stores_nothing() -> None:
     plan = json.loads(purge("--url", "/blog/", "--dry-run", "--format", "json"))
     assert plan["dry_run"] is True
     assert [tier["tier"] for tier in plan["tiers"]] == ["cache", "inner", "outer"]
-    assert {tuple(tier) for tier in plan["tiers"]} == {("tier", "node", "calls", "price_usd", "decisions")}
+    assert {tuple(tier) for tier in plan["tiers"]} == {tuple(get_type_hints(PlannedDocument))}
+    assert set(plan) == {"dry_run", *get_type_hints(ForecastDocument)}
     assert not Event.objects.exists()
 
 

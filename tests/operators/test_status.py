@@ -25,6 +25,7 @@ KEYS = [
     "correlation_id",
     "created_at",
     "completed_at",
+    "due_at",
     "mode",
     "targets",
     "batch",

@@ -17,8 +17,8 @@ from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
 from invalidation.pipeline.aftercare import verify
 from invalidation.status import documents
+from invalidation.status.forecast import forecast
 from invalidation.status.gate import judge
-from invalidation.status.previews import preview
 from invalidation.targets.values import Lane, Mode, Source, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         try:
             targets = asked(options)
             if options["dry_run"]:
-                show_plan(self.stdout, preview(targets, options["tiers"]), options["format"])
+                show_plan(self.stdout, forecast(targets, options["tiers"]).document(), options["format"])
                 return
             if not options["confirm_wide"] and (wide := judge(targets, options["tiers"])):
                 raise CommandError(f"This reaches {wide}; add --confirm-wide if that is meant.", returncode=USAGE)

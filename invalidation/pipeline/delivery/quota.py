@@ -45,6 +45,19 @@ def left(providers: Iterable[Provider]) -> dict[str, tuple[float, float]]:
     return dict(zip(rates, standing, strict=False))
 
 
+def seconds(provider: Provider, steps: Iterable[Step]) -> float:
+    """How long the account's quotas make these calls wait altogether, as they stand now; 0 while nobody can tell."""
+    wanted: dict[str, float] = {}
+    for draw in (draw for step in steps for draw in draws(provider, step)):
+        wanted[draw.bucket] = wanted.get(draw.bucket, 0.0) + draw.tokens
+    held, rates = left([provider]) if wanted else {}, {rate.bucket: rate for rate in provider.rates()}
+    return max((_wait(wanted[name], rates[name], *held[name]) for name in held if name in wanted), default=0.0)
+
+
+def _wait(wanted: float, rate: Rate, tokens: float, paused_seconds: float) -> float:
+    return paused_seconds + max(0.0, wanted - tokens) / (DRAWN_SHARE * rate.tokens_per_second)
+
+
 def spend(provider: Provider, step: Step) -> None:
     """Take the tokens for one call.
 

@@ -1,4 +1,4 @@
-"""The API itself: five requests, each a few lines that call the app."""
+"""The API itself: six requests, each a few lines that call the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from invalidation.contrib.ninja.answering.schemas import ProblemSchema, describe
 from invalidation.contrib.ninja.asking import idempotency, purges
 from invalidation.contrib.ninja.asking.bearer import Bearer
 from invalidation.contrib.ninja.asking.scopes import Scope
-from invalidation.contrib.ninja.asking.wanted import Filters, PurgeRequest
+from invalidation.contrib.ninja.asking.wanted import Filters, PreviewRequest, PurgeRequest
 from invalidation.contrib.ninja.conf import database
 from invalidation.contrib.ninja.models import Token
 from invalidation.contrib.ninja.problems import Problem, not_found
@@ -24,6 +24,7 @@ from invalidation.emission.api import stored
 from invalidation.models import Event
 from invalidation.status import documents, listing
 from invalidation.status.documents import EventDocument, Overview, TierDocument
+from invalidation.status.forecast import ForecastDocument, forecast, only_on
 from invalidation.targets.values import Source, Targets
 
 api = NinjaAPI(
@@ -75,7 +76,7 @@ def enqueue(
 ) -> HttpResponse:
     """Enqueue a purge. Repeated with the same `Idempotency-Key`, it does nothing and answers what it answered first."""
     token = _token(request)
-    again = idempotency.Repeatable.of(token, idempotency_key, purge.model_dump(mode="json"))
+    again = idempotency.Repeatable.of(token, idempotency_key, purge.model_dump(mode="json", exclude_none=True))
     targets = purges.targets(purge, token)
     if first := idempotency.first_answer(again):
         return _accepted(first, is_new=False)
@@ -86,10 +87,23 @@ def enqueue(
 
 def _purge(purge: PurgeRequest, targets: Targets, token: Token) -> str:
     """Store the event; its document."""
-    how: dict[str, Any] = {name: getattr(purge, name) for name in ("tiers", "lane", "mode", "reason")}
+    how: dict[str, Any] = {name: getattr(purge, name) for name in ("tiers", "lane", "mode", "at", "reason")}
     who: dict[str, Any] = {"source": Source.API, "actor": token.name, "using": database()}
     event = stored(invalidation.invalidate(**targets.arguments(), **how, **who))
-    return _text(documents.document(event))
+    return _text(documents.document(documents.find(event.uid) if purge.at else event))
+
+
+@api.post(
+    "previews",
+    auth=Bearer(Scope.PURGE),
+    response=_may_answer(400, 413, 415, 422, _200=ForecastDocument),
+    operation_id="previewPurge",
+)
+def preview(request: HttpRequest, purge: PreviewRequest) -> HttpResponse:
+    """What such a purge would do now, node by node; nothing is stored."""
+    token = _token(request)
+    seen = forecast(purges.targets(purge, token), purge.tiers or None).document()
+    return _answer(only_on(seen, token.hosts) if token.is_restricted else seen)
 
 
 @api.get(

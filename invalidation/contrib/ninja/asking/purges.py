@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
+
+from django.utils import timezone
 
 from invalidation import conf
 from invalidation.contrib.ninja.asking.bearer import missing_scope
 from invalidation.contrib.ninja.asking.scopes import PERMISSIONS, Scope
-from invalidation.contrib.ninja.asking.wanted import PurgeRequest
+from invalidation.contrib.ninja.asking.wanted import PreviewRequest, PurgeRequest
 from invalidation.contrib.ninja.models import Token
 from invalidation.contrib.ninja.problems import Complaint, Problem
 from invalidation.exceptions import InvalidTarget
@@ -24,9 +27,11 @@ CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "keys": (CacheKey.of, "Write the name of a key of the default cache."),
 }
 ADDRESSES = ("urls", "prefixes")
+#: Ahead of now that a purge may be asked for.
+FARTHEST = timedelta(days=3653)
 
 
-def targets(purge: PurgeRequest, token: Token) -> Targets:
+def targets(purge: PreviewRequest, token: Token) -> Targets:
     """What is asked for, if it is something, can be purged, and is this token's to purge.
 
     Raises:
@@ -40,7 +45,7 @@ def targets(purge: PurgeRequest, token: Token) -> Targets:
     foreign = list(_foreign(asked, token))
     if foreign:
         raise Problem(403, "This token may not purge that.", "Leave it out, or ask for another token.", foreign)
-    if wrong := [*_wrong(asked), *_unknown_tiers(purge.tiers), *_contradiction(purge)]:
+    if wrong := [*_wrong(asked), *_unknown_tiers(purge.tiers), *_contradictions(purge)]:
         raise Problem(422, "The request names what can't be purged.", "Mend the fields that are named.", wrong)
     _check_kinds(purge, token)
     return Targets.of(**asked, everything=purge.everything)
@@ -89,14 +94,18 @@ def _unknown_tiers(tiers: Sequence[str]) -> Iterator[Complaint]:
             yield Complaint(f"tiers[{place}]", "is no tier", "Name one that `GET tiers` lists.")
 
 
-def _contradiction(purge: PurgeRequest) -> Iterator[Complaint]:
+def _contradictions(purge: PreviewRequest) -> Iterator[Complaint]:
+    if not isinstance(purge, PurgeRequest):
+        return
+    if purge.at and purge.at - timezone.now() > FARTHEST:
+        yield Complaint("at", "is more than ten years away", "Name a nearer instant.")
     try:
         conf.settings().manner(purge.lane, purge.mode).check()
     except InvalidTarget:
         yield Complaint("mode", "would show a takedown's old copy once more", "Leave it out.")
 
 
-def _check_kinds(purge: PurgeRequest, token: Token) -> None:
+def _check_kinds(purge: PreviewRequest, token: Token) -> None:
     """Keys and everything belong to no host and no tag."""
     for is_asked, scope in ((purge.keys, Scope.PURGE_KEYS), (purge.everything, Scope.PURGE_EVERYTHING)):
         if is_asked and (scope not in token.scopes or token.is_restricted):
