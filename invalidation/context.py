@@ -17,6 +17,8 @@ _correlation_id: ContextVar[str] = ContextVar("invalidation_correlation_id", def
 
 #: The header `traceparent`: version, trace, span and flags (https://www.w3.org/TR/trace-context/).
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+#: What an id looks like that is searched for, in logs and by the API.
+WORD = re.compile(r"[!-~]+")
 #: Who knows of traces says by this where the present one is; nobody does while no integration is installed.
 _tracers: list[Callable[[], str]] = []
 
@@ -49,11 +51,14 @@ def following(correlation_id: str) -> Iterator[None]:
 def correlation_id() -> str:
     """The id that follows a change from the web request to the last provider call; "" where none is bound.
 
-    django-structlog binds `request_id`; workers bind `correlation_id`. Who hasn't imported structlog bound nothing.
+    django-structlog binds `request_id`, which a visitor may have chosen: what is no word of ASCII is none. Workers bind
+    `correlation_id`. Who hasn't imported structlog bound nothing.
     """
     bound = sys.modules.get("structlog.contextvars")
     known = bound.get_contextvars() if bound else {}
-    return str(known.get("correlation_id") or _correlation_id.get() or known.get("request_id") or "")[:64]
+    request_id = str(known.get("request_id") or "")[:64]
+    own = known.get("correlation_id") or _correlation_id.get()
+    return str(own)[:64] if own else request_id if WORD.fullmatch(request_id) else ""
 
 
 def traced_by(tracer: Callable[[], str]) -> None:

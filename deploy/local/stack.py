@@ -191,6 +191,7 @@ class Stack:
             "SITE_URLS": self.site_url,
             "VARNISH_NODES": self.varnish.url if self.varnish else "",
             "NGINX_NODES": self.nginx.url if self.nginx else "",
+            "TRUST_REQUEST_ID": str(bool(self.nginx)),
             "MONITOR_VARNISH": str(self.varnish.work_folder) if self.varnish else "",
             "MONITOR_NGINX": self.nginx.status_url if self.nginx else "",
             "MONITOR_NGINX_LOGS": str(self.nginx.cache_log) if self.nginx else "",

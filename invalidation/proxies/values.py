@@ -29,6 +29,7 @@ COMMON: Mapping[str, Value] = {
     "purge_branch": "yes",
     "cache_folder": "/var/cache/nginx/pages",
     "cache_size": "1g",
+    "access_log": "/var/log/nginx/access.log",
     "requests_per_second": "20",
     "burst": "100",
     "api_requests_per_second": "5",

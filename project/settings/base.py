@@ -38,6 +38,7 @@ if environment.flag("TRACES", default=False):
     INSTALLED_APPS.append("invalidation.contrib.opentelemetry")
 
 MIDDLEWARE = [
+    "project.request_ids.request_ids",
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "project.static.StaticFiles",
