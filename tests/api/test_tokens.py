@@ -60,7 +60,7 @@ def test_the_database_holds_the_hash_alone(granted: Grant, caller: As) -> None:
     Caller(made.text).post(TAG, Idempotency_Key="a")
     stored = serialize("json", [*Token.objects.all(), *Answer.objects.all(), *Event.objects.all()])
     assert made.text not in stored
-    assert made.text.rpartition("_")[2] not in stored
+    assert made.text.split("_", 2)[2] not in stored
     assert secrets.digest(made.text) in stored
 
 
@@ -188,9 +188,9 @@ def test_a_token_pasted_into_the_wrong_place_is_not_repeated(granted: Grant, cap
     bodies = [{"tags": [made.text]}, {made.text: 1}, {"reason": made.text}, {"tags": ["a"], "lane": made.text}]
     answers = [Caller(made.text).post(body).content.decode() for body in bodies]
     Caller(made.text[:-1] + "!").get("purges")
-    assert made.text.rpartition("_")[2] not in caplog.text
+    assert made.text.split("_", 2)[2] not in caplog.text
     answers += [Caller(made.text).get(path).content.decode() for path in (made.text, f"purges/{made.text}", "health")]
-    assert not [said for said in answers if made.text.rpartition("_")[2] in said]
+    assert not [said for said in answers if made.text.split("_", 2)[2] in said]
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Hears from Nginx of each PURGE that it served: the request that ends a stale page's life."""
+"""Hears from Nginx of each PURGE that it served, and of each emptying: the requests that end a stale page's life."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SO_TIMESTAMPNS = 35
 SO_RCVBUFFORCE = 33
 BUFFER_BYTES = 64_000_000
 PURGED = re.compile(rb'"PURGE (\S+) HTTP/1\.[01]" (?:200|404|412) ')
+#: A plan of many calls empties it instead.
+EMPTIED = re.compile(rb'"PUT / HTTP/1\.[01]" (?:201|204) ')
 
 
 class PurgeLog:
@@ -21,7 +23,10 @@ class PurgeLog:
 
     def __init__(self) -> None:
         self.times: defaultdict[str, list[int]] = defaultdict(list)
-        """When each path was purged, in nanoseconds of the machine's clock."""
+        """When each path was purged by name, in nanoseconds of the machine's clock."""
+
+        self.emptied: list[int] = []
+        """When all of them were, by the same clock."""
 
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -36,7 +41,8 @@ class PurgeLog:
 
     def first_since(self, path: str, nanoseconds: int) -> int | None:
         """When the path was purged for the first time after this moment."""
-        return next((at for at in self.times[path] if at >= nanoseconds), None)
+        found = (next((at for at in times if at >= nanoseconds), None) for times in (self.times[path], self.emptied))
+        return min((at for at in found if at is not None), default=None)
 
     def _enlarge(self) -> None:
         """Room for what comes while this process is not scheduled; only root may have so much."""
@@ -52,6 +58,8 @@ class PurgeLog:
                 return
             if (found := PURGED.search(line)) is not None:
                 self.times[found[1].decode()].append(_nanoseconds(told))
+            elif EMPTIED.search(line):
+                self.emptied.append(_nanoseconds(told))
 
     def __enter__(self) -> Self:
         self._reader.start()
