@@ -15,6 +15,7 @@ stale_twice       a URL was purged again, and is stale still: `database`, `verif
 batch_settled     every delivery of a batch is final: `database`, `batch`, `deliveries`
 examination_due   somebody asked for the doctor: no arguments
 examined          the doctor was here: `report`
+audit_due         somebody asked for an audit: no arguments
 pruning           finished history is about to be deleted: no arguments
 """
 
@@ -40,10 +41,11 @@ verified = Signal()
 stale_twice = Signal()
 examination_due = Signal()
 examined = Signal()
+audit_due = Signal()
 pruning = Signal()
 
 #: They ask for work. A test that is offline sends none: who would do it sits behind the broker.
-REQUESTS = (event_recorded, deliveries_ready, examination_due)
+REQUESTS = (event_recorded, deliveries_ready, examination_due, audit_due)
 
 
 def tell(signal: Signal, action: str, **facts: Any) -> None:

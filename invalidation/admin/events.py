@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
+from invalidation.admin.pages.audit import AuditView
 from invalidation.admin.pages.dashboard import DashboardView, ReplayView
 from invalidation.admin.pages.doctor import DoctorView
 from invalidation.admin.pages.event_page import EventPage
@@ -77,6 +78,7 @@ class EventAdmin(ReadOnlyAdmin):
             path("replay/", wrap(ReplayView(self)), name="invalidation_event_replay"),
             path("why/", wrap(WhyView(self)), name="invalidation_event_why"),
             path("doctor/", wrap(DoctorView(self)), name="invalidation_event_doctor"),
+            path("audit/", wrap(AuditView(self)), name="invalidation_event_audit"),
             *super().get_urls(),
         ]
 

@@ -127,6 +127,7 @@ def paths(admin: Admin) -> list[str]:
         *("invalidation/event/", "invalidation/batch/", "invalidation/delivery/"),
         *("invalidation/event/1/change/", "invalidation/batch/1/change/", "invalidation/delivery/1/change/"),
         *("invalidation/event/purge/", "invalidation/event/purge/?tags=blog.post:4", "invalidation/event/doctor/"),
+        "invalidation/event/audit/",
         "invalidation/event/why/?url=/blog/",
         "blog/post/4/purges/",
     ]

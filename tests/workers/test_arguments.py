@@ -31,7 +31,7 @@ def test_a_message_that_makes_no_sense_is_dropped_with_one_line(named: dict[str,
     assert len(caplog.records) == 1
 
 
-OTHERS = [tasks.drain, tasks.sweep, tasks.rebound, tasks.verify, tasks.prune, tasks.canary]
+OTHERS = [tasks.drain, tasks.sweep, tasks.rebound, tasks.verify, tasks.prune, tasks.canary, tasks.audit]
 
 
 @pytest.mark.parametrize("task", OTHERS, ids=lambda task: task.name)

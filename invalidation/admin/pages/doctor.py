@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.dateparse import parse_datetime
 
 from invalidation import doctor
 from invalidation.admin.base import ReadOnlyAdmin
@@ -27,7 +30,9 @@ class DoctorView:
             raise PermissionDenied
         if request.method == "POST":
             return self._ask(request)
-        context = {"title": "Doctor", "opts": self.model_admin.opts, "report": doctor.remembered()}
+        report = doctor.remembered()
+        context: dict[str, Any] = {"title": "Doctor", "opts": self.model_admin.opts, "report": report}
+        context |= {"examined_at": parse_datetime(report["examined_at"]) if report else None}
         context |= {"may_purge": self.model_admin.has_purge_permission(request)}
         context |= self.model_admin.admin_site.each_context(request)
         return TemplateResponse(request, "admin/invalidation/event/doctor.html", context)

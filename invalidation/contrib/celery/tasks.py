@@ -141,3 +141,16 @@ def canary() -> str:
     return (
         "; ".join(f"{finding.fault.code} {finding.node}".strip() for finding in report.findings) or "nothing is wrong"
     )
+
+
+@shared_task(name="invalidation.audit")
+@guarded
+def audit() -> str:
+    """Look for changes without an event, tags that nothing carries, pages that no purge reaches."""
+    from invalidation.audit import last_report  # few workers ever do
+    from invalidation.audit.examination import Question, examine
+
+    question = Question()
+    report = examine(question)
+    last_report.remember(report, question.parts)
+    return f"{len(report.findings)} things to mend" if report.findings else "nothing to mend"

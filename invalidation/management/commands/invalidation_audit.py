@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from invalidation.audit import last_report
 from invalidation.audit.changes import recorder
 from invalidation.audit.examination import PARTS, Question, examine
 from invalidation.audit.findings import Finding, Report
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             report = examine(question)
         except DatabaseError as error:
             raise CommandError(f"An outbox can't be read: {error}", returncode=USAGE) from error
+        last_report.remember(report, question.parts)
         if options["format"] == "json":
             print_json(self.stdout, report.document())
         else:

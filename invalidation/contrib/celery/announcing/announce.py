@@ -9,7 +9,7 @@ from django.core.signals import request_finished
 
 from invalidation.contrib.celery.announcing.announcer import END_SECONDS, MAX_NAMED, Process, Word
 from invalidation.models import Batch, BatchStatus, Delivery
-from invalidation.signals import batch_settled, deliveries_ready, event_recorded, examination_due
+from invalidation.signals import audit_due, batch_settled, deliveries_ready, event_recorded, examination_due
 
 #: A wait longer than this stays in the database and ends with the sweep: a Celery countdown above the visibility
 #: timeout, which is the host's, is delivered again and again (kombu #337).
@@ -22,6 +22,7 @@ def connect() -> None:
     deliveries_ready.connect(enqueue_deliveries, dispatch_uid="invalidation.enqueue_deliveries")
     batch_settled.connect(enqueue_refresh, dispatch_uid="invalidation.enqueue_refresh")
     examination_due.connect(enqueue_examination, dispatch_uid="invalidation.enqueue_examination")
+    audit_due.connect(enqueue_audit, dispatch_uid="invalidation.enqueue_audit")
     request_finished.connect(_outlive_asgi, dispatch_uid="invalidation.outlive_asgi")
 
 
@@ -71,3 +72,10 @@ def enqueue_examination(**_: Any) -> None:
     from invalidation.contrib.celery.announcing import messages
 
     messages.send_examination()
+
+
+def enqueue_audit(**_: Any) -> None:
+    """Let a worker audit, when somebody asks."""
+    from invalidation.contrib.celery.announcing import messages
+
+    messages.send_audit()

@@ -29,6 +29,8 @@ logger = lazy.Logger(__name__)
 
 #: An examination that waited for longer is of no use to who asked for it.
 EXAMINATION_SECONDS = 60
+#: Purges overtake an audit, which may wait for long while there are many.
+AUDIT_SECONDS = 900
 
 
 @dataclass(slots=True)
@@ -134,6 +136,11 @@ def send_refresh(database: str, batch: Batch) -> None:
 def send_examination() -> None:
     """Let a worker be the doctor."""
     _send_one("invalidation.canary", {}, Lane.TAKEDOWN, expires=EXAMINATION_SECONDS)
+
+
+def send_audit() -> None:
+    """Let a worker look for what is never purged, and for what is purged in vain."""
+    _send_one("invalidation.audit", {}, Lane.BULK, expires=AUDIT_SECONDS)
 
 
 def _send_one(task: str, arguments: dict[str, Any], lane: str, **options: Any) -> None:
