@@ -1,14 +1,16 @@
 """`make matrix`: what was tested with what, and the table of it in docs/reference/versions.md.
 
-Nine of all combinations, so that each version of anything meets each version of everything else (a Latin square).
+Nine of all combinations, so that each version of anything meets each version of everything else (a Latin square); and
+three of them with each broker.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,7 +20,6 @@ import nox
 ROOT = Path(__file__).parent
 RESULTS = ROOT / ".state" / "matrix"
 PAGE = ROOT / "docs" / "reference" / "versions.md"
-BEGIN, END = "<!-- matrix: begin -->\n", "<!-- matrix: end -->\n"
 MARIADB = ("mysqlclient==2.2.8",)  # Django's own choice of client
 #: Besides whatever touches a database: workers, and what is kept in Redis.
 REST = (
@@ -27,6 +28,13 @@ REST = (
     "tests/caching",
     "tests/freshness/test_index.py",
 )
+
+#: By their files of tests, each of which starts its own.
+BROKERS = {
+    "Redis": "tests/workers/test_workers.py",
+    "Valkey": "tests/workers/test_valkey.py",
+    "RabbitMQ": "tests/workers/test_rabbitmq.py",
+}
 
 FAILED = ("failure", "error")
 
@@ -38,7 +46,7 @@ print(json.dumps({"python": platform.python_version()} | {key: version(name) for
 """
 
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["tests", "table"]
+nox.options.sessions = ["tests", "brokers", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,8 @@ CELLS = (
     Cell("3.13", "6.1", "postgresql", "5.5", "8"),
     Cell("3.13", "6.1", "mariadb", "5.6", "6.4"),
 )
+#: One for each Celery.
+ON_EACH_BROKER = tuple(cell for cell in CELLS if cell.database == "sqlite")
 
 
 def of_databases() -> list[str]:
@@ -109,10 +119,8 @@ def outcomes(report: Path) -> dict[str, str]:
     return found
 
 
-@nox.session
-@nox.parametrize("python,cell", [nox.param(cell.python, cell, id=cell.name) for cell in CELLS])
-def tests(session: nox.Session, cell: Cell) -> None:
-    """The tests of databases on the cell's, and of workers, Redis and cached values; `-- --last-failed` goes on."""
+def install(session: nox.Session, cell: Cell) -> dict[str, str]:
+    """The cell's versions, as they turned out to be; none with `--install-only`."""
     groups = ("--group", "site", "--group", "test")
     client = MARIADB if cell.database == "mariadb" else ()
     resolution = ("--resolution", cell.resolution)
@@ -127,26 +135,78 @@ def tests(session: nox.Session, cell: Cell) -> None:
         *cell.wanted,
         *client,
     )
-    versions = session.run("python", "-c", VERSIONS, silent=True)
-    if not versions:
-        return  # --install-only
     RESULTS.mkdir(parents=True, exist_ok=True)
-    file = RESULTS / f"{cell.name}.json"
+    versions = session.run("python", "-c", VERSIONS, silent=True)
+    return dict(json.loads(str(versions))) if versions else {}
+
+
+def keep(session: nox.Session, name: str, found: dict[str, Any], run: Callable[[], dict[str, str]]) -> None:
+    """What became of the tests, with that of earlier ones where only what failed runs again."""
+    file = RESULTS / f"{name}.json"
     earlier = json.loads(file.read_text())["outcomes"] if "--last-failed" in session.posargs else {}
-    found = earlier | suite(session, cell)
-    file.write_text(json.dumps({"cell": asdict(cell), "versions": json.loads(str(versions)), "outcomes": found}))
-    if failed := [name for name, became in found.items() if became in FAILED]:
+    outcomes = earlier | run()
+    file.write_text(json.dumps({**found, "outcomes": outcomes}))
+    if failed := [name for name, became in outcomes.items() if became in FAILED]:
         session.error("\n".join(["Failed:", *failed]))
+
+
+@nox.session
+@nox.parametrize("python,cell", [nox.param(cell.python, cell, id=cell.name) for cell in CELLS])
+def tests(session: nox.Session, cell: Cell) -> None:
+    """The tests of databases on the cell's, and of workers, Redis and cached values; `-- --last-failed` goes on."""
+    if versions := install(session, cell):
+        found = {"cell": asdict(cell), "versions": versions}
+        keep(session, cell.name, found, partial(suite, session, cell))
+
+
+@nox.session
+@nox.parametrize("python,cell", [nox.param(cell.python, cell, id=cell.celery) for cell in ON_EACH_BROKER])
+def brokers(session: nox.Session, cell: Cell) -> None:
+    """The tests of workers on each broker, by each Celery."""
+    if not (versions := install(session, cell)):
+        return
+    for broker, file in BROKERS.items():
+        name = brokers_name(cell, broker)
+        found = {"broker": broker, "versions": versions}
+        keep(session, name, found, partial(part, session, name, [], file))
+
+
+def brokers_name(cell: Cell, broker: str) -> str:
+    """Of its result."""
+    return f"celery{cell.celery}-{broker}"
 
 
 @nox.session(python=False)
 def table(session: nox.Session) -> None:
     """Write what the sessions found in which nothing failed."""
-    found = [json.loads(file.read_text()) for cell in CELLS if (file := RESULTS / f"{cell.name}.json").exists()]
-    green = [one for one in found if not {*FAILED} & {*one["outcomes"].values()}]
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(before + BEGIN + "\n".join(rows(green)) + "\n" + END + after)
+    write("matrix", rows(green(cell.name for cell in CELLS)))
+    write("brokers", broker_rows(green(brokers_name(cell, broker) for broker in BROKERS for cell in ON_EACH_BROKER)))
+
+
+def green(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The results of these names in which nothing failed."""
+    for file in (RESULTS / f"{name}.json" for name in names):
+        found = json.loads(file.read_text()) if file.exists() else None
+        if found and not {*FAILED} & {*found["outcomes"].values()}:
+            yield found
+
+
+def write(name: str, lines: Iterable[str]) -> None:
+    """Between the marks of that name in the page."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+    before, _, rest = PAGE.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    PAGE.write_text(before + begin + "\n".join(lines) + "\n" + end + after)
+
+
+def broker_rows(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A table in Markdown."""
+    names = ("celery", "kombu", "redis", "python", "django")
+    yield "| broker | Celery | kombu | redis-py | Python | Django | passed |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in found:
+        told = [one["broker"], *(one["versions"][name] for name in names), Counter(one["outcomes"].values())["passed"]]
+        yield f"| {' | '.join(map(str, told))} |"
 
 
 def rows(found: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,12 @@ def steps(page: Path) -> Iterator[Write | Type]:
     for indent, kind, text in BLOCK.findall(page.read_text()):
         lines = [line.removeprefix(indent) for line in text.splitlines()]
         yield from _typed(lines) if kind == "console" else _written(lines)
+
+
+def block(page: Path, name: str) -> str:
+    """The Python that is shown as the file of that name."""
+    [found] = [text for _, _, text in BLOCK.findall(page.read_text()) if text.lstrip().startswith(f"# {name}\n")]
+    return textwrap.dedent(found)
 
 
 def _written(lines: list[str]) -> Iterator[Write]:

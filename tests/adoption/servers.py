@@ -14,6 +14,7 @@ from kombu import Connection
 
 from deploy.local import Redis, Service, Varnish
 from invalidation.contrib.celery.queues import EVENTS
+from tests.adoption.page import block
 from tests.fixtures.servers import ROOT, SECRET
 
 GUNICORN = ["-m", "gunicorn", "django.core.wsgi:get_wsgi_application()", "--bind", "127.0.0.1:{port}"]
@@ -21,11 +22,17 @@ UVICORN = ["-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application"
 #: What follows the interpreter.
 COMMANDS = {
     "gevent": [*GUNICORN, "--worker-class", "gevent"],
+    "preloaded": [*GUNICORN, "--worker-class", "gevent", "--workers", "2", "--preload", "--config", "{folder}/{file}"],
     "threads": [*GUNICORN, "--worker-class", "gthread", "--threads", "8"],
     "uvicorn": [*UVICORN, "--log-level", "warning"],
 }
+#: What needs nothing but Django; its autoreloader would be a process beside it.
+RUNSERVER = ["-m", "django", "runserver", "127.0.0.1:{port}", "--noreload"]
 CELERY = ["-m", "celery", "-A", "tests.adoption.served", "worker", "--pool", "threads", "-c", "4", "-l", "INFO"]
 POSTS = 20
+#: In gunicorn's place for it, as the page about running shows it.
+CONFIGURATION = "gunicorn.conf.py"
+PAGE = ROOT / "docs/how-to/run.md"
 FILL = (
     "from tests.adoption.served.models import Post\n"
     f"Post.objects.bulk_create([Post(title='old') for _ in range({POSTS})])"
@@ -41,6 +48,10 @@ class Site:
     broker: Redis
     port: int
     varnish: Varnish
+    python: str = sys.executable
+    """The interpreter of whatever runs there."""
+    source: Path = ROOT
+    """Where its own modules are found, by their names here."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,13 +67,22 @@ class Site:
 
     def fill(self) -> None:
         """Make the tables, and posts that are numbered from 1."""
-        for command in (["migrate", "--run-syncdb", "--verbosity", "0"], ["shell", "-c", FILL]):
-            django = [sys.executable, "-m", "django", *command]
-            subprocess.run(django, cwd=ROOT, env={**os.environ, **self.environment}, check=True, capture_output=True)
+        self.manage("migrate", "--run-syncdb", "--verbosity", "0")
+        self.manage("shell", "-c", FILL)
+
+    def manage(self, *command: str) -> str:
+        """What a command of Django's prints, which has to succeed without a warning of Python's."""
+        django = [self.python, "-m", "django", *command]
+        environment = {**os.environ, **self.environment, "PYTHONWARNINGS": "error"}
+        done = subprocess.run(django, cwd=self.source, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def server(self, name: str) -> Service:
         """The web server of that name; ready once it answers."""
-        arguments = [argument.format(port=self.port) for argument in COMMANDS[name]]
+        places = {"port": self.port, "folder": self.folder, "file": CONFIGURATION}
+        arguments = [argument.format(**places) for argument in COMMANDS.get(name, RUNSERVER)]
+        (self.folder / CONFIGURATION).write_text(block(PAGE, CONFIGURATION))
         return self._process(name, arguments, says="")
 
     def worker(self) -> Service:
@@ -73,9 +93,9 @@ class Site:
         service = Service(
             name,
             self.folder,
-            [sys.executable, *arguments],
+            [self.python, *arguments],
             environment=self.environment,
-            working_folder=ROOT,
+            working_folder=self.source,
             ready=lambda: says in service.log.read_text(errors="replace") if says else self._answers(),
         )
         return service
