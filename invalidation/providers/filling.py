@@ -17,6 +17,8 @@ from invalidation.targets import sites
 #: Returns when the next request may be made; False when none may be made any more.
 Turn = Callable[[], bool]
 Progress = Callable[[], object]
+#: 404 and 410, and what leads elsewhere.
+GONE = frozenset({301, 302, 303, 307, 308, 404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,13 @@ class Failure:
     tier: str
     node: str
     error: str
+    status: int = 0
+    """Of the answer; 0 where none came."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Is there no such page any more, or at another address?"""
+        return self.status in GONE
 
 
 def nodes() -> list[Provider]:
@@ -75,4 +84,4 @@ def _ask(node: Provider, url: str) -> Failure | None:
         status = node.fetch(url).status_code
     except DeliveryError as error:
         return Failure(url, node.tier, node.node, str(error))
-    return None if status == HTTPStatus.OK else Failure(url, node.tier, node.node, f"answered {status}")
+    return None if status == HTTPStatus.OK else Failure(url, node.tier, node.node, f"answered {status}", status)

@@ -167,6 +167,14 @@ def test_a_page_that_cannot_be_fetched_is_left_to_visitors_and_named(around: Aro
     assert f"{around.site}/a/: answered 503" in line["first"]
 
 
+@pytest.mark.parametrize("status", [301, 404, 410])
+def test_a_page_that_is_no_more_is_no_failure_of_a_refresh(around: Around, purge: Purge, status: int) -> None:
+    around.hold("/a/")
+    around.origin.pages["/a/"].status = status
+    purge(tags=[TAG], mode="refresh")
+    assert str(refresh("default")) == "2 requests for 1 pages of 1 batches, 0 failed, 0 left to visitors"
+
+
 def test_a_stampede_at_a_purge_reaches_the_application_once(around: Around, purge: Purge) -> None:
     around.hold("/a/")
     around.origin.change("/a/")

@@ -88,7 +88,7 @@ def _fetch(batch: Batch, urls: Sequence[str], done: Refreshed, ends_at: float) -
     asked = [node for node in filling.nodes() if node.tier in tiers]
     answers = filling.fill(asked, urls, concurrency=CONCURRENCY, turn=lambda: _turn(ends_at))
     this = Refreshed(1, len(urls), len(answers))
-    failures = [failure for failure in answers if failure]
+    failures = [failure for failure in answers if failure and not failure.is_gone]
     this.failures = len(failures)
     this.left_out = sum(len(filling.served(node, urls)) for node in asked) - len(answers)
     done.add(this)
