@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 
-from invalidation.admin.base import ReadOnlyAdmin
+from invalidation.admin.pages.report import ReportView
 from invalidation.audit import last_report
 from invalidation.signals import audit_due, tell
 
@@ -20,31 +15,19 @@ from invalidation.signals import audit_due, tell
 MOST_SHOWN = 50
 
 
-class AuditView:
+class AuditView(ReportView):
     """An audit reads up to 20,000 pages and events, for which no request should wait: a worker does it."""
 
-    __name__ = "AuditView"
+    title, template = "Audit", "audit.html"
+    asked = "A worker audits; its report is here when it is done, in a minute or so."
 
-    def __init__(self, model_admin: ReadOnlyAdmin) -> None:
-        self.model_admin = model_admin
+    def shown(self) -> dict[str, Any]:
+        """The report as the template reads it."""
+        return {"report": shown(last_report.remembered())}
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Show the report, or have a new one made."""
-        if not self.model_admin.may_view_all(request):
-            raise PermissionDenied
-        if request.method == "POST":
-            return self._ask(request)
-        context = {"title": "Audit", "opts": self.model_admin.opts, "report": shown(last_report.remembered())}
-        context |= {"may_purge": self.model_admin.has_purge_permission(request)}
-        context |= self.model_admin.admin_site.each_context(request)
-        return TemplateResponse(request, "admin/invalidation/event/audit.html", context)
-
-    def _ask(self, request: HttpRequest) -> HttpResponse:
-        if not self.model_admin.has_purge_permission(request):
-            raise PermissionDenied
+    def ask(self) -> None:
+        """Let a worker audit."""
         tell(audit_due, "audit_not_enqueued")
-        messages.info(request, "A worker audits; its report is here when it is done, in a minute or so.")
-        return redirect(request.path)
 
 
 def shown(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
