@@ -21,9 +21,16 @@ from django.utils.safestring import SafeString
 
 from invalidation import conf
 from invalidation.rows import unfinished
+from invalidation.status.overview.alarms import lasted
 
 #: Text is looked for in the newest rows alone: no index finds words, and reading a million rows takes a second.
 SEARCHED_ROWS = 50_000
+#: Classes by status; work under way has none.
+MOODS = {
+    **dict.fromkeys(("done", "purged"), " inv-well"),
+    **dict.fromkeys(("failed", "deferred"), " inv-warn"),
+    **dict.fromkeys(("dead", "rejected"), " inv-bad"),
+}
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -103,6 +110,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
         return request.user.has_perm("invalidation.purge")
 
 
+@admin.display(description="status", ordering="status")
+def standing(_: Any, row: Any) -> SafeString:
+    """A column that shows at a glance which rows went wrong."""
+    return format_html('<span class="inv-badge{}">{}</span>', MOODS.get(row.status, ""), row.get_status_display())
+
+
 def tier_filter(column: str = "tier") -> type[admin.SimpleListFilter]:
     """A filter by configured tier: asking the table for its distinct values would read all of it."""
 
@@ -144,5 +157,5 @@ def instant(column: str) -> Callable[[Any, Model], str]:
 
 
 def duration(start: datetime, end: datetime | None) -> str:
-    """`1,234.5 ms`, or a dash while there is no end."""
-    return f"{(end - start).total_seconds() * 1000:,.1f} ms" if end else "-"
+    """`120 ms`, `1.2 s`, or a dash while there is no end."""
+    return lasted((end - start).total_seconds()) if end else "-"

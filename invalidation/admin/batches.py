@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import ReadOnlyAdmin, duration, instant, list_link
+from invalidation.admin.base import ReadOnlyAdmin, duration, instant, list_link, standing
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Batch
 
@@ -15,7 +15,7 @@ from invalidation.models import Batch
 class BatchAdmin(ReadOnlyAdmin):
     """Read-only list; each row leads to its events and deliveries."""
 
-    list_display = ("id", "created", "lane", "status", "summary", "event_list", "delivery_list", "took")
+    list_display = ("id", "created", "lane", "standing", "summary", "event_list", "delivery_list", "took")
     list_filter = ("status", "lane", "mode", "created_at")
     fields = (
         *("status", "lane", "mode", "tiers", "created", "completed", "took"),
@@ -24,6 +24,7 @@ class BatchAdmin(ReadOnlyAdmin):
     )
     readonly_fields = fields
 
+    standing = standing
     created, completed = instant("created_at"), instant("completed_at")
     rebound, verified, refreshed = instant("rebound_at"), instant("verified_at"), instant("refreshed_at")
 
@@ -38,9 +39,10 @@ class BatchAdmin(ReadOnlyAdmin):
         return targets_summary(batch.targets)
 
     @admin.display(description="events")
-    def event_list(self, batch: Batch) -> SafeString:
+    def event_list(self, batch: Batch) -> SafeString | str:
         """Link to the events that were merged."""
-        return list_link("event", batch.pk, f"{batch.event_count} events")
+        number = batch.event_count
+        return list_link("event", batch.pk, f"{number} event{'s' * (number != 1)}") if number else "none: a rebound"
 
     @admin.display(description="deliveries")
     def delivery_list(self, batch: Batch) -> SafeString:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, instant, link, tier_filter
+from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, instant, link, standing, tier_filter
 from invalidation.models import Delivery
 from invalidation.pipeline import replay
 from invalidation.rows.states import DEAD_LETTERS
-from invalidation.status.words import diagnose
+from invalidation.status import words
+
+#: Of one call that are shown.
+MOST_ITEMS = 50
 
 
 @admin.register(Delivery)
@@ -24,8 +28,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     actions = ("replay_selected",)
     list_display = (
-        *("id", "batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed"),
-        *("took", "created", "short_error"),
+        *("id", "batch_link", "where", "delivery_pass", "standing", "short_error", "attempts", "removed"),
+        *("took", "created"),
     )
     list_filter = ("status", tier_filter(), "delivery_pass", "created_at")
     search_fields = ("node__startswith", "external_id__exact", "error__icontains")
@@ -34,12 +38,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
         f"in the newest {SEARCHED_ROWS:,} deliveries"
     )
     fields = (
-        *("batch_link", "tier", "node", "delivery_pass", "status", "attempts", "calls", "removed", "took"),
+        *("batch_link", "tier", "node", "delivery_pass", "standing", "remedy", "error", "reply"),
+        *("attempts", "calls", "removed", "took", "external_id", "decided", "left"),
         *("created", "available", "started", "attempted", "completed"),
-        *("external_id", "decisions", "steps", "error", "reply"),
     )
     readonly_fields = fields
 
+    standing = standing
     created, available, started = instant("created_at"), instant("available_at"), instant("started_at")
     attempted, completed = instant("attempted_at"), instant("completed_at")
 
@@ -52,15 +57,37 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Link to the batch."""
         return link("batch", delivery.batch_id, str(delivery.batch_id))
 
-    @admin.display(description="milliseconds", ordering="milliseconds")
+    @admin.display(description="tier and node", ordering="tier")
+    def where(self, delivery: Delivery) -> str:
+        """`varnish 127.0.0.1:6081`."""
+        return words.place(delivery.tier, delivery.node)
+
+    @admin.display(description="ms", ordering="milliseconds")
     def took(self, delivery: Delivery) -> str:
         """Time in calls to the cache."""
         return "-" if delivery.milliseconds is None else f"{delivery.milliseconds:,.1f}"
 
+    @admin.display(description="what to do")
+    def remedy(self, delivery: Delivery) -> str:
+        """About its error."""
+        return words.diagnose(delivery.error).remedy if delivery.error else "-"
+
+    @admin.display(description="decisions")
+    def decided(self, delivery: Delivery) -> SafeString | str:
+        """What the plan was widened for."""
+        return format_html_join("", "<div>{}</div>", ((text,) for text in delivery.decisions)) or "-"
+
+    @admin.display(description="calls that are left")
+    def left(self, delivery: Delivery) -> SafeString | str:
+        """As they were planned; what another program may have written is shown as it is."""
+        steps = [step if isinstance(step, dict) else {"verb": step} for step in delivery.steps or ()]
+        rows = ((_verb(step), _items(step.get("items"))) for step in steps)
+        return format_html_join("", "<div><strong>{}</strong> {}</div>", rows) or "-"
+
     @admin.display(description="error")
     def short_error(self, delivery: Delivery) -> str:
         """In words; the delivery's own page has the provider's."""
-        return diagnose(delivery.error).words if delivery.error else ""
+        return words.diagnose(delivery.error).words if delivery.error else ""
 
     @admin.action(description="Replay selected deliveries", permissions=["purge"])
     def replay_selected(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
@@ -71,3 +98,18 @@ class DeliveryAdmin(ReadOnlyAdmin):
             LogEntry.objects.log_actions(cast("int", request.user.pk), dead, CHANGE, "Replayed.")
         level = messages.SUCCESS if number else messages.WARNING
         self.message_user(request, f"{number} of the selected deliveries were dead letters and are replayed.", level)
+
+
+def _verb(step: dict[str, Any]) -> str:
+    """`purge tags`."""
+    return str(step.get("verb", "")).replace("_", " ")
+
+
+def _items(items: Any) -> str:
+    """The first of them."""
+    shown = [
+        str(item.get("key", item) if isinstance(item, dict) else item)
+        for item in (items if isinstance(items, list) else ())
+    ]
+    more = f" and {len(shown) - MOST_ITEMS} more" if len(shown) > MOST_ITEMS else ""
+    return ", ".join(shown[:MOST_ITEMS]) + more

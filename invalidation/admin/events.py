@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link
+from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link, standing
 from invalidation.admin.pages.audit import AuditView
 from invalidation.admin.pages.dashboard import DashboardView, ReplayView
 from invalidation.admin.pages.doctor import DoctorView
@@ -46,13 +46,15 @@ class SourceFilter(admin.SimpleListFilter):
 class EventAdmin(ReadOnlyAdmin):
     """Read-only list, status pages, and the way to the purge form."""
 
-    list_display = (*("short_uid", "created", "status", "took", "lane", "cause", "summary", "batch_link"),)
+    list_display = (*("short_uid", "created", "standing", "took", "lane", "cause", "summary", "batch_link"),)
     list_filter = ("status", "lane", "mode", SourceFilter, "created_at")
     search_fields = ("actor__istartswith", "reason__icontains")
     search_help_text = (
         "Beginning of an id, or a whole correlation id; else the beginning of an actor's name, or words of a reason, "
         f"in the newest {SEARCHED_ROWS:,} events"
     )
+
+    standing = standing
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may view own purges sees those of the own changes, and no others."""

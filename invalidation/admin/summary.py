@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 
 #: Values of one kind that a list shows before "and 7 more".
 SHOWN_VALUES = 3
-SHOWN_CHARACTERS = 160
+SHOWN_CHARACTERS = 100
 
 
 def targets_summary(document: Any) -> str:

@@ -13,6 +13,11 @@ class Fault(Enum):
 
     SETTINGS = "settings", "The settings can't be used.", "Correct what the message names."
     UNREACHABLE = "unreachable", "The node does not answer.", "Start it, or correct its address in NODES."
+    SOURCE_AWAY = (
+        "source-away",
+        "The node is there, but what it fills from is away, or fails.",
+        "Look at what it fills from first: once that answers, this one is well.",
+    )
     PROBE = (
         "probe",
         "The node takes the application for ill, because the page that it probes doesn't answer 200; visitors get 503.",

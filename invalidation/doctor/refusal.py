@@ -84,5 +84,5 @@ def stranger(patient: Patient, reading: Reading) -> Finding:
     if PROBE in reading.text:
         return finding(patient, Fault.PROBE, f"It answered {reading.status_code}.")
     if reading.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return finding(patient, Fault.UNREACHABLE, f"It answered {reading.status_code}: what it fills from is away.")
+        return finding(patient, Fault.SOURCE_AWAY, f"It answered {reading.status_code}.")
     return finding(patient, Fault.NOT_SERVED, f"It answered {reading.status_code} for {host}.")

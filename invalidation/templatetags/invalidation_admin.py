@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django import template
@@ -9,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from invalidation.freshness.degraded import Reason
 from invalidation.models import Delivery, DeliveryStatus, Pass
 from invalidation.status import timeline, words
 from invalidation.status.overview import alarms
@@ -44,11 +46,7 @@ def ago(instant: datetime | None) -> str:
 @register.filter
 def seconds(value: float | None) -> str:
     """`12 ms`, `1.25 s`, `7 min`; a dash for none."""
-    if value is None:
-        return NOTHING
-    if value < 1:
-        return f"{1000 * value:.0f} ms"
-    return f"{value:.1f} s" if value < 10 else alarms.ago(value)  # noqa: PLR2004 (a tenth of ten seconds is nothing)
+    return NOTHING if value is None else alarms.lasted(value)
 
 
 @register.filter
@@ -78,13 +76,31 @@ def ended(delivery: Delivery) -> str:
     if delivery.status in (DeliveryStatus.PENDING, DeliveryStatus.RUNNING) and not delivery.error:
         return ""
     words_of_pass = timeline.PASSES.get(Pass(delivery.delivery_pass), "")
-    return timeline.end_in_words(delivery, delivery.status, delivery.error).removeprefix(words_of_pass)
+    told = timeline.end_in_words(delivery, delivery.status, delivery.error).removeprefix(words_of_pass)
+    return told.removeprefix(delivery.status).lstrip(":, ")
 
 
 @register.filter
 def remedy(error: str) -> str:
     """What to do about an error."""
     return words.diagnose(error).remedy
+
+
+#: Why pages got a short life, as a person says it.
+SHORT_LIFE = {
+    Reason.REDIS: "Redis was away",
+    Reason.ROOM: "the tag index had no room",
+    Reason.ADDRESS: "the address can't be indexed",
+    Reason.TAG: "a tag is none",
+    Reason.ORIGIN: "the host is in no SITES",
+}
+
+
+@register.filter
+def short_life(counts: Mapping[str, int]) -> str:
+    """`the address can't be indexed 18`, for what there was."""
+    known = {reason.value: words for reason, words in SHORT_LIFE.items()}
+    return ", ".join(f"{known.get(name, name)} {number:,}" for name, number in counts.items() if number)
 
 
 @register.filter

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +11,7 @@ from deploy.local.forms import Admin
 from deploy.local.stack import Stack
 from tests.browser.chromium import PHONE
 from tests.browser.conftest import Visit
+from tests.browser.refusing import refusing
 
 pytestmark = [pytest.mark.takes(90), pytest.mark.timeout(300)]
 
@@ -23,30 +20,6 @@ DASHBOARD = "invalidation/event/overview/"
 SEEN_MILLISECONDS = 10_000
 #: What goes on by itself does so within the breaker's pause and one more try.
 MENDED_MILLISECONDS = 90_000
-
-
-class Refusing(BaseHTTPRequestHandler):
-    """A node that knows another secret."""
-
-    def do_PURGE(self) -> None:
-        """403, whatever is asked."""
-        self.send_response(403)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_GET = do_PURGE  # noqa: N815 (likewise)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def refusing(port: int) -> Iterator[None]:
-    """Such a node on this port."""
-    with ThreadingHTTPServer(("127.0.0.1", port), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield
-        server.shutdown()
 
 
 def retitle(admin: Admin, pk: int, title: str) -> None:

@@ -104,7 +104,7 @@ def test_a_node_that_is_down_is_named(clinic: Clinic) -> None:
 
 def test_a_proxy_with_nothing_behind_it_is_named(clinic: Clinic) -> None:
     with Nginx(clinic.state_folder, [f"127.0.0.1:{free_port()}"], "a-secret-of-the-tests", name="lonely") as server:
-        assert clinic.found(server) == ["unreachable"]
+        assert clinic.found(server) == ["source-away"]
 
 
 def test_a_site_without_the_middleware_is_named(clinic: Clinic, origin: Any) -> None:

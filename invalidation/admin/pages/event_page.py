@@ -77,7 +77,7 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
     story = told(event)
     final = is_final(event, list(story.deliveries))
     return {
-        "title": f"Purge of {targets_summary(event.targets)}",
+        "title": f"Purge: {event.reason or targets_summary(event.targets)}",
         "event": event,
         "merged": story.merged,
         "deliveries": story.deliveries,

@@ -114,7 +114,8 @@ def _rest(board: Board) -> Iterator[Alarm]:
         yield Alarm(words, "Correct what they name.", bad=False, leads_to="rules")
     if board.report and board.report["findings"]:
         number = len(board.report["findings"])
-        words = f"The doctor found {number} misconfiguration{'s' * (number != 1)}"
+        seconds = (board.seen_at - datetime.fromisoformat(board.report["examined_at"])).total_seconds()
+        words = f"The doctor found {number} misconfiguration{'s' * (number != 1)}, {ago(max(0.0, seconds))} ago"
         yield Alarm(words, "Its report says which, and what to do.", bad=False, leads_to="doctor")
 
 
@@ -126,6 +127,13 @@ def ago(seconds: float) -> str:
         if seconds < most:
             return f"{seconds / unit:.0f} {name}"
     return f"{seconds / 86_400:.0f} days"
+
+
+def lasted(seconds: float) -> str:
+    """`12 ms`, `1.2 s`, `7 min`."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else ago(seconds)  # noqa: PLR2004 (a tenth of ten seconds is nothing)
 
 
 def clock(instant: datetime, now: datetime) -> str:
