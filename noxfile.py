@@ -140,14 +140,19 @@ def install(session: nox.Session, cell: Cell) -> dict[str, str]:
     return dict(json.loads(str(versions))) if versions else {}
 
 
-def keep(session: nox.Session, name: str, found: dict[str, Any], run: Callable[[], dict[str, str]]) -> None:
-    """What became of the tests, with that of earlier ones where only what failed runs again."""
+def keep(session: nox.Session, name: str, found: dict[str, Any], run: Callable[[], dict[str, str]]) -> list[str]:
+    """What became of the tests, with that of earlier ones where only what failed runs again; gives what failed."""
     file = RESULTS / f"{name}.json"
     earlier = json.loads(file.read_text())["outcomes"] if "--last-failed" in session.posargs else {}
     outcomes = earlier | run()
     file.write_text(json.dumps({**found, "outcomes": outcomes}))
-    if failed := [name for name, became in outcomes.items() if became in FAILED]:
-        session.error("\n".join(["Failed:", *failed]))
+    return [name for name, became in outcomes.items() if became in FAILED]
+
+
+def judge(session: nox.Session, failed: Iterable[str]) -> None:
+    """It has failed if any of them has."""
+    if named := list(failed):
+        session.error("\n".join(["Failed:", *named]))
 
 
 @nox.session
@@ -156,7 +161,7 @@ def tests(session: nox.Session, cell: Cell) -> None:
     """The tests of databases on the cell's, and of workers, Redis and cached values; `-- --last-failed` goes on."""
     if versions := install(session, cell):
         found = {"cell": asdict(cell), "versions": versions}
-        keep(session, cell.name, found, partial(suite, session, cell))
+        judge(session, keep(session, cell.name, found, partial(suite, session, cell)))
 
 
 @nox.session
@@ -165,10 +170,12 @@ def brokers(session: nox.Session, cell: Cell) -> None:
     """The tests of workers on each broker, by each Celery."""
     if not (versions := install(session, cell)):
         return
+    failed = list[str]()
     for broker, file in BROKERS.items():
         name = brokers_name(cell, broker)
         found = {"broker": broker, "versions": versions}
-        keep(session, name, found, partial(part, session, name, [], file))
+        failed += keep(session, name, found, partial(part, session, name, [], file))
+    judge(session, failed)
 
 
 def brokers_name(cell: Cell, broker: str) -> str:
