@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.local import Redis, free_port
-from tests.adoption.follower import UV, Follower
-from tests.fixtures.servers import ROOT
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What an index would give."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, files.split("\0")):
-        if name.startswith("invalidation/") or "/" not in name:
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
-    subprocess.run([UV, "build", "--wheel", "--quiet", "--out-dir", folder], cwd=source, check=True)
-    [built] = folder.glob("*.whl")
-    return built
+from tests.adoption.follower import Follower
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from tests.adoption.follower import UV
 from tests.fixtures.servers import ROOT
+from tests.fixtures.wheel import UV
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMES = ("Django", "celery", "kombu", "redis")

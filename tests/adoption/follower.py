@@ -12,9 +12,8 @@ from pathlib import Path
 
 from deploy.local import ServiceFailed, wait_for
 from tests.adoption.page import Type, Write, answered, steps
-from tests.fixtures.servers import ROOT
+from tests.fixtures.wheel import UV
 
-UV = ROOT / ".venv/bin/uv"
 #: Until a command answers as the page says.
 PATIENCE_SECONDS = 60
 #: Preparations of the machine, which `make test` makes in its own way.
