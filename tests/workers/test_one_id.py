@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import requests
 
-from deploy.local import Redis, Service, free_port, wait_for
+from deploy.local import Nginx, Redis, Service, free_port, wait_for
 from deploy.local.forms import Admin
 from deploy.local.processes import accepts
+from tests.fixtures.servers import SECRET
 from tests.workers.processes import beat, worker
 from tests.workers.site import ROOT, Site
 
@@ -37,6 +38,7 @@ class Running:
 
     site: Site
     address: str
+    nginx: Nginx
     folder: Path
 
     def said(self, identifier: str, *others: str) -> list[dict[str, Any]]:
@@ -75,9 +77,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> I
         command = [sys.executable, "-m", "gunicorn", "project.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "2"]
         environment = dict(site.environment)
         web = Service("web", folder, command, environment=environment, working_folder=ROOT, ready=lambda: accepts(port))
-        for service in (web, worker(site, folder), beat(site, folder)):
+        nginx = Nginx(folder, [f"127.0.0.1:{port}"], SECRET)
+        for service in (web, worker(site, folder), beat(site, folder), nginx):
             stack.enter_context(service)
-        yield Running(site, f"http://127.0.0.1:{port}/", folder)
+        yield Running(site, f"http://127.0.0.1:{port}/", nginx, folder)
 
 
 def test_from_the_header_of_a_request_to_the_admin(running: Running) -> None:
@@ -87,6 +90,17 @@ def test_from_the_header_of_a_request_to_the_admin(running: Running) -> None:
     assert running.events("request-of-the-test") >= {"request_started", "request_finished", *SAID}
     [settled] = [line for line in running.said("request-of-the-test") if line["event"] == "batch_settled"]
     assert [text.split()[:2] for text in settled["deliveries"]] == [["cache", "purged"]]
+
+
+def test_from_the_edge_to_the_last_call_under_the_id_that_nginx_gave(running: Running) -> None:
+    admin = Admin(f"{running.nginx.url}/admin/", "ada", "lovelace-1815")
+    ids: list[str] = []
+    admin.session.hooks["response"] = [lambda answer, **_: ids.append(answer.headers["X-Request-ID"])]
+    admin.submit("blog/tag/add/", {"name": ["Milk"], "slug": ["milk"]})
+    log = (running.nginx.folder / "access.log").read_text().splitlines()
+    [saved] = [line for line in log if '"POST /admin/blog/tag/add/' in line]
+    [identifier] = [one for one in ids if f" {one} " in saved]
+    assert running.events(identifier) >= {"request_started", "request_finished", *SAID}
 
 
 def test_from_the_header_of_a_request_to_the_api(running: Running) -> None:
