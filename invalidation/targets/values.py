@@ -101,7 +101,7 @@ def joined(manners: Iterable[tuple[str, str]], default: Manner = Manner()) -> Ma
     known = list(manners)
     if not known:
         return default
-    lane = most_urgent((lane for lane, _ in known), default.lane)
+    lane = most_urgent(lane for lane, _ in known)
     mode = max((mode for _, mode in known), key=lambda mode: _THOROUGHNESS[mode])
     return Manner(lane, Mode.DELETE if (lane, mode) == (Lane.TAKEDOWN, Mode.INVALIDATE) else mode)
 

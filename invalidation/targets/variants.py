@@ -64,7 +64,7 @@ def _without_language(path: str, languages: Sequence[str]) -> str:
 def _twins(url: str) -> Iterator[str]:
     yield url
     path, mark, query = url.partition("?")
-    if _split(path)[1] in ("", "/"):
+    if _split(path)[1] == "/":
         return
     yield (path.rstrip("/") if path.endswith("/") else f"{path}/") + mark + query
 

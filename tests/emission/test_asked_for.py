@@ -129,7 +129,7 @@ def test_a_request_for_an_instant_to_come_is_kept_with_all_that_was_said(outbox:
         assert (one.lane, one.mode, one.actor, one.source) == ("bulk", "refresh", "grace", "code")
         assert (one.reason, one.correlation_id) == (("x?" * 200)[:255], "c-1")
     assert (kept.due_at, event.created_at) == (due_at, kept.created_at)
-    assert event.pk is None
+    assert event._state.adding
     assert outbox.events == []
 
 

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 import invalidation
 from invalidation.emission import evaluation
+from invalidation.emission.rows import history
 from invalidation.emission.rules import Rules
 from invalidation.freshness import complaints
 from invalidation.targets.values import Manner, Targets
@@ -76,6 +77,27 @@ def test_rules_that_work_are_asked_once_and_nothing_is_logged() -> None:
     targets, lines = asked(rules(tags=tags))
     assert targets == Targets.of(tags=[*DEFAULTS, "t"], urls=["/genres/prose/"])
     assert (len(asked_for), lines) == (1, [])
+
+
+def test_what_works_is_asked_once_though_an_address_is_on_another_host() -> None:
+    seen: list[Genre] = []
+
+    def when(_self: Rules, row: Genre) -> bool:
+        seen.append(row)
+        return True
+
+    row = genre()
+    targets, [line] = asked(rules(when=when, urls=lambda self, row: ["https://else.example/"]), row)
+    assert "https://else.example/" in targets.urls
+    assert seen == [row]
+    assert (line["rule"], line["pk"]) == ("SomeRules.urls", 7)
+
+
+def test_where_one_method_fails_an_address_on_another_host_is_named_too() -> None:
+    foreign = rules(tags=raising(ValueError()), urls=lambda self, row: ["https://else.example/"])
+    targets, lines = asked(foreign)
+    assert targets.urls == {"/genres/prose/", "https://else.example/"}
+    assert [(line["rule"], line["pk"]) for line in lines] == [("SomeRules.tags", 7), ("SomeRules.urls", 7)]
 
 
 def test_what_is_asked_besides_some_methods_is_the_rest() -> None:
@@ -161,6 +183,10 @@ def test_an_address_that_a_method_gave_is_taken_or_named() -> None:
     [line] = logs
     assert line["rule"] == "SomeRules.derived_urls"
     assert line["error"].startswith("'no path' is not a URL")
+    with capture_logs() as logs:
+        complaints.pending.forget()
+        evaluation.address(rules(), genre(), "derived_urls", "https://else.example/")
+    assert [(line["rule"], line["pk"]) for line in logs] == [("SomeRules.urls", 7)]
 
 
 def test_a_comparison_is_asked_where_the_public_saw_one_of_both_states() -> None:
@@ -217,7 +243,7 @@ def test_rows_of_a_parent_are_shown_as_its_children_by_one_query(django_assert_n
 
 @pytest.mark.django_db
 def test_what_rules_follow_is_loaded_for_all_rows_at_once(django_assert_num_queries: Any) -> None:
-    for slug in ("a", "b", "c"):
+    for slug in ("a", "b"):
         Book.objects.create(slug=slug, author=Author.objects.create(slug=slug))
     one = type("Related", (Rules,), {"related": ["author"]})(Book)
     with django_assert_num_queries(2):
@@ -229,7 +255,10 @@ def test_what_rules_follow_is_loaded_for_all_rows_at_once(django_assert_num_quer
 
 def test_a_child_with_the_old_values_of_its_parent_keeps_its_own() -> None:
     report = Report(pk=7, slug="new", year=2001)
-    seen = evaluation.with_values_of(report, Document(pk=7, slug="old"))
+    old = Document(pk=7, slug="old")
+    old._state.db = "other"
+    seen = evaluation.with_values_of(report, old)
+    assert seen._state.db is None
     assert isinstance(seen, Report)
     assert (seen.slug, seen.year, report.slug) == ("old", 2001, "new")
 
@@ -278,3 +307,74 @@ def test_rules_that_ignore_a_relation_are_not_asked_about_it() -> None:
         assert evaluation.row_targets([genre()], Genre, "default").tags == set(DEFAULTS)
     finally:
         invalidation.register(Genre)
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_children_are_read_from_the_database_of_their_parents() -> None:
+    Document.objects.using("other").create(slug="so that keys differ")
+    memoir = Memoir.objects.using("other").create(number=901, slug="m")
+    parent = Document.objects.using("other").get(pk=memoir.document_id)
+    tag = "library.memoir:901"
+    [child] = evaluation.as_instances(Rules(Memoir), [parent], "other")
+    assert (child.pk, child._state.db) == (901, "other")
+    assert tag in evaluation.row_targets([parent], Document, "other").tags
+    assert tag in evaluation.default_targets([Rules(Memoir)], parent, "other").tags
+    assert tag in evaluation.timed_targets(Rules(Memoir), parent).tags
+    assert tag in evaluation.change_targets(Rules(Memoir), parent, parent, {"slug"}, "other").tags
+    built = Document(pk=Memoir.objects.create(number=902, slug="n").document_id)
+    assert "library.memoir:902" in evaluation.timed_targets(Rules(Memoir), built).tags
+    invalidation.register(Memoir, rules=type("Comparing", (Rules,), {"changed": lambda *_: Targets.of(tags=["both"])}))
+    try:
+        olds = evaluation.comparable([parent], Document, "other")
+        assert [set(seen) for seen in olds.values()] == [{901}]
+        assert evaluation.compared_rows(olds, [parent], Document, "other").tags == {"both"}
+    finally:
+        invalidation.register(Memoir)
+
+
+def renamed(one: Rules, changed: set[str]) -> set[str]:
+    """Addresses that a write of these columns makes stale: before and after it everything was another."""
+    book = Book(pk=7, slug="new", title="new", author_id=2, public=True)
+    history.remember(book, Book(pk=7, slug="old", title="old", author_id=1, public=True))
+    return set(evaluation.change_targets(one, book, book, changed, "default").urls)
+
+
+def telling(**values: Any) -> Rules:
+    made: type[Rules] = type("Telling", (Rules,), {"urls": lambda self, row: [f"/t/{row.title}/"], **values})
+    return made(Book)
+
+
+OLD, NEW = {"/books/old/", "/t/old/"}, {"/books/new/", "/t/new/"}
+
+
+def test_what_a_row_was_is_stale_where_a_tracked_column_has_changed() -> None:
+    assert renamed(telling(), {"title"}) == OLD | NEW
+    assert renamed(telling(), set()) == NEW
+    assert renamed(telling(track=["slug"]), {"title"}) == NEW
+    assert renamed(telling(track=["slug"]), {"title", "slug"}) == OLD | NEW
+    assert renamed(telling(track=["author"]), {"author_id"}) == OLD | NEW
+    assert renamed(telling(track=[], lists_by=["author"]), {"author_id"}) == OLD | NEW
+    assert renamed(telling(track=[]), {"author_id"}) == NEW
+
+
+def test_what_a_row_was_is_stale_where_nobody_sees_what_it_is() -> None:
+    hidden = telling(track=["slug"], when=lambda self, row: row.title == "old")
+    assert renamed(hidden, {"title"}) == OLD
+    assert renamed(hidden, set()) == set()
+
+
+def test_what_was_asked_before_the_write_stands_for_what_the_row_was() -> None:
+    one = telling(before=["urls"])
+    past = Book(pk=7, slug="old", title="moved")
+    written = Book(pk=7, slug="new", title="new")
+    assert evaluation.past_targets(one, written, past).urls == {"/books/old/", "/t/moved/"}
+    written.__dict__[evaluation.FORETOLD] = {one: Targets.of(urls=["/t/old/"])}
+    assert evaluation.past_targets(one, written, past).urls == {"/books/old/", "/t/old/"}
+    assert evaluation.past_targets(telling(before=["urls"]), written, past).urls == {"/books/old/", "/t/moved/"}
+    assert renamed(one, set()) == OLD | NEW
+
+
+def test_before_a_write_only_the_methods_that_it_disturbs_are_asked_of_rows_that_are_seen() -> None:
+    one = telling(before=["urls"], when=lambda self, row: row.public)
+    assert evaluation.foretold_targets(one, Book(pk=7, title="a", public=True)) == Targets.of(urls=["/t/a/"])
+    assert evaluation.foretold_targets(one, Book(pk=7, title="a", public=False)) == Targets()

@@ -90,6 +90,7 @@ def test_an_event_is_written_when_it_is_full_and_another_begins(outbox: Outbox) 
     assert TARGETS_PER_EVENT == 5000
     with collecting("default"):
         emit(many(0, 4999), using="default", because="import")
+        emit(many(0, 1), using="default")
         emit(many(0, 4998), using="default")
         assert outbox.events == []
         emit(many(4999, 1), using="default")
@@ -108,6 +109,7 @@ def test_what_is_named_again_counts_once(outbox: Outbox) -> None:
         collection.write()
     assert (collection.size, collection.parts) == (0, [])
     assert sizes(outbox) == [3000]
+    assert outbox.events[0].reason == ""
 
 
 def test_a_widened_block_says_in_the_log_which_tag_stood_for_how_many(outbox: Outbox) -> None:

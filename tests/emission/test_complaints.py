@@ -63,7 +63,8 @@ def test_each_is_counted_and_shown_by_the_status() -> None:
     complaints.pending.flush()
     shown = {row["rule"]: row for row in documents.overview()["rules"]}
     assert {rule: row["count"] for rule, row in shown.items()} == {"Wrong.tags": 3, "Wrong.urls": 3}
-    assert "ZeroDivisionError" in shown["Wrong.tags"]["error"]
+    assert shown["Wrong.tags"]["error"].endswith(f" ZeroDivisionError() (key {Genre.objects.latest('pk').pk})")
+    assert {row["model"] for row in shown.values()} == {"library.Genre"}
     printed = StringIO()
     call_command("invalidation_status", format="json", stdout=printed)
     assert [row["rule"] for row in json.loads(printed.getvalue())["rules"]] == ["Wrong.tags", "Wrong.urls"]

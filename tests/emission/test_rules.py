@@ -65,6 +65,8 @@ def test_names_that_are_some_are_taken() -> None:
 def test_a_lane_or_a_mode_that_is_none_is_refused_with_the_rules_name() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^SomeRules: 'fast' is not a lane; use one of "):
         rules(lane="fast")(Genre)
+    with pytest.raises(ImproperlyConfigured, match=r"^SomeRules: 'soft' is not a mode; use one of "):
+        rules(mode="soft")(Genre)
     assert rules(lane="bulk", mode="refresh")(Genre).manner == Manner("bulk", "refresh")
     assert Rules(Genre).manner == Manner("editorial", "delete")
 
@@ -87,31 +89,37 @@ def test_the_defaults_are_both_tags_and_the_page() -> None:
 
 
 class Full(Rules):
+    def when(self, instance: Genre) -> bool:
+        return instance.slug == "prose"
+
     def tags(self, instance: Genre) -> Sequence[str]:
-        return ["t"]
+        return [f"t-{instance.slug}"]
 
     def urls(self, instance: Genre) -> Sequence[str]:
-        return ["/u/"]
+        return [f"/u/{instance.slug}/"]
 
     def prefixes(self, instance: Genre) -> Sequence[str]:
-        return ["/p/"]
+        return [f"/p/{instance.slug}/"]
 
     def keys(self, instance: Genre) -> Sequence[str | CacheKey]:
-        return ["k"]
+        return [f"k-{instance.slug}"]
 
 
-def test_what_methods_give_stands_beside_the_defaults() -> None:
+def test_what_methods_give_of_the_row_stands_beside_the_defaults() -> None:
     found = Full(Genre).targets(Genre(pk=7, slug="prose"))
     assert found == Targets.of(
-        tags=["library.genre", "library.genre:7", "t"], urls=["/genres/prose/", "/u/"], prefixes=["/p/"], keys=["k"]
+        tags=["library.genre", "library.genre:7", "t-prose"],
+        urls=["/genres/prose/", "/u/prose/"],
+        prefixes=["/p/prose/"],
+        keys=["k-prose"],
     )
     asked = {(method, kind): list(ask(Genre(pk=7, slug="prose"))) for method, kind, ask in Full(Genre).methods()}
     assert asked == {
-        ("tags", "tags"): ["t"],
+        ("tags", "tags"): ["t-prose"],
         ("get_absolute_url", "urls"): ["/genres/prose/"],
-        ("urls", "urls"): ["/u/"],
-        ("prefixes", "prefixes"): ["/p/"],
-        ("keys", "keys"): ["k"],
+        ("urls", "urls"): ["/u/prose/"],
+        ("prefixes", "prefixes"): ["/p/prose/"],
+        ("keys", "keys"): ["k-prose"],
     }
 
 

@@ -27,6 +27,10 @@ def _modules(folder: str, names: str) -> tuple[str, ...]:
     return tuple(f"invalidation/{folder}/{name}.py" for name in names.split())
 
 
+def _emission(names: str) -> tuple[str, ...]:
+    return tuple(f"tests/emission/test_{name}.py" for name in names.split())
+
+
 PARTS = (
     Part(
         "targets",
@@ -50,13 +54,29 @@ PARTS = (
     Part(
         "decisions",
         (
-            *_modules("pipeline", "outcome repeat"),
+            *_modules("pipeline", "outcome"),
             *_modules("pipeline/delivery", "backoff idempotency_key slowness"),
             "invalidation/conf/graph.py",
             "invalidation/rows/states.py",
         ),
         ("tests/pipeline/test_decisions.py", "tests/pipeline/test_pure.py"),
     ),
+    Part(
+        "repeating",
+        _modules("pipeline", "repeat"),
+        ("tests/pipeline/test_decisions.py", "tests/pipeline/test_ending.py"),
+    ),
+    Part("rules", _modules("emission", "rules registry"), _emission("rules")),
+    Part("asking", _modules("emission", "evaluation"), _emission("asking failing_rules complaints comparing")),
+    Part("collecting", _modules("emission", "emit suspension"), _emission("collecting suspension")),
+    Part("history", _modules("emission/rows", "history loading columns"), _emission("history loading")),
+    Part("wording", _modules("emission/rows", "conflicts wording"), _emission("conflicts wording")),
+    Part("asked_for", _modules("emission", "api"), _emission("asked_for invalidate instants")),
+    Part("instants", _modules("emission", "instants"), _emission("instants asked_for")),
+    Part("saving", _modules("emission", "receivers uploads"), _emission("writes files wording instants comparing")),
+    Part("joining", _modules("emission", "relations leaving"), _emission("relations roles leaving")),
+    Part("moving", _modules("emission", "before"), _emission("comparing trees adoption")),
+    Part("bulk", ("invalidation/managers.py",), _emission("bulk comparing instants files")),
 )
 
 

@@ -16,12 +16,19 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
-from hypothesis import HealthCheck, settings
+from django.test import TransactionTestCase
+from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 
 FOLDER = "MUTATION_DATABASES"
 settings.register_profile(
-    "mutation", deadline=None, max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck)
+    "mutation",
+    deadline=None,
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),  # that a mutant fails is enough
+    suppress_health_check=list(HealthCheck),
 )
 
 
@@ -29,15 +36,24 @@ class Databases:
     """Overrides pytest-django's fixture of this name."""
 
     @pytest.fixture(scope="session")
-    def django_db_setup(
-        self, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-    ) -> Iterator[None]:
-        """Each database is a copy of its own."""
+    @classmethod
+    def django_db_setup(cls, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+        """Each database is a copy of its own, made anew after a test that has committed: a flush takes longer."""
+        copies = Path(os.environ[FOLDER]) / str(os.getpid())
+        copies.mkdir(parents=True)
         with django_db_blocker.unblock():
-            copies = Path(tmp_path_factory.mktemp("databases", numbered=True))
+            made = {alias: _made(alias) for alias in connections}
             for alias in connections:
-                _use(alias, Path(shutil.copy(_made(alias), copies)))
-        yield
+                _use(alias, Path(shutil.copy(made[alias], copies)))
+
+        def restore(test: TransactionTestCase) -> None:
+            for alias in test._databases_names(include_mirrors=False):  # type: ignore[attr-defined]  # Django's own
+                connections[alias].close()
+                shutil.copy(made[alias], copies)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
+            yield
         connections.close_all()
         shutil.rmtree(copies)
 

@@ -66,7 +66,12 @@ def test_the_library_declares_what_it_imports() -> None:
 
 @pytest.mark.parametrize(
     ("folder", "groups"),
-    [("project", ["site"]), ("workers", ["site"]), ("deploy", ["site", "docs"]), ("tests", ["site", "test"])],
+    [
+        ("project", ["site"]),
+        ("workers", ["site"]),
+        ("deploy", ["site", "docs"]),
+        ("tests", ["site", "test", "mutation"]),
+    ],
 )
 def test_the_repository_declares_what_it_imports(folder: str, groups: list[str]) -> None:
     declared = [*LIBRARY, *EXTRAS, *(line for group in groups for line in GROUPS[group])]

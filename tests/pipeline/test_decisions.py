@@ -58,6 +58,7 @@ def test_a_throttled_call_waits_for_what_it_is_told_and_no_less_than_others() ->
     )  # fmt: skip
     assert failed(Throttled("Slowly.", retry_after_seconds=3), FRESH).wait_seconds == 7
     assert failed(Throttled("Slowly."), FRESH).wait_seconds == 7
+    assert decide(Throttled("Slowly."), FRESH, backoff_seconds=0.5).wait_seconds == 0.5
 
 
 def test_what_was_put_off_for_too_long_is_given_up_in_words() -> None:
@@ -86,6 +87,7 @@ def test_a_batch_is_dead_by_one_dead_letter_and_not_before_all_is_final() -> Non
     done, dead = DeliveryStatus.PURGED, DeliveryStatus.DEAD
     assert batch_status([done, done]) == batch_status([]) == BatchStatus.DONE
     assert batch_status([done, dead]) == batch_status([DeliveryStatus.REJECTED]) == BatchStatus.DEAD
+    assert batch_status([done, dead, DeliveryStatus.REJECTED]) == BatchStatus.DEAD
     assert batch_status([dead, DeliveryStatus.FAILED]) == BatchStatus.RUNNING
 
 
@@ -171,7 +173,8 @@ def test_a_node_is_slow_for_a_minute_or_until_it_is_fast_again(clock: list[float
     assert known.holds(PLACE)
     clock[0] += 1
     assert not known.holds(PLACE)
-    known.note(PLACE, 0.3)
+    known.note(PLACE, 0.201)
+    assert known.holds(PLACE)
     known.note(PLACE, 0.2)
     assert not known.holds(PLACE)
     known.note(PLACE, 0.3, calls=20)
@@ -193,6 +196,13 @@ def test_a_node_that_has_not_answered_for_too_long_is_slow_before_it_answers(clo
     with known.asked(PLACE, 1):
         clock[0] += 0.1
     assert not known.holds(PLACE)
+
+
+def test_a_node_is_not_slow_because_another_is_asked_right_after_the_machine_has_started(clock: list[float]) -> None:
+    clock[0] = 0.5
+    known = Slowness()
+    with known.asked(OTHER, 0):
+        assert not known.holds(PLACE)
 
 
 def test_a_node_that_failed_slowly_is_slow_and_of_two_questions_the_later_counts(clock: list[float]) -> None:

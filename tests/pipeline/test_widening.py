@@ -46,6 +46,14 @@ class WithoutEverything(Proxy):
     supports_everything: bool = False
 
 
+class Bulk(WithoutEverything):
+    """Takes many URLs a call, one prefix, and money for each."""
+
+    max_urls_per_call = 20
+    max_prefixes_per_call = 1
+    price_per_item_usd = 0.01
+
+
 class WithoutPrefixes(Proxy):
     """Can be emptied, and nothing between."""
 
@@ -186,6 +194,30 @@ def test_a_product_that_can_not_be_emptied_ends_at_folders() -> None:
     assert found.decisions == (
         "12 calls are above the limit of 2: 10 URLs widened to 1 prefixes",
         "12 calls are above the limit of 2, and 3 calls is the least that this product can",
+    )
+
+
+def test_a_wider_plan_is_taken_only_where_it_is_smaller() -> None:
+    targets = Targets.of(urls=below("a", number=10))
+    found = escalated(targets, Limits(calls=0.5), Bulk)
+    assert [step.verb for step in found.steps] == ["purge_urls"]
+    assert found.decisions == (
+        "1 calls are above the limit of 0.5, and 1 calls for $0.10 is the least that this product can",
+    )
+    assert cheapened(targets, Index(0), 0, Bulk) == exactly(targets, Bulk)
+
+
+def test_of_two_limits_the_one_that_is_farther_away_decides() -> None:
+    targets = Targets.of(urls=below("a", "b", number=10))
+    found = escalated(targets, Limits(calls=10, price_usd=0.01), Bulk)
+    assert [step.verb for step in found.steps] == ["purge_prefixes", "purge_prefixes"]
+    assert found.price_usd == 0.02
+
+
+def test_a_limit_that_is_reached_and_not_exceeded_is_no_reason() -> None:
+    targets = Targets.of(urls=below("a", number=5))
+    assert escalated(targets, Limits(calls=5, price_usd=0.04), Paid).decisions == (
+        "$0.05 is above the limit of $0.04: 5 targets widened to everything",
     )
 
 

@@ -98,6 +98,13 @@ def test_a_page_with_a_parameter_that_nobody_declared_is_not_known() -> None:
     assert DECLARED.know("/blog/?page=2")
 
 
+def test_a_question_mark_in_a_value_is_a_part_of_it() -> None:
+    declared = Parameters.of({"^/blog/$": ["page"]})
+    assert declared.declared == (("^/blog/$", ("page",)),)
+    assert declared.know("/blog/?page=a?b")
+    assert not declared.know("/blog/?page=a?b&x=1")
+
+
 def test_without_declared_parameters_each_makes_a_page_of_its_own() -> None:
     assert Parameters().canonical("/a?b=1") == "/a?b=1"
     assert Parameters().know("/a?b=1")
@@ -151,6 +158,7 @@ def test_a_page_stands_for_itself_in_every_language(url: str, found: list[str]) 
         ("/a/", ["/a/", "/a"]),
         ("/a/?b=/", ["/a/?b=/", "/a?b=/"]),
         ("/a//", ["/a//", "/a"]),
+        ("/X/", ["/X/", "/X"]),
         ("/", ["/"]),
         ("https://example.com", ["https://example.com"]),
         ("https://example.com/a", ["https://example.com/a", "https://example.com/a/"]),

@@ -96,7 +96,7 @@ def test_a_key_may_be_a_kind_of_string() -> None:
 def test_a_cache_key_is_a_name_or_a_mapping_or_one_already() -> None:
     key = CacheKey("menu", "fragments", 2, pattern=True)
     assert CacheKey.of(key) is key
-    assert CacheKey.of("menu") == CacheKey("menu", "default", -1, pattern=False)
+    assert CacheKey.of("menu") == CacheKey.of({"key": "menu"}) == CacheKey("menu", "default", -1, pattern=False)
     assert CacheKey.of({"key": "menu", "alias": "fragments", "version": 2, "pattern": True}) == key
     known = "give its name, a CacheKey, or ['key', 'alias', 'version', 'pattern']."
     for value in (7, {"alias": "default"}, {"key": "a", "prefix": "b"}, ["key"]):
@@ -221,8 +221,16 @@ def test_a_lazy_string_is_one_target_in_a_list_and_none_by_itself() -> None:
     assert refusal(Targets.of, urls=lazystr("/a")).startswith("urls takes a list of strings; write urls=[")
 
 
-def test_a_generator_is_a_list_too() -> None:
+def test_a_generator_and_a_tuple_are_lists_too() -> None:
     assert Targets.of(tags=(tag for tag in "ab")).tags == {"a", "b"}
+    assert Targets.of(tags=("a", "b")).tags == {"a", "b"}
+    assert Targets.of(tags=()).tags == frozenset()
+
+
+def test_what_is_in_a_list_is_taken_as_it_is() -> None:
+    numbers: Any = [7]
+    assert refusal(Targets.of, tags=numbers).startswith("7 is not a tag")
+    assert Targets.of(keys=[CacheKey("menu", "other")]).keys == {CacheKey("menu", "other")}
 
 
 FULL = Targets.of(tags=["b", "a"], urls=["/b", "/a"], prefixes=["/q/", "/p/"], keys=["y", "x"], everything=True)

@@ -24,9 +24,9 @@ class Known:
 
     __slots__ = ("hook", "state")
 
-    def __init__(self, state: State, hook: weakref.ref[Commitment] | None = None) -> None:
+    def __init__(self, state: State) -> None:
         self.state = state
-        self.hook = hook
+        self.hook: weakref.ref[Commitment] | None = None
 
     @property
     def rolled_back(self) -> bool:
