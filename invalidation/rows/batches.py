@@ -90,6 +90,11 @@ def take_refresh(database: str, key: int, now: datetime) -> bool:
     return bool(on(database).filter(pk=key, refresh_started_at=None).update(refresh_started_at=now))
 
 
+def leave_refreshes(database: str, completed_before: datetime, now: datetime) -> int:
+    """Take those that were purged too long ago off the list; returns how many."""
+    return to_refresh(database).order_by().filter(completed_at__lt=completed_before).update(refresh_started_at=now)
+
+
 def end_refresh(database: str, key: int, now: datetime) -> None:
     """It was fetched again."""
     on(database).filter(pk=key).update(refreshed_at=now)
@@ -162,8 +167,8 @@ def unverified(database: str, asked_since: datetime) -> QuerySet[Batch]:
 
 
 def to_refresh(database: str) -> QuerySet[Batch]:
-    """Purged everywhere, with pages that are still to be fetched again."""
-    return on(database).filter(wants_refresh=True, refresh_started_at=None, status=BatchStatus.DONE).order_by("id")
+    """Purged everywhere, with pages that are still to be fetched again, the newest first."""
+    return on(database).filter(wants_refresh=True, refresh_started_at=None, status=BatchStatus.DONE).order_by("-id")
 
 
 def of_deliveries(database: str, keys: Collection[int]) -> list[Batch]:

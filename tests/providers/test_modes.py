@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,7 @@ from invalidation.models import Batch, BatchStatus, Event
 from invalidation.pipeline.aftercare import rebound, verify
 from invalidation.pipeline.aftercare.refresh import Refreshed, refresh
 from invalidation.pipeline.intake import drain
+from invalidation.rows import batches
 from tests.fixtures.servers import SECRET
 from tests.providers.test_pipeline import tier
 from tests.stand_ins.origin import Origin
@@ -165,6 +167,18 @@ def test_a_page_that_cannot_be_fetched_is_left_to_visitors_and_named(around: Aro
         assert refresh("default").failures == 2
     (line,) = (line for line in logs if line["event"] == "refresh_incomplete")
     assert f"{around.site}/a/: answered 503" in line["first"]
+
+
+def test_what_nobody_came_to_within_a_minute_is_left_to_visitors(around: Around, purge: Purge) -> None:
+    around.hold("/a/", "/b/")
+    late = purge(urls=["/a/"], mode="refresh")
+    Batch.objects.filter(pk=late.pk).update(completed_at=timezone.now() - timedelta(seconds=61))
+    purge(urls=["/b/"], mode="refresh")
+    with capture_logs() as logs:
+        assert refresh("default").urls == 1
+    assert [line["batches"] for line in logs if line["event"] == "refreshes_too_late"] == [1]
+    assert [around.first(path)[0] for path in ("/a/", "/b/")] == [False, True]
+    assert not batches.to_refresh("default").exists()
 
 
 @pytest.mark.parametrize("status", [301, 404, 410])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -24,6 +25,8 @@ logger = lazy.Logger(__name__)
 #: pages that were to come then are left to visitors.
 TURN_SECONDS = 15.0
 LIMIT = 100
+#: What was purged longer ago is left to visitors: where more is purged than may be fetched, nothing piles up.
+WITHIN = timedelta(minutes=1)
 CONCURRENCY = 4
 #: What every worker draws from, so that together they stay at the pace that one has.
 BUCKET = "refresh"
@@ -53,8 +56,12 @@ class Refreshed:
 def refresh(database: str) -> Refreshed:
     """Fetch again what finished batches have purged, each page once however many of them it belongs to.
 
-    Of two workers one takes a batch. What a worker that dies had still to fetch is left to visitors.
+    Of two workers one takes a batch. What a worker that dies had still to fetch is left to visitors, and so is what
+    nobody came to in time.
     """
+    now = timezone.now()
+    if late := batches.leave_refreshes(database, now - WITHIN, now):
+        logger.warning("refreshes_too_late", batches=late, seconds=WITHIN.total_seconds())
     done, fetched, ends_at = Refreshed(), set[str](), time.monotonic() + TURN_SECONDS
     for batch in batches.to_refresh(database)[:LIMIT]:
         if time.monotonic() >= ends_at:

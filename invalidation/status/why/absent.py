@@ -134,7 +134,7 @@ def _removed(case: Case, probe: Probe) -> Reason:
 
 def _since(last: Batch | None) -> str:
     """What happened after its purge."""
-    if last and last.wants_refresh and not last.refreshed_at:
+    if last and last.wants_refresh and not last.refresh_started_at:
         return "a worker is to fetch it again"
     return "nobody had asked for it since"
 
