@@ -138,6 +138,12 @@ def test_a_database_without_an_outbox_keeps_its_instants_in_the_first(outbox: Ou
     assert ScheduledEvent.objects.using("default").count() == 1
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_a_database_with_an_outbox_keeps_its_own_instants(other_outbox: Outbox) -> None:
+    invalidation.invalidate(tags=["t"], at=timezone.now() + HOUR, using="other")
+    assert [ScheduledEvent.objects.using(alias).count() for alias in ("default", "other")] == [0, 1]
+
+
 def test_an_instant_of_a_row_is_kept_with_who_and_why(outbox: Outbox) -> None:
     due_at = timezone.now() + HOUR
     with context.following("c-2"):

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection, models
-from django.db.models import F
+from django.db.models import F, Q
 from django.test.utils import isolate_apps
 
+from invalidation.emission.rows import conflicts
 from invalidation.emission.rows.conflicts import conflicting
+from tests.library.models import Book
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,6 +31,18 @@ with isolate_apps("tests.library"):  # no migration knows it
             app_label = "library"
             unique_together = (("row", "place"),)
             constraints = (models.UniqueConstraint(fields=["side", "place"], name="seat_of_a_side"),)
+
+    class Checked(models.Model):
+        """A constraint that makes nothing unique, and one by an expression alone."""
+
+        row = models.IntegerField()
+
+        class Meta:
+            app_label = "library"
+            constraints = (
+                models.CheckConstraint(condition=models.Q(row__gt=0), name="row_is_positive"),
+                models.UniqueConstraint(models.F("row") + 1, name="row_by_expression"),
+            )
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +81,15 @@ def test_a_row_that_shares_nothing_meets_none(seats: list[Seat]) -> None:
 def test_neither_null_nor_what_only_the_database_knows_meets_anything(seats: list[Seat]) -> None:
     assert found(Seat(code=None, row=9, place=9)) == set()
     assert found(Seat(code="new", row=F("place"), place=9)) == set()
+
+
+def test_of_a_foreign_key_the_column_is_compared_and_of_the_key_itself_the_value() -> None:
+    book = Book(pk=7, slug="a", author_id=3)
+    assert conflicting(Book, [book], ["author"]) == Q(author_id__in=[3])
+    assert conflicting(Book, [book], ["pk"]) == Q(pk__in=[7])
+    assert conflicting(Book, [book, Book(slug=F("title"))], ["slug"]) == Q(slug__in=["a"])
+
+
+def test_what_is_unique_in_a_model_is_its_key_and_what_it_says_of_its_columns() -> None:
+    assert list(conflicts._unique(Seat)) == [["pk"], ["code"], ("row", "place"), ("side", "place")]
+    assert list(conflicts._unique(Checked)) == [["pk"]]

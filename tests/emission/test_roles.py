@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import invalidation
-from invalidation.emission import registry
+from invalidation.emission import registry, relations
+from invalidation.targets.values import Targets
 from tests.emission.conftest import Outbox
 from tests.library.kinds import Joint, Left, Right
 
@@ -62,3 +64,22 @@ def test_a_role_that_goes_with_an_end_names_the_other(outbox: Outbox, ends: tupl
     outbox.forget()
     ends[0].delete()
     assert outbox.urls == ENDS | {"/roles/"}
+
+
+def test_a_role_and_a_relation_out_of_a_fixture_name_both_ends_by_their_tags(outbox: Outbox) -> None:
+    left, right = Left.objects.create(slug="l"), Right.objects.create(slug="r")
+    (one,) = [rules for rules in registry.rules_for(Joint) if isinstance(rules, relations.ThroughRules)]
+    tags = {"library.left", f"library.left:{left.pk}", "library.right", f"library.right:{right.pk}"}
+    assert one.default_targets(Joint(left=left, right=right)) == Targets.of(tags=tags)
+    assert one.default_targets(Joint(left=left)).tags == {"library.left", f"library.left:{left.pk}"}
+    outbox.forget()
+    for action in ("pre_add", "post_add"):
+        named: dict[str, Any] = {
+            "action": action,
+            "model": Right,
+            "pk_set": {right.pk},
+            "reverse": False,
+            "using": "default",
+        }
+        relations.on_relation_changed(Joint, left, raw=True, **named)
+    assert outbox.targets == Targets.of(tags=tags)
