@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -156,6 +157,47 @@ def test_an_instant_of_a_row_is_kept_with_who_and_why(outbox: Outbox) -> None:
     assert (kept.lane, kept.mode, kept.targets) == ("editorial", "delete", {})
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_instants_of_a_database_without_an_outbox_follow_its_commits_in_the_first(outbox: Outbox) -> None:
+    due_at = timezone.now() + HOUR
+
+    def kept() -> list[tuple[str, str, str]]:
+        return list(ScheduledEvent.objects.order_by("id").values_list("owner", "key", "database"))
+
+    with transaction.atomic(using="other"):
+        Notice(pk=1, slug="lost", opens_at=due_at).save(using="other")
+        transaction.set_rollback(True, using="other")
+    assert kept() == []
+    with transaction.atomic(using="other"):
+        notice = Notice(pk=901, slug="there", opens_at=due_at)
+        notice.save(using="other")
+        assert kept() == []
+    assert kept() == [("library.notice:901", "901", "other")]
+    outbox.forget()
+    ScheduledEvent.objects.update(due_at=timezone.now() - HOUR)
+    assert instants.fire("default") == 1
+    assert outbox.targets == Targets.of(tags=["library.notice", "library.notice:901"], urls=["/notices/there/"])
+    notice.opens_at = due_at + HOUR
+    notice.save(using="other")
+    assert len(kept()) == 1
+    notice.delete(using="other")
+    assert kept() == []
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_instants_of_a_database_with_an_outbox_stay_there(outbox: Outbox, other_outbox: Outbox) -> None:
+    notice = Notice(pk=902, slug="there", opens_at=timezone.now() + HOUR)
+    notice.save(using="other")
+    there = ScheduledEvent.objects.using("other")
+    assert [(row.owner, row.database) for row in there] == [("library.notice:902", "")]
+    assert not ScheduledEvent.objects.using("default").exists()
+    other_outbox.forget()
+    there.update(due_at=timezone.now() - HOUR)
+    assert (instants.fire("default"), instants.fire("other"), there.count()) == (0, 1, 0)
+    assert other_outbox.targets.urls == {"/notices/there/"}
+    assert outbox.events == []
+
+
 def test_an_instant_is_a_datetime_or_a_day_and_nothing_else_counts() -> None:
     class Named(invalidation.Rules):
         def changes_at(self, shelf: Any) -> list[Any]:
@@ -171,9 +213,23 @@ def test_an_instant_is_a_datetime_or_a_day_and_nothing_else_counts() -> None:
     )  # fmt: skip
 
 
+def test_what_was_asked_for_and_what_a_row_named_may_be_due_together(outbox: Outbox) -> None:
+    due_at = timezone.now() + HOUR
+    invalidation.invalidate(tags=["shop"], at=due_at)
+    notices = [Notice.objects.create(slug=slug, opens_at=due_at) for slug in ("a", "b")]
+    Notice.objects.all()._raw_delete("default")
+    outbox.forget()
+    ScheduledEvent.objects.update(due_at=timezone.now() - HOUR)
+    assert instants.fire("default") == 3
+    assert outbox.tags == {"shop", "library.notice", *(f"library.notice:{notice.pk}" for notice in notices)}
+    assert instants.fire("default") == 0
+
+
 def test_only_tags_of_models_with_instants_end_a_page() -> None:
     tags = ["library.notice", "library.notice:7", "library.notice.shelf_id:3", "library.book:7", "front", "library"]
     assert instants.timed(tags) == {"library.notice", "library.notice:7"}
+    assert instants.timed(["library.notice.shelf_id:3"]) == {"library.notice"}
+    assert instants.timed(["library.notice:7:8"]) == {"library.notice:7:8"}
     assert registry.timed_models() >= {"library.notice"}
 
 
@@ -189,7 +245,8 @@ def test_a_page_ends_with_the_first_instant_of_what_it_shows(outbox: Outbox) -> 
     assert ends("library.notice") == now + HOUR
     assert ends(others) == now + 2 * HOUR
     assert ends(own, others) == now + HOUR
+    assert ends(own, until=now + HOUR) is None
+    assert ends(own, until=now + HOUR + timedelta(seconds=1)) == now + HOUR
     assert ends(own, after=now + HOUR) == now + 3 * HOUR
     assert ends(own, after=now + 3 * HOUR) is None
-    assert ends(own, until=now + HOUR) is None
     assert ends("library.book:1") is None
