@@ -79,7 +79,10 @@ class PurgeForm(forms.Form):
         if not self.errors and not self.targets():
             raise ValidationError("Name at least one tag, URL, prefix or cache key, or choose everything.")
         try:
-            conf.settings().manner(self.cleaned_data.get("lane", Lane.EDITORIAL), self.cleaned_data.get("mode")).check()
+            manner = conf.settings().manner(
+                self.cleaned_data.get("lane", Lane.EDITORIAL), self.cleaned_data.get("mode") or None
+            )
+            manner.check()
         except InvalidTarget as error:
             self.add_error("mode", str(error))
         return self.cleaned_data

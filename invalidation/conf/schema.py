@@ -300,7 +300,7 @@ class Settings:
 
     def manner(self, lane: str, mode: str | None) -> Manner:
         """The manner of an event whose caller names this mode, or none."""
-        return Manner(lane, mode or self.backlog.modes.get(lane, Mode.DELETE))
+        return Manner(lane, self.backlog.modes.get(str(lane), Mode.DELETE) if mode is None else mode)
 
     def mode_at(self, tier: str, manner: Manner) -> str:
         """What going means at one tier: its own mode has the last word, but nobody is shown what was taken down."""

@@ -42,8 +42,8 @@ def invalidate(
 
     With `mode="refresh"` the pages that go are fetched again from the inside out, as far as caches are known to hold
     them, so that the first visitor meets a copy. With `mode="invalidate"` the outermost tier shows its old copy once
-    more while it fetches a new one, where its product can; the tiers inside it are purged as ever. Without a mode what
-    `BACKLOG["MODES"]` says of the lane counts, else `"delete"`; a tier's own `MODE` has the last word there.
+    more while it fetches a new one, where its product can. Without a mode `BACKLOG["MODES"]` says it for the lane, else
+    it is `"delete"`; a tier's own `MODE` has the last word there.
 
     `suspend()` does not silence it. Returns the stored event, whose `uid` names it everywhere; None, and does nothing,
     where no target is named: a computed list may be empty. With `at`, an instant to come, it is stored for then: the

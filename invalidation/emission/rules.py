@@ -91,7 +91,7 @@ class Rules:
 
     def _check_manner(self) -> None:
         try:
-            Manner(self.lane, self.mode or Mode.DELETE).check()
+            Manner(self.lane, Mode.DELETE if self.mode is None else self.mode).check()
         except InvalidTarget as error:
             raise ImproperlyConfigured(f"{type(self).__name__}: {error}") from error
 

@@ -59,7 +59,7 @@ class Provider(abc.ABC):
     """Can it empty itself in one call? If not, the tag index names the URLs."""
 
     supports_soft: ClassVar[bool] = False
-    """Has it the option SOFT, by which URLs and tags are marked stale and shown once more, rather than removed?"""
+    """Takes it the option SOFT, set for the mode `invalidate`, by which URLs and tags are marked stale, not removed?"""
 
     supports_fetch: bool = False
     """Can this very node be asked for a page?"""

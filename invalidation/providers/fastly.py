@@ -21,9 +21,9 @@ API_URL = "https://api.fastly.com"
 class Fastly(Edged):
     """One service.
 
-    Options: SERVICE_ID, API_TOKEN (with the scopes purge_select and purge_all), SOFT (let the old copy be shown while
-    a new one is fetched; Fastly knows no soft purge of everything), ACCOUNT (names the quota that several services
-    share), EDGE, API_URL, TIMEOUT_SECONDS.
+    Options: SERVICE_ID, API_TOKEN (with the scopes purge_select and purge_all), ACCOUNT (names the quota that several
+    services share), EDGE, API_URL, TIMEOUT_SECONDS. SOFT is set where a purge lets the old copy be shown while a new
+    one is fetched; Fastly knows no soft purge of everything.
     """
 
     edge_status_header = "X-Cache"

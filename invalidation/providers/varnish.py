@@ -25,9 +25,8 @@ MOST_REMOVED = 1_000_000_000
 class Varnish(Provider):
     """One Varnish.
 
-    Options: SECRET (what the VCL expects), TIMEOUT_SECONDS (of a whole call, all its requests together), SOFT (let the
-    old copy be shown once more while a new one is fetched; only where no other cache stands outside, which would keep
-    that old copy).
+    Options: SECRET (what the VCL expects), TIMEOUT_SECONDS (of a whole call, all its requests together). SOFT is set
+    where a purge lets the old copy be shown once more while a new one is fetched.
     """
 
     supports_fetch: bool = True

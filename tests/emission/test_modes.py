@@ -151,6 +151,12 @@ def test_an_instant_of_a_rule_fires_in_the_mode_of_the_rule(outbox: Outbox) -> N
     assert modes(outbox) == ["refresh"]
 
 
+@pytest.mark.parametrize("how", [{"mode": ""}, {"lane": ["bulk"]}, {"lane": None}, {"mode": ["delete"]}])
+def test_what_is_no_lane_and_no_mode_is_refused_whatever_it_is(outbox: Outbox, how: dict[str, Any]) -> None:
+    with pytest.raises(InvalidTarget, match=r"is not a (lane|mode)"):
+        invalidation.invalidate(tags=["front"], **how)
+
+
 def test_a_mode_that_is_none_is_refused_with_those_that_there_are(outbox: Outbox) -> None:
     with pytest.raises(InvalidTarget, match="'soft' is not a mode; use one of invalidate, delete, refresh"):
         invalidation.invalidate(tags=["front"], mode="soft")
@@ -163,7 +169,9 @@ def test_a_takedown_that_would_be_shown_once_more_is_refused(outbox: Outbox) -> 
     assert not outbox.events
 
 
-@pytest.mark.parametrize("declared", [{"mode": "soft"}, {"lane": "takedown", "mode": "invalidate"}, {"lane": "fast"}])
+@pytest.mark.parametrize(
+    "declared", [{"mode": "soft"}, {"mode": ""}, {"lane": "takedown", "mode": "invalidate"}, {"lane": "fast"}]
+)
 def test_rules_with_an_impossible_manner_are_refused_where_they_are_registered(declared: dict[str, str]) -> None:
     with pytest.raises(ImproperlyConfigured, match="Wrong: "):
         invalidation.register(Genre, rules=type("Wrong", (invalidation.Rules,), declared))

@@ -21,19 +21,12 @@ from invalidation.pipeline.planning.plan import (
     requests,
     unresolved,
 )
-from invalidation.providers.answers.reply import Reply
 from invalidation.providers.base import Provider
 from invalidation.targets.values import CacheKey, Targets
+from tests.pipeline.products import UrlsAlone
 
 SITES = ("https://one.example", "https://two.example")
 KEY = CacheKey("menu", "other", 2)
-
-
-class UrlsAlone(Provider):
-    """Removes one page at a time by its URL."""
-
-    def purge_urls(self, urls: object) -> Reply:
-        return Reply()
 
 
 class Proxy(UrlsAlone):

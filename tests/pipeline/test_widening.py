@@ -11,18 +11,11 @@ from invalidation.models import Widening
 from invalidation.pipeline.planning.escalate import cheaper, escalate, with_urls
 from invalidation.pipeline.planning.plan import Limits, Plan, Resolution, plan
 from invalidation.pipeline.planning.widen import FOLDER_URLS, allows, folder, widen
-from invalidation.providers.answers.reply import Reply
 from invalidation.providers.base import Provider
 from invalidation.targets.values import Targets
+from tests.pipeline.products import UrlsAlone
 
 SITE = "https://one.example"
-
-
-class UrlsAlone(Provider):
-    """Removes one page at a time by its URL."""
-
-    def purge_urls(self, urls: object) -> Reply:
-        return Reply()
 
 
 class Proxy(UrlsAlone):

@@ -43,10 +43,10 @@ class Cloudflare(Edged):
     """One zone.
 
     Options: ZONE_ID, API_TOKEN (with the permission "Cache Purge"), PLAN (free, pro, business or enterprise; decides
-    the limits), SOFT (let the old copy be shown while a new one is fetched), VARIANTS (request headers of each variant
-    in the zone's cache key, such as [{}, {"CF-Device-Type": "mobile"}]; every URL is purged in all), HOSTS (what
-    "everything" means in a zone that serves other sites too), MAX_FILES_PER_CALL, ACCOUNT (names the quota that
-    several zones share), EDGE, API_URL, TIMEOUT_SECONDS.
+    the limits), VARIANTS (request headers of each variant in the zone's cache key, such as
+    [{}, {"CF-Device-Type": "mobile"}]; every URL is purged in all), HOSTS (what "everything" means in a zone that
+    serves other sites too), MAX_FILES_PER_CALL, ACCOUNT (names the quota that several zones share), EDGE, API_URL,
+    TIMEOUT_SECONDS. SOFT is set where a purge lets the old copy be shown while a new one is fetched.
     """
 
     edge_status_header = "CF-Cache-Status"
