@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from importlib.abc import MetaPathFinder
@@ -37,10 +37,11 @@ class Mutated:
     """Full names, that of the module before them."""
 
     @classmethod
-    def of(cls, path: str) -> Mutated:
-        """Read it, and make them."""
+    def of(cls, path: str, functions: Collection[str]) -> Mutated:
+        """Read it, and make them: those of these functions, of all for none."""
         made = mutate_file_contents(path, Path(path).read_text())
-        return cls(path, made.code, tuple(f"{module(path)}.{name}" for name in made.mutant_names))
+        wanted = [name for name in made.mutant_names if not functions or _plain(name) in functions]
+        return cls(path, made.code, tuple(f"{module(path)}.{name}" for name in wanted))
 
     def changes(self, wanted: Iterable[str]) -> Iterator[str]:
         """What each of these mutants changes, as a diff."""
@@ -59,6 +60,11 @@ class Mutated:
 def module(path: str) -> str:
     """The name under which a source is imported."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _plain(mutant: str) -> str:
+    """Name of the function in its module: `x_due__mutmut_1` is one of `due`."""
+    return mutant.partition("__mutmut_")[0].removeprefix("x_")
 
 
 def function(mutant: str) -> str:
@@ -104,13 +110,13 @@ class _Finder(MetaPathFinder):
         return spec_from_file_location(fullname, file, loader=_Loader(fullname, file, one))
 
 
-def install(paths: Iterable[str]) -> list[Mutated]:
-    """Mutate these sources, for whoever imports them from now on.
+def install(paths: Iterable[str], functions: Collection[str]) -> list[Mutated]:
+    """Mutate these functions of these sources, for whoever imports them from now on.
 
     Raises:
         RuntimeError: one was imported before.
     """
-    mutated = [Mutated.of(path) for path in paths]
+    mutated = [Mutated.of(path, functions) for path in paths]
     by_name = {module(one.path): one for one in mutated}
     if early := by_name.keys() & sys.modules.keys():
         raise RuntimeError(f"{', '.join(sorted(early))}: imported before it could be mutated.")

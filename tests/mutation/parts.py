@@ -13,6 +13,8 @@ class Part:
     name: str
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+    functions: tuple[str, ...] = ()
+    """Those that are mutated, where the others of the modules are not what the tests are about; none for all."""
 
     def sources_below(self, wanted: str) -> tuple[str, ...]:
         """Those that a path or the part's own name stands for."""
@@ -65,6 +67,37 @@ PARTS = (
         "repeating",
         _modules("pipeline", "repeat"),
         ("tests/pipeline/test_decisions.py", "tests/pipeline/test_ending.py"),
+    ),
+    Part(
+        "ending",
+        _modules("pipeline", "completion rebound_schedule"),
+        ("tests/pipeline/test_ending.py", "tests/freshness/test_rebound.py"),
+    ),
+    Part(
+        "reaching",
+        _modules("pipeline/planning", "impact resolve index_coverage"),
+        ("tests/freshness/test_reach.py", "tests/freshness/test_index.py", "tests/freshness/test_widening.py"),
+    ),
+    Part(
+        "pure_parts",
+        (
+            *_modules("pipeline/delivery", "lease"),
+            *_modules("pipeline/intake", "backpressure claim unreadable"),
+            *_modules("pipeline/aftercare", "rebound sample verify"),
+        ),
+        (
+            "tests/pipeline/test_decisions.py",
+            "tests/pipeline/test_pure.py",
+            "tests/pipeline/test_states.py",
+            "tests/pipeline/test_sample.py",
+            "tests/freshness/test_rebound.py",
+        ),
+        functions=(
+            *("due", "budget", "ended"),
+            *("level", "depths", "_alike", "_fitting", "batched", "_read"),
+            *("proved", "remaining", "_as_thorough", "_without", "_groups"),
+            *("seconds", "percentiles", "succeeded", "is_answer", "is_stale"),
+        ),
     ),
     Part("rules", _modules("emission", "rules registry"), _emission("rules")),
     Part("asking", _modules("emission", "evaluation"), _emission("asking failing_rules complaints comparing")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,8 @@ from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 
 FOLDER = "MUTATION_DATABASES"
+#: Name of the plugin that has them.
+DATABASES = "mutation-databases"
 settings.register_profile(
     "mutation",
     deadline=None,
@@ -35,33 +37,40 @@ settings.register_profile(
 class Databases:
     """Overrides pytest-django's fixture of this name."""
 
+    def __init__(self) -> None:
+        self._made: dict[str, Path] = {}
+        self._copies = Path(os.environ[FOLDER]) / str(os.getpid())
+
     @pytest.fixture(scope="session")
-    @classmethod
-    def django_db_setup(cls, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    def django_db_setup(self, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         """Each database is a copy of its own, made anew after a test that has committed: a flush takes longer."""
-        copies = Path(os.environ[FOLDER]) / str(os.getpid())
-        copies.mkdir(parents=True)
+        self._copies.mkdir(parents=True)
         with django_db_blocker.unblock():
-            made = {alias: _made(alias) for alias in connections}
-            for alias in connections:
-                _use(alias, Path(shutil.copy(made[alias], copies)))
+            self._made |= {alias: _made(alias) for alias in connections}
+        self.restore()
+        for alias, made in self._made.items():
+            _use(alias, self._copies / made.name)
 
         def restore(test: TransactionTestCase) -> None:
-            for alias in test._databases_names(include_mirrors=False):  # type: ignore[attr-defined]  # Django's own
-                connections[alias].close()
-                shutil.copy(made[alias], copies)
+            self.restore(test._databases_names(include_mirrors=False))  # type: ignore[attr-defined]  # Django's own
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
             yield
         connections.close_all()
-        shutil.rmtree(copies)
+        shutil.rmtree(self._copies)
+
+    def restore(self, aliases: Iterable[str] = ()) -> None:
+        """Of all databases for none."""
+        for alias in aliases or self._made:
+            connections[alias].close()
+            shutil.copy(self._made[alias], self._copies)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registered so late, its fixture hides the one of pytest-django."""
     settings.load_profile("mutation")
-    config.pluginmanager.register(Databases(), "mutation-databases")
+    config.pluginmanager.register(Databases(), DATABASES)
 
 
 def _use(alias: str, path: Path) -> None:
@@ -70,18 +79,23 @@ def _use(alias: str, path: Path) -> None:
 
 
 def _made(alias: str) -> Path:
-    path = Path(os.environ[FOLDER]) / f"{alias}-{_migrations()}.sqlite3"
+    path = Path(os.environ[FOLDER]) / f"{alias}-{_tables()}.sqlite3"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
         _use(alias, unfinished)
-        call_command("migrate", database=alias, verbosity=0)
+        call_command("migrate", database=alias, run_syncdb=True, verbosity=0)  # an app may have no migrations
         connections[alias].close()
         unfinished.rename(path)
     return path
 
 
-def _migrations() -> str:
-    """Changes where a migration does."""
-    files = [file for app in apps.get_app_configs() for file in sorted(Path(app.path).glob("migrations/*.py"))]
+def _tables() -> str:
+    """Changes where a migration does, or a model that may have none."""
+    files = [
+        file
+        for app in apps.get_app_configs()
+        for pattern in ("migrations/*.py", "models.py")
+        for file in sorted(Path(app.path).glob(pattern))
+    ]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]

@@ -1,18 +1,18 @@
-"""A pytest plugin that tries each mutant with the tests that call its function, until one fails; all in one process.
+"""A pytest plugin that tries each mutant with the tests that call its function, until one fails.
 
-A process for each mutant takes a third of a second before its first test, which takes milliseconds. What a mutant
-leaves behind is found out at once: the test that failed must pass again without it, or a new process goes on with the
-others, and with this one first.
+A new process for each takes a third of a second before its first test, which takes milliseconds: so each is tried in a
+fork of the one process that has everything loaded. What a mutant leaves behind ends with the fork.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import mmap
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,16 @@ from _pytest.runner import runtestprotocol
 
 from tests.mutation import mutants
 from tests.mutation.mutants import MEASURING, UNCHANGED, Mutated
+from tests.mutation.plugin import DATABASES
 
-#: Paths of the modules, with a space between; and where verdicts are kept.
-SOURCES, VERDICTS = "MUTATION_SOURCES", "MUTATION_VERDICTS"
+#: Paths of the modules and names of functions, with a space between; and where verdicts are kept.
+SOURCES, FUNCTIONS, VERDICTS = "MUTATION_SOURCES", "MUTATION_FUNCTIONS", "MUTATION_VERDICTS"
 #: By which a mutant is still alive, or has no test that calls its function.
 SURVIVED, UNCALLED = "", "-"
 #: Tests that try one mutant, those first that call little else and are fast.
 MOST_TESTS = 60
 #: A test that takes so many times as long as it did, or so much longer, hangs; of processor, and by the clock.
 TIMES, LEAST_SECONDS, LEAST_WALL_SECONDS = 20, 2.0, 60.0
-
-
-class TooLong(BaseException):
-    """A mutant that never ends; no test may take it for an error of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +66,18 @@ class Trials:
     def __init__(self, mutated: Sequence[Mutated], verdicts: Path) -> None:
         self.mutated = mutated
         self.path = verdicts
-        self.verdicts: dict[str, str] = json.loads(verdicts.read_text()) if verdicts.exists() else {}
+        self.verdicts: dict[str, str] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Measure each test, then try each mutant. The first one's first run takes what the whole session needs."""
-        self._measure(session.items[0])
-        measured = [self._measure(item) for item in session.items]
-        to_try = [mutant for one in self.mutated for mutant in one.mutants if mutant not in self.verdicts]
-        for place, mutant in enumerate(to_try):
-            if not self._try(mutant, measured):
-                if place:
-                    del self.verdicts[mutant]  # it may have met what an earlier one left
-                raise session.Interrupted(f"{mutant} has left something behind")
+        measure(session.items[0])
+        measured = [measure(item) for item in session.items]
+        databases: Any = session.config.pluginmanager.get_plugin(DATABASES)
+        gc.freeze()  # a fork copies the memory that it writes to, as a collection does
+        for mutant in (mutant for one in self.mutated for mutant in one.mutants):
+            databases.restore()
+            calling = [one for one in measured if mutants.function(mutant) in one.functions]
+            self.verdicts[mutant] = verdict(mutant, calling) if calling else UNCALLED
         return True
 
     def pytest_sessionfinish(self) -> None:
@@ -93,66 +90,68 @@ class Trials:
         ]
         self.path.with_suffix(".diff").write_text("\n".join(living))
 
-    def _measure(self, item: pytest.Item) -> Measured:
-        mutants.choose(MEASURING)
-        mutants.called()
-        started, began = time.process_time(), time.monotonic()
-        failure = failed(item, LEAST_WALL_SECONDS, LEAST_WALL_SECONDS)
-        mutants.choose(UNCHANGED)
-        if failure:
-            raise pytest.UsageError(f"{item.nodeid} fails without any mutant: {failure}")
-        return Measured(item, mutants.called(), time.process_time() - started, time.monotonic() - began)
 
-    def _try(self, mutant: str, measured: Sequence[Measured]) -> bool:
-        """Store the verdict; does the process go on as if nothing had happened?"""
-        calling = [one for one in measured if mutants.function(mutant) in one.functions]
-        self.verdicts[mutant] = SURVIVED if calling else UNCALLED
-        for one in sorted(calling, key=lambda one: one.price)[:MOST_TESTS]:
-            mutants.choose(mutant)
-            failure = failed(
-                one.item, LEAST_SECONDS + TIMES * one.seconds, LEAST_WALL_SECONDS + TIMES * one.wall_seconds
-            )
-            mutants.choose(UNCHANGED)
-            if failure:
-                self.verdicts[mutant] = one.item.nodeid
-                return not failed(one.item, LEAST_WALL_SECONDS, LEAST_WALL_SECONDS)
-        return True
+def measure(item: pytest.Item) -> Measured:
+    """Run the test as it is.
+
+    Raises:
+        pytest.UsageError: it fails.
+    """
+    mutants.choose(MEASURING)
+    mutants.called()
+    started, began = time.process_time(), time.monotonic()
+    failure = failed(item)
+    mutants.choose(UNCHANGED)
+    if failure:
+        raise pytest.UsageError(f"{item.nodeid} fails without any mutant: {failure}")
+    return Measured(item, mutants.called(), time.process_time() - started, time.monotonic() - began)
 
 
-def failed(item: pytest.Item, seconds: float, wall_seconds: float) -> str:
+def verdict(mutant: str, calling: Sequence[Measured]) -> str:
+    """The test that kills it, by failing or by never ending."""
+    tests = sorted(calling, key=lambda one: one.price)[:MOST_TESTS]
+    place = mmap.mmap(-1, 1)  # shared with the fork
+    child = os.fork()
+    if not child:
+        _try(mutant, tests, place)
+    _, status = os.waitpid(child, 0)
+    return tests[place[0]].item.nodeid if status else SURVIVED
+
+
+def _try(mutant: str, tests: Sequence[Measured], place: mmap.mmap) -> None:
+    """Ends this process, with 0 if all tests pass; `place` tells which one runs."""
+    status = 1
+    try:
+        mutants.choose(mutant)
+        for place[0], one in enumerate(tests):
+            _limit(one)
+            if failed(one.item):
+                break
+        else:
+            status = 0
+    finally:
+        os._exit(status)
+
+
+def _limit(test: Measured) -> None:
+    """The process ends at once if the test takes too long from now on."""
+    for timer, number, seconds in (
+        (signal.ITIMER_PROF, signal.SIGPROF, LEAST_SECONDS + TIMES * test.seconds),
+        (signal.ITIMER_REAL, signal.SIGALRM, LEAST_WALL_SECONDS + TIMES * test.wall_seconds),
+    ):
+        signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(timer, seconds)
+
+
+def failed(item: pytest.Item) -> str:
     """Run the test with its fixtures, those that others share included; why it failed, "" where it did not."""
     nothing: Any = Nothing(item.session)
-    try:
-        with _limited(seconds, wall_seconds):
-            reports = runtestprotocol(item, log=False, nextitem=nothing)
-    except TooLong:
-        item.session._setupstate.teardown_exact(nothing)
-        return "it takes too long"
+    reports = runtestprotocol(item, log=False, nextitem=nothing)
     return "\n".join(report.longreprtext or report.when for report in reports if report.failed)
 
 
-@contextmanager
-def _limited(seconds: float, wall_seconds: float) -> Iterator[None]:
-    limits: Mapping[int, tuple[int, float]] = {
-        signal.ITIMER_PROF: (signal.SIGPROF, seconds),
-        signal.ITIMER_REAL: (signal.SIGALRM, wall_seconds),
-    }
-
-    def end(*_: object) -> None:
-        raise TooLong
-
-    for timer, (number, limit) in limits.items():
-        signal.signal(number, end)
-        signal.setitimer(timer, limit)
-    try:
-        yield
-    finally:
-        for timer in limits:
-            signal.setitimer(timer, 0)
-
-
 #: When pytest imports this module, nothing of the app is.
-MUTATED = mutants.install(os.environ.get(SOURCES, "").split())
+MUTATED = mutants.install(os.environ.get(SOURCES, "").split(), os.environ.get(FUNCTIONS, "").split())
 
 
 def pytest_configure(config: pytest.Config) -> None:
