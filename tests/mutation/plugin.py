@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from django.apps import apps
@@ -21,8 +22,6 @@ from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 
 FOLDER = "MUTATION_DATABASES"
-#: Name of the plugin that has them.
-DATABASES = "mutation-databases"
 settings.register_profile(
     "mutation",
     deadline=None,
@@ -37,40 +36,42 @@ settings.register_profile(
 class Databases:
     """Overrides pytest-django's fixture of this name."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Path] = {}
-        self._copies = Path(os.environ[FOLDER]) / str(os.getpid())
+    _made: ClassVar[dict[str, Path]] = {}
+    """By alias; nothing before a test needs any."""
+    _copies = Path(os.environ.get(FOLDER, "")) / str(os.getpid())
 
     @pytest.fixture(scope="session")
-    def django_db_setup(self, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    @classmethod
+    def django_db_setup(cls, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         """Each database is a copy of its own, made anew after a test that has committed: a flush takes longer."""
-        self._copies.mkdir(parents=True)
+        cls._copies.mkdir(parents=True)
         with django_db_blocker.unblock():
-            self._made |= {alias: _made(alias) for alias in connections}
-        self.restore()
-        for alias, made in self._made.items():
-            _use(alias, self._copies / made.name)
+            cls._made |= {alias: _made(alias) for alias in connections}
+        cls.restore()
+        for alias, made in cls._made.items():
+            _use(alias, cls._copies / made.name)
 
         def restore(test: TransactionTestCase) -> None:
-            self.restore(test._databases_names(include_mirrors=False))  # type: ignore[attr-defined]  # Django's own
+            cls.restore(test._databases_names(include_mirrors=False))  # type: ignore[attr-defined]  # Django's own
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
             yield
         connections.close_all()
-        shutil.rmtree(self._copies)
+        shutil.rmtree(cls._copies)
 
-    def restore(self, aliases: Iterable[str] = ()) -> None:
-        """Of all databases for none."""
-        for alias in aliases or self._made:
+    @classmethod
+    def restore(cls, aliases: Iterable[str] = ()) -> None:
+        """As they were made; all of them for none."""
+        for alias in aliases or cls._made:
             connections[alias].close()
-            shutil.copy(self._made[alias], self._copies)
+            shutil.copy(cls._made[alias], cls._copies)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registered so late, its fixture hides the one of pytest-django."""
     settings.load_profile("mutation")
-    config.pluginmanager.register(Databases(), DATABASES)
+    config.pluginmanager.register(Databases(), "mutation-databases")
 
 
 def _use(alias: str, path: Path) -> None:

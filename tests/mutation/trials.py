@@ -22,7 +22,7 @@ from _pytest.runner import runtestprotocol
 
 from tests.mutation import mutants
 from tests.mutation.mutants import MEASURING, UNCHANGED, Mutated
-from tests.mutation.plugin import DATABASES
+from tests.mutation.plugin import Databases
 
 #: Paths of the modules and names of functions, with a space between; and where verdicts are kept.
 SOURCES, FUNCTIONS, VERDICTS = "MUTATION_SOURCES", "MUTATION_FUNCTIONS", "MUTATION_VERDICTS"
@@ -72,10 +72,9 @@ class Trials:
         """Measure each test, then try each mutant. The first one's first run takes what the whole session needs."""
         measure(session.items[0])
         measured = [measure(item) for item in session.items]
-        databases: Any = session.config.pluginmanager.get_plugin(DATABASES)
         gc.freeze()  # a fork copies the memory that it writes to, as a collection does
         for mutant in (mutant for one in self.mutated for mutant in one.mutants):
-            databases.restore()
+            Databases.restore()
             calling = [one for one in measured if mutants.function(mutant) in one.functions]
             self.verdicts[mutant] = verdict(mutant, calling) if calling else UNCALLED
         return True
