@@ -47,11 +47,12 @@ def _stale(end: ForeignKey[Any, Any], rows: QuerySet[Any], using: str) -> tuple[
     """One query, and none where nobody has registered that end."""
     model: Any = end.related_model
     all_rules = registry.rules_for(model)
+    manner = evaluation.manner_of(all_rules)
     if not all_rules:
-        return Targets(), evaluation.manner_of(all_rules)
+        return Targets(), manner
     keys = rows.order_by().values(end.attname)
     others = list(model._base_manager.using(using).filter(**{f"{end.target_field.attname}__in": keys}))
-    return evaluation.row_targets(others, model, using), evaluation.manner_of(all_rules)
+    return evaluation.row_targets(others, model, using), manner
 
 
 def leave(start: Any, through: Iterable[ForeignKey[Any, Any]], row: Model) -> None:

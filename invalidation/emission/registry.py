@@ -138,10 +138,8 @@ def tracked_columns(model: type[Model]) -> frozenset[str]:
 
 def related(model: type[Model], known: type[Model]) -> bool:
     """Is a row of `model` also a row of `known`, or can it be the parent row of one?"""
-    concrete, registered_concrete = model._meta.concrete_model, known._meta.concrete_model
-    if concrete is None or registered_concrete is None:
-        return False
-    return issubclass(concrete, registered_concrete) or concrete in registered_concrete._meta.get_parent_list()
+    concrete, other = model._meta.concrete_model or model, known._meta.concrete_model or known
+    return issubclass(concrete, other) or concrete in other._meta.get_parent_list()
 
 
 def relatives(known: type[Model]) -> list[type[Model]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Model
 from pytest_django import Settings
 
+import invalidation
+from invalidation.emission import registry
 from invalidation.freshness import complaints
 from invalidation.models import Event
 from invalidation.signals import event_recorded
@@ -35,6 +39,17 @@ def savepoint() -> str:
     """One that is rolled back by hand; Django 6.1 calls it by another name."""
     create = getattr(transaction, "savepoint_create", None) or transaction.savepoint
     return str(create())
+
+
+@contextmanager
+def said(model: type[Model], **values: Any) -> Iterator[None]:
+    """As if the rules of the model said so too."""
+    known = type(registry.registered()[model])
+    invalidation.register(model, rules=type("SomeRules", (known,), values))
+    try:
+        yield
+    finally:
+        invalidation.register(model, rules=known)
 
 
 @dataclass

@@ -117,6 +117,7 @@ def test_a_coroutine_is_told_of_the_form_to_await(monkeypatch: pytest.MonkeyPatc
     assert asyncio.run(unsafe()) is None
 
 
+@pytest.mark.databases
 def test_a_request_for_an_instant_to_come_is_kept_with_all_that_was_said(outbox: Outbox) -> None:
     due_at = timezone.now() + HOUR
     with context.following("c-1"):
@@ -134,11 +135,13 @@ def test_a_request_for_an_instant_to_come_is_kept_with_all_that_was_said(outbox:
     assert outbox.events == []
 
 
+@pytest.mark.databases
 def test_a_database_without_an_outbox_keeps_its_instants_in_the_first(outbox: Outbox) -> None:
     invalidation.invalidate(tags=["t"], at=timezone.now() + HOUR, using="other")
     assert ScheduledEvent.objects.using("default").count() == 1
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_a_database_with_an_outbox_keeps_its_own_instants(other_outbox: Outbox) -> None:
     invalidation.invalidate(tags=["t"], at=timezone.now() + HOUR, using="other")
@@ -157,6 +160,7 @@ def test_an_instant_of_a_row_is_kept_with_who_and_why(outbox: Outbox) -> None:
     assert (kept.lane, kept.mode, kept.targets) == ("editorial", "delete", {})
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_instants_of_a_database_without_an_outbox_follow_its_commits_in_the_first(outbox: Outbox) -> None:
     due_at = timezone.now() + HOUR
@@ -184,6 +188,7 @@ def test_instants_of_a_database_without_an_outbox_follow_its_commits_in_the_firs
     assert kept() == []
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_instants_of_a_database_with_an_outbox_stay_there(outbox: Outbox, other_outbox: Outbox) -> None:
     notice = Notice(pk=902, slug="there", opens_at=timezone.now() + HOUR)
@@ -233,6 +238,7 @@ def test_only_tags_of_models_with_instants_end_a_page() -> None:
     assert registry.timed_models() >= {"library.notice"}
 
 
+@pytest.mark.databases
 def test_a_page_ends_with_the_first_instant_of_what_it_shows(outbox: Outbox) -> None:
     now = timezone.now()
     first = Notice.objects.create(slug="a", opens_at=now + HOUR, closes_at=now + 3 * HOUR)

@@ -12,9 +12,12 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat, Lower
 from django.test.utils import CaptureQueriesContext
 
+from invalidation import managers
 from invalidation.emission import emit
-from tests.emission.conftest import Outbox
+from invalidation.targets.values import Targets
+from tests.emission.conftest import Outbox, said
 from tests.emission.databases import meeting
+from tests.library.kinds import Joint, Left, Right
 from tests.library.models import Author, Book, Document, Report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
@@ -222,3 +225,70 @@ def test_a_huge_update_is_cut_into_events_of_bounded_size(
     assert len(outbox.events) > 2
     assert max(len(str(event.targets)) for event in outbox.events) < 10_000_000
     assert len(outbox.announcements) == 1
+
+
+def test_a_row_that_comes_to_meet_the_condition_meanwhile_stays_as_it_is(outbox: Outbox, author: Author) -> None:
+    """Only rows that were read before are updated: what the others were is not known."""
+    late = Book.objects.create(slug="late", author=author, title="x")
+
+    def rename(_rules: Any, book: Book) -> list[str]:
+        if book.slug == "early":
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE library_book SET slug = 'early-too' WHERE id = %s", [late.pk])
+        return []
+
+    Book.objects.create(slug="early", author=author)
+    with said(Book, prefixes=rename):
+        assert Book.objects.filter(slug__startswith="early").update(title="y") == 1
+    assert Book.objects.get(pk=late.pk).title == "x"
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_the_statement_names_no_more_keys_than_are_read_at_once(
+    books: list[Book], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managers, "ROWS_PER_READ", 2)
+    with CaptureQueriesContext(connection) as queries:
+        assert Book.objects.filter(slug__in=[book.slug for book in books[:rows]]).update(title="x") == rows
+    [statement] = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    assert (f" IN ({', '.join(str(book.pk) for book in books[:rows])})" in statement) == (rows == 2)
+
+
+def test_the_size_of_a_part_reaches_django(outbox: Outbox, author: Author) -> None:
+    given = [Book(slug=slug, author=author) for slug in ("waves", "years")]
+    with CaptureQueriesContext(connection) as creating:
+        books = Book.objects.bulk_create(given, 1)
+    assert verbs(creating) == ["INSERT", "INSERT", "INSERT"]
+    with CaptureQueriesContext(connection) as updating:
+        Book.objects.bulk_update(books, ["title"], 1)
+    assert verbs(updating).count("UPDATE") == 2
+
+
+def test_only_the_columns_of_a_bulk_update_are_known_as_stored(outbox: Outbox, book: Book) -> None:
+    book.slug, book.title = "years", "x"
+    Book.objects.bulk_update([book], ["title"])
+    outbox.forget()
+    book.save()
+    assert outbox.urls == pages("waves", "years")
+
+
+def test_a_bulk_write_is_as_urgent_as_its_rules_say(outbox: Outbox, books: list[Book]) -> None:
+    with said(Book, lane="bulk"):
+        Book.objects.update(title="x")
+    assert [event.lane for event in outbox.events] == ["bulk"]
+
+
+def test_join_rows_of_which_the_database_tells_no_keys_name_their_ends(outbox: Outbox) -> None:
+    left, right = Left.objects.create(slug="l"), Right.objects.create(slug="r")
+    outbox.forget()
+    Joint.objects.bulk_create([Joint(left=left, right=right)], ignore_conflicts=True)
+    assert outbox.urls == {"/left/l/", "/right/r/"}
+
+
+def test_rows_of_which_the_database_tells_no_keys_are_compared_with_nothing(outbox: Outbox, author: Author) -> None:
+    def changed(_rules: Any, old: Book | None, new: Book | None) -> Targets:
+        return Targets.of(tags=[f"was.{old.slug if old else 'nothing'}", f"is.{new.slug if new else 'nothing'}"])
+
+    with said(Book, changed=changed):
+        Book.objects.bulk_create([Book(slug="waves", author=author)], ignore_conflicts=True)
+    assert {"was.nothing", "is.waves"} <= outbox.tags

@@ -59,6 +59,7 @@ def test_together_they_are_one_event_with_the_first_cause_and_the_most_urgent_ma
     assert (event.lane, event.mode, event.reason) == ("editorial", "refresh", "first")
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_each_database_is_collected_for_itself(outbox: Outbox, other_outbox: Outbox) -> None:
     with collecting("default"):
@@ -73,6 +74,7 @@ def test_each_database_is_collected_for_itself(outbox: Outbox, other_outbox: Out
     assert [event.targets for event in outbox.events] == [{"tags": ["a", "c"]}, {"tags": ["d"]}]
 
 
+@pytest.mark.databases
 def test_what_fails_emits_nothing_and_collects_no_further(outbox: Outbox) -> None:
     def fail() -> None:
         with collecting("default"):

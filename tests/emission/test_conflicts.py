@@ -13,7 +13,7 @@ from invalidation.emission.rows import conflicts
 from invalidation.emission.rows.conflicts import conflicting
 from tests.library.models import Book
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
 
 
 with isolate_apps("tests.library"):  # no migration knows it

@@ -47,6 +47,7 @@ def test_a_new_instance_knows_nothing_and_a_saved_one_its_row(outbox: Outbox) ->
     assert known(genre) == {"id": genre.pk, "slug": "a"}
 
 
+@pytest.mark.databases
 def test_what_is_rolled_back_was_never_known(genre: Genre) -> None:
     with transaction.atomic():
         write(genre, slug="b")
@@ -60,6 +61,7 @@ def test_what_is_rolled_back_was_never_known(genre: Genre) -> None:
     assert known(genre)["slug"] == "a"
 
 
+@pytest.mark.databases
 def test_what_is_committed_is_all_that_is_kept(genre: Genre) -> None:
     with transaction.atomic():
         write(genre, slug="b")
@@ -169,6 +171,7 @@ def test_a_row_that_is_about_to_be_inserted_is_not_looked_up(outbox: Outbox, dja
         history.before_write(Memoir(number=7, slug="a"), "default", {"slug"})
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_a_row_that_goes_to_another_database_is_what_it_is_there(genre: Genre, other_outbox: Outbox) -> None:
     Genre(pk=genre.pk, slug="there").save(using="other")
@@ -193,6 +196,7 @@ def test_what_was_assigned_and_not_written_is_as_it_was(genre: Genre, django_ass
     assert unwritten._state.db == "default"
 
 
+@pytest.mark.databases
 def test_an_expression_is_read_back_where_it_is_public(
     author: Author, outbox: Outbox, django_assert_num_queries: Any
 ) -> None:
@@ -208,6 +212,7 @@ def test_an_expression_is_read_back_where_it_is_public(
     assert not history.has_expressions(author)
 
 
+@pytest.mark.databases
 def test_a_deferred_column_is_loaded_into_the_copy_alone(genre: Genre, django_assert_num_queries: Any) -> None:
     deferred = Genre.objects.defer("slug").get(pk=genre.pk)
     now: Any = history.present(deferred, "default", None, {"slug"})
@@ -216,6 +221,7 @@ def test_a_deferred_column_is_loaded_into_the_copy_alone(genre: Genre, django_as
     assert "slug" not in deferred.__dict__
 
 
+@pytest.mark.databases
 def test_what_a_write_moved_by_sql_of_its_own_is_read(genre: Genre, django_assert_num_queries: Any) -> None:
     Genre.objects.update(slug="moved")
     with django_assert_num_queries(1):
@@ -251,6 +257,7 @@ def test_a_column_read_for_the_first_time_joins_what_is_known(genre: Genre) -> N
         assert len(history._states(deferred)) == 1
 
 
+@pytest.mark.databases
 def test_a_column_read_again_in_a_transaction_that_is_rolled_back_is_known_as_before(genre: Genre) -> None:
     with transaction.atomic():
         Genre.objects.update(slug="b")
@@ -312,6 +319,7 @@ def test_a_row_that_vanished_is_as_it_was_known(genre: Genre) -> None:
     assert now.slug == "a"
 
 
+@pytest.mark.databases
 @pytest.mark.django_db(transaction=True, databases=["default", "other"])
 def test_a_row_of_another_database_is_read_there(other_outbox: Outbox) -> None:
     genre = Genre.objects.using("other").get(pk=Genre.objects.using("other").create(slug="a").pk)

@@ -188,6 +188,7 @@ def test_rules_of_a_model_are_its_own_and_those_of_its_relatives() -> None:
     assert known(Person) == {Patron}
     assert set(registry.relatives(Document)) == {Document, Report, Memoir}
     assert Book.genres.through not in registry.relatives(Book)
+    assert registry.relatives(Book.genres.through) == [Book.genres.through]
 
 
 def test_columns_that_some_rule_shows_are_public_and_those_that_one_tracks_are_told() -> None:
@@ -209,6 +210,32 @@ def test_what_was_worked_out_from_rules_is_forgotten_with_them() -> None:
     assert registry.public_columns(Genre) == {"id", "slug"}
     assert registry.timed(Genre) == ()
     assert "library.genre" not in registry.timed_models()
+
+
+def test_what_is_worked_out_is_kept_until_there_are_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_kept", [*registry._kept])
+    asked: list[type[Model]] = []
+
+    @registry.kept
+    def described(model: type[Model]) -> str:
+        asked.append(model)
+        return model.__name__
+
+    assert [described(Genre), described(Author), described(Genre)] == ["Genre", "Author", "Genre"]
+    assert asked == [Genre, Author]
+    invalidation.register(Genre)
+    assert described(Genre) == "Genre"
+    assert asked == [Genre, Author, Genre]
+
+
+def test_whoever_listens_is_told_of_what_is_registered_and_of_what_will_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_listening", [])
+    told: list[type[Model]] = []
+    registry.listen_with(told.append)
+    assert told == list(registry.registered())
+    told.clear()
+    invalidation.register(Genre)
+    assert told == [Genre]
 
 
 def test_a_model_whose_rules_are_forgotten_has_none() -> None:
@@ -237,5 +264,8 @@ def test_the_join_model_of_a_relation_is_known_unless_it_is_automatic() -> None:
     placement = Book.shelves.through
     assert registry.joins(placement)
     assert not registry.joins(Book.genres.through)
-    assert placement in registry.registered()
+    known = registry.registered()[placement]
+    registry.join(placement, known)
+    assert registry.registered()[placement] is known
+    assert known in registry.rules_for(placement)
     assert Post in registry.registered()

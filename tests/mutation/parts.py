@@ -71,7 +71,7 @@ PARTS = (
     Part(
         "ending",
         _modules("pipeline", "completion rebound_schedule"),
-        ("tests/pipeline/test_ending.py", "tests/freshness/test_rebound.py"),
+        ("tests/pipeline/test_completion.py", "tests/pipeline/test_ending.py", "tests/freshness/test_rebound.py"),
     ),
     Part(
         "reaching",
@@ -86,11 +86,11 @@ PARTS = (
             *_modules("pipeline/aftercare", "rebound sample verify"),
         ),
         (
-            "tests/pipeline/test_decisions.py",
+            "tests/pipeline/test_lease.py",
+            "tests/pipeline/test_aftercare.py",
             "tests/pipeline/test_pure.py",
-            "tests/pipeline/test_states.py",
-            "tests/pipeline/test_sample.py",
-            "tests/freshness/test_rebound.py",
+            "tests/pipeline/test_claim.py",
+            "tests/pipeline/test_unreadable.py",
         ),
         functions=(
             *("due", "budget", "ended"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from invalidation.exceptions import TransientError
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline import completion, dispatch
+from invalidation.pipeline import dispatch
 from invalidation.pipeline.aftercare import rebound, replay, sweep
 from invalidation.pipeline.delivery.slowness import slowness
 from invalidation.pipeline.intake import drain
@@ -195,34 +195,3 @@ def test_each_cache_is_purged_twice_and_the_values_once(dirty: Dirty, queue: Que
     carried(queue)
     assert {name: len(node.calls) for name, node in Chain.nodes.items()} == {APPLICATION: 1, LEFT: 2, RIGHT: 2, EDGE: 2}
     assert Delivery.objects.count() == 4
-
-
-def test_on_a_slow_machine_an_answer_is_given_more_time() -> None:
-    quick, slow, hanging = Delivery(milliseconds=1.0), Delivery(milliseconds=80.0), Delivery(milliseconds=9_000.0)
-    assert completion.transfer_seconds([quick]) == TRANSFER_SECONDS
-    assert completion.transfer_seconds([quick, slow]) == 0.8
-    assert completion.transfer_seconds([hanging]) == completion.LONGEST_SECONDS
-
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def purged(tier: str, node: str, started: float, completed: float, **values: Any) -> Delivery:
-    """Seconds after noon."""
-    at, ended = NOON + timedelta(seconds=started), NOON + timedelta(seconds=completed)
-    fields = {"status": "purged", "started_at": at, "attempted_at": ended, "completed_at": ended, **values}
-    return Delivery(tier=tier, node=node, **fields)
-
-
-def test_a_purge_is_early_until_what_was_purged_inside_has_arrived() -> None:
-    rows = [purged("application", "", 0, 1), purged("inner", LEFT, 1.04, 1.06), purged("edge", EDGE, 9, 9)]
-    assert completion.early(rows) == [("inner", LEFT), ("edge", EDGE)], "who is outside goes along"
-    rows.append(purged("inner", LEFT, 1.05, 1.06, delivery_pass="repeat"))
-    assert completion.early(rows) == []
-
-
-def test_a_purge_that_is_still_to_come_and_a_dead_letter_are_not_early() -> None:
-    for status in ("pending", "failed", "running", "dead", "rejected"):
-        rows = [purged("application", "", 0, 1), purged("inner", LEFT, 1, 1)]
-        rows.append(Delivery(tier="inner", node=LEFT, delivery_pass="repeat", status=status))
-        assert completion.early(rows) == []
