@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".state" / "mutation"
 MEMORY = Path("/dev/shm")
 LEAST_SCORE = 0.9
-#: Politeness of a process that takes an hour.
+#: Politeness of processes that take long.
 NICE = 15
 #: Without the order of files of other runs, and without what looks through all garbage at the end.
 PLUGINS = (
@@ -51,8 +52,10 @@ def main(wanted: Sequence[str]) -> int:
     """Exit code."""
     os.nice(max(0, NICE - os.nice(0)))
     table, total = Table("module", "mutants", "killed", "survived", "without a test"), Counter[str]()
-    for part, sources in selected(wanted):
-        verdicts = tried(part, sources)
+    parts = list(selected(wanted))
+    with ThreadPoolExecutor(os.cpu_count()) as processes:
+        found = list(processes.map(lambda one: tried(*one), parts))
+    for (_part, sources), verdicts in zip(parts, found, strict=True):
         for source in sources:
             own = Counter(verdict for name, verdict in verdicts.items() if name.rpartition(".")[0] == module(source))
             counts = {"mutants": own.total(), "killed": own.total() - own[SURVIVED] - own[UNCALLED]}
