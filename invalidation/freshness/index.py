@@ -118,13 +118,18 @@ def name(client: redis.Redis) -> str:
     return str(client.eval(scripts.NAME, 1, NAME_KEY, uuid.uuid4().hex))
 
 
-def knows_all_of(client: redis.Redis, node: str) -> bool:
-    """Was `node` emptied since the index has its name? Else it may hold pages that an earlier index knew."""
+def knows_all_of(client: redis.Redis, nodes: Sequence[str]) -> bool:
+    """Were these emptied since the index has its name? Else one may hold pages that an earlier index knew."""
     pipeline = client.pipeline(transaction=False)
     pipeline.eval(scripts.NAME, 1, NAME_KEY, uuid.uuid4().hex)
-    pipeline.hget(WHOLE_KEY, node)
+    pipeline.hmget(WHOLE_KEY, nodes)
     named, emptied = pipeline.execute()
-    return bool(emptied == named)
+    return set(emptied) <= {named}
+
+
+def emptied_under(client: redis.Redis, nodes: Sequence[str], named: str) -> bool:
+    """Were all of these emptied when the index had this name?"""
+    return not nodes or set(client.hmget(WHOLE_KEY, nodes)) == {named}
 
 
 def note_emptied(client: redis.Redis, node: str, named: str) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from invalidation import conf
 from invalidation.pipeline.intake.claim import batched
 from invalidation.pipeline.planning.impact import Reach, reach
-from invalidation.pipeline.planning.plan import Step
-from invalidation.status.previews import preview
+from invalidation.pipeline.planning.plan import Plan, Step
+from invalidation.status.previews import plans
 from invalidation.targets.values import Targets
 
 PURGE_WIDE = "invalidation.purge_wide"
@@ -54,7 +54,7 @@ def judge(targets: Targets, tiers: Collection[str] | None = None) -> Wide | None
     reached = reach(merged)
     if not reached.counted and conf.settings().limits.wide_share < 1:
         return Wide("a number of URLs that can't be counted while Redis is away", "uncounted")
-    return _counted(reached) if reached.is_wide else _planned(targets, tiers, reached.known)
+    return _counted(reached) if reached.is_wide else _planned(merged, tiers, reached.known)
 
 
 def is_whole_site(prefix: str) -> bool:
@@ -70,13 +70,20 @@ def _counted(reached: Reach) -> Wide:
     return Wide(str(reached), str(reached.urls))
 
 
-def _planned(targets: Targets, tiers: Collection[str] | None, known: int) -> Wide | None:
-    """The same of the plan: it may empty a product for a dear batch, or take every URL for a tag with too many."""
-    rows = preview(targets, tiers) if targets else []
-    if emptied := sorted({row.tier for row in rows if any(step.verb == "purge_everything" for step in row.steps)}):
+def _planned(merged: Targets, tiers: Collection[str] | None, known: int) -> Wide | None:
+    """The same of the plan: it may empty a product for a dear batch, or take every URL for a tag with too many.
+
+    What a lost tag index owes to whatever purge comes next is shown, but nobody needs leave for it.
+    """
+    found = dict(plans(merged, tiers)) if merged else {}
+    if emptied := sorted(tier for tier, plan in found.items() if _empties(plan)):
         return _everything(f"every copy in {', '.join(emptied)}")
-    reached = Reach(max((_urls(row.steps) for row in rows), default=0), known)
+    reached = Reach(max((_urls(plan.steps) for plan in found.values()), default=0), known)
     return _counted(reached) if reached.is_wide else None
+
+
+def _empties(plan: Plan) -> bool:
+    return any(step.verb == "purge_everything" for step in plan.steps)
 
 
 def _urls(steps: Iterable[Step]) -> int:

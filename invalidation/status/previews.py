@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from invalidation import conf
 from invalidation.conf import graph
 from invalidation.exceptions import DeliveryError
 from invalidation.pipeline.intake.claim import batched
 from invalidation.pipeline.planning.plan import Plan, Step, concerns
-from invalidation.pipeline.planning.resolve import plan_targets
+from invalidation.pipeline.planning.resolve import at_node, plan_targets
 from invalidation.providers.registry import provider_class
 from invalidation.targets.values import Targets
 
@@ -32,21 +33,25 @@ class PlannedTier:
 
 def preview(targets: Targets, tiers: Collection[str] | None = None) -> list[PlannedTier]:
     """Plan without recording anything, innermost tiers first; `tiers` None means all."""
-    declared = conf.settings().tiers
-    merged = batched([targets])
-    rows: list[PlannedTier] = []
-    for name in graph.order(declared):
-        if (tiers and name not in tiers) or not concerns(merged, provider_class(declared[name].provider)):
-            continue
-        plan = _planned(merged, name)
-        planned = (plan.steps, plan.decisions, plan.price_usd, plan.requests)
-        rows += [PlannedTier(name, node, *planned) for node in declared[name].nodes]
+    merged, rows = batched([targets]), list[PlannedTier]()
+    for name, exact in plans(merged, tiers):
+        for node in conf.settings().tiers[name].nodes:
+            plan = _attempted(partial(at_node, exact, merged, name, node))
+            rows.append(PlannedTier(name, node, plan.steps, plan.decisions, plan.price_usd, plan.requests))
     return rows
 
 
-def _planned(targets: Targets, tier: str) -> Plan:
+def plans(merged: Targets, tiers: Collection[str] | None = None) -> Iterator[tuple[str, Plan]]:
+    """Each tier that these targets concern, and the plan for its nodes, but for what a lost tag index owes to them."""
+    declared = conf.settings().tiers
+    for name in graph.order(declared):
+        if (not tiers or name in tiers) and concerns(merged, provider_class(declared[name].provider)):
+            yield name, _attempted(partial(plan_targets, merged, name))
+
+
+def _attempted(planning: Callable[[], Plan]) -> Plan:
     """The plan, or why there can't be one now; a worker would try again."""
     try:
-        return plan_targets(targets, tier)
+        return planning()
     except DeliveryError as error:
         return Plan(decisions=(f"can't be planned now: {error}",))

@@ -9,7 +9,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from deploy.local.processes import ServiceFailed, wait_for
@@ -25,6 +25,8 @@ HIGHEST_SECONDS, MOST_GROWTH = 120, 1
 PROFILED_RATE = 30
 #: After the last save; what is purged later counts as not purged.
 PATIENCE_SECONDS = 120
+#: Before anything is measured, of each kind: a worker's first messages import and connect, which no later one does.
+WARM_UP_SAVES, WARM_UP_RATE = 20, 10
 IDLE_SAMPLE_SECONDS = 3.0
 
 
@@ -111,8 +113,15 @@ def _growth(moments: list[tuple[int, float]]) -> float:
     return statistics.linear_regression([at / 1e9 for at, _ in moments], [lag for _, lag in moments]).slope
 
 
+def warm_up(running: Site, kinds: Iterable[str]) -> None:
+    """Let the saver and the worker do once what they do only once."""
+    for kind in kinds:
+        measured(running, kind, WARM_UP_RATE, WARM_UP_SAVES)
+
+
 def compared(running: Site, rates: list[float], saves: int, seconds: float, kinds: list[str]) -> Iterator[Lag]:
     """Each rate, ours and naive in turn; at least `saves`, and for at least so many seconds."""
+    warm_up(running, kinds)
     for rate in rates:
         for kind in kinds:
             yield measured(running, kind, rate, max(saves, int(rate * seconds)))
@@ -122,6 +131,7 @@ def figures() -> Iterator[Figure]:
     """Ours at each rate beside the naive way; few saves where each takes a second, two minutes of the highest rate."""
     highest = max(AIMS)
     with site() as running:
+        warm_up(running, ("ours", "naive"))
         for rate, (p50, p99) in AIMS.items():
             saves = max(30, rate * 10)
             ours = measured(running, "ours", rate, rate * HIGHEST_SECONDS if rate == highest else saves)

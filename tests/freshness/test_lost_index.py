@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from django.core.handlers.wsgi import WSGIHandler
 
 import invalidation
-from deploy.local import Redis, wait_for
+from deploy.local import Nginx, Redis, free_port, wait_for
 from invalidation.emission.api import stored
 from invalidation.models import Delivery
 from invalidation.pipeline.intake import drain
 from invalidation.pipeline.planning import index_coverage
-from tests.freshness.conftest import Behind, Cached
+from invalidation.status.gate import judge
+from invalidation.status.previews import preview
+from invalidation.targets.values import Targets
+from tests.fixtures.servers import SECRET
+from tests.freshness.conftest import PROVIDERS, Application, Behind, Cached, Declare
 from tests.freshness.pages import state
 from tests.pipeline.chain import Queue
 
@@ -151,3 +159,105 @@ def test_after_a_redis_came_back_older_nothing_stale_survives_the_next_purge(
         server.stop()
         server.start()
         check_nothing_stale_survives(cached, queue)
+
+
+@pytest.fixture(scope="module")
+def nginx_over_varnish(caches_before: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """An Nginx that fills from the Varnish before the application."""
+    folder = tmp_path_factory.mktemp("over")
+    varnish = [f"127.0.0.1:{caches_before['varnish'].port}"]
+    with Nginx(folder, varnish, SECRET, name="outer", options={"public_port": ""}) as server:
+        yield server
+
+
+@pytest.fixture
+def over_varnish(
+    declare: Declare, application: Application, caches_before: dict[str, Any], nginx_over_varnish: Nginx
+) -> tuple[Cached, Cached]:
+    """The application behind a Varnish, which has tags, and that behind an Nginx, which hasn't."""
+    site, secret = f"http://{uuid.uuid4().hex}.test", {"SECRET": SECRET}
+    inner, outer = caches_before["varnish"].url, nginx_over_varnish.url
+    declare(
+        {
+            "varnish": {"PROVIDER": PROVIDERS["varnish"], "NODES": [inner], "OPTIONS": secret},
+            "nginx": {
+                "PROVIDER": PROVIDERS["nginx"],
+                "NODES": [outer],
+                "OPTIONS": {**secret, "EVERYTHING": True},
+                "FILLS_FROM": ["varnish"],
+            },
+        },
+        SITES=[site],
+    )
+    application.handler = WSGIHandler()
+    return Cached("varnish", inner, site), Cached("nginx", outer, site)
+
+
+def test_what_an_inner_cache_kept_from_before_the_loss_does_not_fill_an_emptied_one_unknown_to_the_index(
+    over_varnish: tuple[Cached, Cached], queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    inner, outer = over_varnish
+    purge_another(queue)
+    assert [inner.get(), inner.get()] == ["version 1"] * 2
+    freshness_redis.flushall()
+    purge_another(queue)  # empties the Nginx, so that the index is believed from now on
+    assert [outer.get(), outer.get()] == ["version 1"] * 2
+    state.version = 2
+    purge(queue)
+    assert [inner.get(), outer.get()] == ["version 2"] * 2
+
+
+def test_an_inner_cache_is_emptied_once_after_the_loss_and_then_by_its_tags_alone(
+    over_varnish: tuple[Cached, Cached], queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    inner, outer = over_varnish
+    purge_another(queue)
+    assert outer.get() == "version 1"
+    state.version = 2
+    purge_another(queue)
+    assert [inner.get(), outer.get()] == ["version 1"] * 2
+
+
+def test_a_node_that_was_emptied_before_an_inner_one_is_emptied_again_after_it(
+    over_varnish: tuple[Cached, Cached], queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    inner, outer = over_varnish
+    assert [inner.get(), inner.get()] == ["version 1"] * 2
+    freshness_redis.flushall()
+    stored(invalidation.invalidate(tags=["page:none"], tiers=["nginx"]))
+    drain.drain()
+    queue.run()
+    assert [outer.get(), outer.get()] == ["version 1"] * 2
+    state.version = 2
+    purge(queue)
+    assert [inner.get(), outer.get()] == ["version 2"] * 2
+
+
+def test_while_redis_is_away_an_inner_cache_is_purged_by_its_tags_all_the_same(
+    over_varnish: tuple[Cached, Cached], queue: Queue, settings: Any
+) -> None:
+    inner, _ = over_varnish
+    assert [inner.get(), inner.get()] == ["version 1"] * 2
+    state.version = 2
+    settings.INVALIDATION = {**settings.INVALIDATION, "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    invalidation.invalidate(tags=["page:1"])
+    drain.drain()
+    queue.run()
+    assert inner.get() == "version 2"
+    assert Delivery.objects.get(tier="varnish").status == "purged"
+
+
+def test_a_preview_shows_what_a_lost_index_owes_to_the_next_purge_and_nobody_needs_leave_for_it(
+    over_varnish: tuple[Cached, Cached], queue: Queue, freshness_redis: redis.Redis
+) -> None:
+    targets = Targets(tags=frozenset({"page:none"}))
+
+    def shown() -> list[tuple[str, list[str], tuple[str, ...]]]:
+        return [(row.tier, [step.verb for step in row.steps], row.decisions) for row in preview(targets)]
+
+    freshness_redis.flushall()
+    emptied = (["purge_everything"], (index_coverage.DECISION,))
+    assert shown() == [("varnish", *emptied), ("nginx", *emptied)]
+    assert judge(targets) is None
+    purge_another(queue)
+    assert shown() == [("varnish", ["purge_tags"], ()), ("nginx", [], ())]

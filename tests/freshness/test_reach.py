@@ -13,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 import invalidation
+from invalidation import conf
 from invalidation.conf import parse
 from invalidation.freshness import index
 from invalidation.models import Delivery, Event
@@ -20,7 +21,7 @@ from invalidation.pipeline.intake import drain
 from invalidation.pipeline.planning.impact import Reach, reach, wide_reach
 from invalidation.pipeline.planning.resolve import plan_targets
 from invalidation.status.previews import preview
-from invalidation.targets.values import Targets
+from invalidation.targets.values import CachePlace, Targets
 from project.settings import base
 from tests.fixtures.grouped import grouped
 from tests.freshness.conftest import Declare
@@ -125,12 +126,14 @@ def test_an_entry_of_the_index_that_is_no_url_is_left_out(declare: Declare, fres
     assert found == {f"{SITE}/news/1", f"{SITE}/known"}
 
 
-def test_a_dear_plan_is_widened_and_the_preview_tells_the_price(declare: Declare) -> None:
+def test_a_dear_plan_is_widened_and_the_preview_tells_the_price(declare: Declare, freshness_redis: redis.Redis) -> None:
     cloudfront = {
         "PROVIDER": "invalidation.providers.cloudfront.CloudFront",
         "OPTIONS": {"DISTRIBUTION_ID": "E1", "TAGS": False, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"},
     }
     declare({"cloudfront": cloudfront}, SITES=[SITE], **WIDE)
+    [node] = conf.settings().tiers["cloudfront"].nodes
+    index.note_emptied(freshness_redis, str(CachePlace("cloudfront", node)), index.name(freshness_redis))
     [exact] = preview(Targets.of(tags=["post"]))
     assert (len(exact.steps), exact.price_usd) == (1, 0.1)
     declare({"cloudfront": cloudfront}, SITES=[SITE], PLAN_PRICE_LIMIT_USD=0.05, **WIDE)

@@ -27,20 +27,16 @@ def planned(batch: Batch, tier: str, node: str) -> Plan:
     Raises:
         DeliveryError: the tag index is needed and its Redis is away, or the product must be asked what it can do.
     """
-    return plan_targets(batch.merged, tier, batch.widening, node=node)
+    exact = plan_targets(batch.merged, tier, batch.widening)
+    return at_node(exact, batch.merged, tier, node, batch.widening)
 
 
-def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, node: str | None = None) -> Plan:
-    """The same for targets that are not a batch yet; for a `node` that is known, with what it alone may hold."""
+def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE) -> Plan:
+    """The same for targets that are not a batch yet, by what the tag index says."""
     settings = conf.settings()
     product, served = _product(tier), settings.sites_of(tier)
     wider, decisions = widen(targets, product, widening)
-    wanted = unresolved(wider, product)
-    if node is not None and wanted and product.supports_everything and not index_coverage.known(tier, node):
-        return replace(
-            plan(Targets(everything=True), product, served, Resolution()), decisions=(index_coverage.DECISION,)
-        )
-    resolved = resolution(wanted, served)
+    resolved = resolution(unresolved(wider, product), served)
     exact = plan(wider, product, served, resolved)
     if settings.limits.plan_cheaper_calls and exact.requests > settings.limits.plan_cheaper_calls:
         exact = _cheaper(exact, wider, resolved, product, served)
@@ -48,6 +44,18 @@ def plan_targets(targets: Targets, tier: str, widening: str = Widening.NONE, *, 
     if not limits.allow(exact):
         exact = escalate(exact, with_urls(wider, resolved, product), product, served, limits=limits)
     return replace(exact, decisions=(*decisions, *exact.decisions))
+
+
+def at_node(exact: Plan, targets: Targets, tier: str, node: str, widening: str = Widening.NONE) -> Plan:
+    """That plan, unless this node may hold pages that the tag index has lost, and so must be emptied.
+
+    To be asked after the plan was made: an index that is lost while it names URLs would have named none.
+    """
+    product = _product(tier)
+    if not index_coverage.must_be_emptied(targets, product, node, widening):
+        return exact
+    emptying = plan(Targets(everything=True), product, conf.settings().sites_of(tier), Resolution())
+    return replace(emptying, decisions=(index_coverage.DECISION,))
 
 
 def _cheaper(exact: Plan, targets: Targets, resolved: Resolution, product: Provider, served: Sequence[str]) -> Plan:
