@@ -90,6 +90,15 @@ def caches_before(application: Application, tmp_path_factory: pytest.TempPathFac
         yield {"varnish": varnish, "nginx": nginx}
 
 
+@pytest.fixture(scope="session")
+def nginx_over_varnish(caches_before: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """An Nginx that fills from the Varnish before the application."""
+    folder = tmp_path_factory.mktemp("over")
+    varnish = [f"127.0.0.1:{caches_before['varnish'].port}"]
+    with Nginx(folder, varnish, SECRET, name="outer", options={"public_port": ""}) as server:
+        yield server
+
+
 @pytest.fixture
 def freshness_redis(redis_server: Redis) -> redis.Redis:
     """The Redis that `declare` names, emptied."""

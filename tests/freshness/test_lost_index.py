@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,15 +158,6 @@ def test_after_a_redis_came_back_older_nothing_stale_survives_the_next_purge(
         server.stop()
         server.start()
         check_nothing_stale_survives(cached, queue)
-
-
-@pytest.fixture(scope="module")
-def nginx_over_varnish(caches_before: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """An Nginx that fills from the Varnish before the application."""
-    folder = tmp_path_factory.mktemp("over")
-    varnish = [f"127.0.0.1:{caches_before['varnish'].port}"]
-    with Nginx(folder, varnish, SECRET, name="outer", options={"public_port": ""}) as server:
-        yield server
 
 
 @pytest.fixture
