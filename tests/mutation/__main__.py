@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".state" / "mutation"
 MEMORY = Path("/dev/shm")
 LEAST_SCORE = 0.9
+#: Among the arguments: only mutants that were alive the last time, of the same code, are tried again.
+LIVING = "--living"
 #: Politeness of processes that take long.
 NICE = 15
 #: Without the order of files of other runs, and without what looks through all garbage at the end.
@@ -33,11 +35,12 @@ PLUGINS = (
 OPTIONS = ("--quiet", "--assert=plain", "--tb=native", "--timeout=0", *(f"-p{plugin}" for plugin in PLUGINS))
 
 
-def tried(part: Part, sources: Sequence[str]) -> dict[str, str]:
-    """Which test killed each mutant."""
+def tried(part: Part, sources: Sequence[str], *, anew: bool) -> dict[str, str]:
+    """Which test killed each mutant; not `anew`: or had killed it by the last time."""
     STATE.mkdir(parents=True, exist_ok=True)
     verdicts = STATE / f"{part.name}.json"
-    verdicts.unlink(missing_ok=True)
+    if anew:
+        verdicts.unlink(missing_ok=True)
     databases = (MEMORY if MEMORY.is_dir() else STATE) / f"mutation-{os.getuid()}"
     names = {SOURCES: " ".join(sources), FUNCTIONS: " ".join(part.functions)}
     told = {**names, VERDICTS: str(verdicts), FOLDER: str(databases)}
@@ -52,9 +55,9 @@ def main(wanted: Sequence[str]) -> int:
     """Exit code."""
     os.nice(max(0, NICE - os.nice(0)))
     table, total = Table("module", "mutants", "killed", "survived", "without a test"), Counter[str]()
-    parts = list(selected(wanted))
+    parts, anew = list(selected(name for name in wanted if name != LIVING)), LIVING not in wanted
     with ThreadPoolExecutor(os.cpu_count()) as processes:
-        found = list(processes.map(lambda one: tried(*one), parts))
+        found = list(processes.map(lambda one: tried(*one, anew=anew), parts))
     for (_part, sources), verdicts in zip(parts, found, strict=True):
         for source in sources:
             own = Counter(verdict for name, verdict in verdicts.items() if name.rpartition(".")[0] == module(source))

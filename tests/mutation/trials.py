@@ -66,14 +66,15 @@ class Trials:
     def __init__(self, mutated: Sequence[Mutated], verdicts: Path) -> None:
         self.mutated = mutated
         self.path = verdicts
-        self.verdicts: dict[str, str] = {}
+        self.verdicts: dict[str, str] = json.loads(verdicts.read_text()) if verdicts.exists() else {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Measure each test, then try each mutant. The first one's first run takes what the whole session needs."""
         measure(session.items[0])
         measured = [measure(item) for item in session.items]
         gc.freeze()  # a fork copies the memory that it writes to, as a collection does
-        for mutant in (mutant for one in self.mutated for mutant in one.mutants):
+        made = [mutant for one in self.mutated for mutant in one.mutants]
+        for mutant in (mutant for mutant in made if self.verdicts.get(mutant, SURVIVED) in (SURVIVED, UNCALLED)):
             Databases.restore()
             calling = [one for one in measured if mutants.function(mutant) in one.functions]
             self.verdicts[mutant] = verdict(mutant, calling) if calling else UNCALLED
