@@ -107,9 +107,9 @@ PARTS = (
     Part("asked_for", _modules("emission", "api"), _emission("asked_for invalidate instants")),
     Part("instants", _modules("emission", "instants"), _emission("instants asked_for")),
     Part("saving", _modules("emission", "receivers uploads"), _emission("writes files wording instants comparing")),
-    Part("joining", _modules("emission", "relations leaving"), _emission("relations roles leaving")),
+    Part("joining", _modules("emission", "relations leaving"), _emission("relations roles leaving joining elsewhere")),
     Part("moving", _modules("emission", "before"), _emission("comparing trees adoption")),
-    Part("bulk", ("invalidation/managers.py",), _emission("bulk comparing instants files")),
+    Part("bulk", ("invalidation/managers.py",), _emission("bulk elsewhere comparing instants files")),
 )
 
 
