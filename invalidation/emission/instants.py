@@ -99,7 +99,7 @@ def _to_come(rules: Rules, wanted: Iterable[tuple[Any, Sequence[datetime]]], apa
                     database=apart,
                     source=Source.TIME,
                     actor=who,
-                    reason=f"{owner} changes at {moment.isoformat()}"[:255],
+                    reason=f"{owner} changes at {moment.isoformat()}",
                     lane=rules.manner.lane,
                     mode=rules.manner.mode,
                     **cause,

@@ -66,7 +66,7 @@ PARTS = (
     Part(
         "repeating",
         _modules("pipeline", "repeat"),
-        ("tests/pipeline/test_decisions.py", "tests/pipeline/test_ending.py"),
+        ("tests/pipeline/test_decisions.py", "tests/pipeline/test_repeats.py"),
     ),
     Part(
         "ending",
@@ -105,7 +105,7 @@ PARTS = (
     Part("history", _modules("emission/rows", "history loading columns"), _emission("history loading")),
     Part("wording", _modules("emission/rows", "conflicts wording"), _emission("conflicts wording")),
     Part("asked_for", _modules("emission", "api"), _emission("asked_for invalidate instants")),
-    Part("instants", _modules("emission", "instants"), _emission("instants asked_for")),
+    Part("instants", _modules("emission", "instants"), _emission("due instants asked_for")),
     Part("saving", _modules("emission", "receivers uploads"), _emission("writes files wording instants comparing")),
     Part("joining", _modules("emission", "relations leaving"), _emission("relations roles leaving joining elsewhere")),
     Part("moving", _modules("emission", "before"), _emission("comparing trees adoption")),
