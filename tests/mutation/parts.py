@@ -106,9 +106,13 @@ PARTS = (
     Part("wording", _modules("emission/rows", "conflicts wording"), _emission("conflicts wording")),
     Part("asked_for", _modules("emission", "api"), _emission("asked_for invalidate instants")),
     Part("instants", _modules("emission", "instants"), _emission("due instants asked_for")),
-    Part("saving", _modules("emission", "receivers uploads"), _emission("writes files wording instants comparing")),
+    Part(
+        "saving",
+        _modules("emission", "receivers uploads"),
+        _emission("writes files wording due comparing receiving joining relations"),
+    ),
     Part("joining", _modules("emission", "relations leaving"), _emission("relations roles leaving joining elsewhere")),
-    Part("moving", _modules("emission", "before"), _emission("comparing trees adoption")),
+    Part("moving", _modules("emission", "before"), _emission("moving comparing trees adoption")),
     Part("bulk", ("invalidation/managers.py",), _emission("bulk elsewhere comparing instants files")),
 )
 
