@@ -172,6 +172,11 @@ def test_rules_hold_for_proxies_children_and_parents_and_for_no_other() -> None:
     assert registry.related(Book, Bestseller)
     assert registry.related(Report, Document)
     assert registry.related(Document, Report)
+    with isolate_apps("tests.library"):
+        meta = type("Meta", (), {"proxy": True, "app_label": "library"})
+        paper = type("Paper", (Document,), {"__module__": __name__, "Meta": meta})
+    assert registry.related(paper, Report)
+    assert registry.related(Report, paper)
     assert not registry.related(Report, Memoir)
     assert not registry.related(Author, Book)
     assert not registry.related(AtomicSaveMixin, Book)
