@@ -76,7 +76,7 @@ PARTS = (
     Part(
         "reaching",
         _modules("pipeline/planning", "impact resolve index_coverage"),
-        ("tests/freshness/test_reach.py", "tests/freshness/test_index.py", "tests/freshness/test_widening.py"),
+        ("tests/freshness/test_planning.py", "tests/freshness/test_reach.py"),
     ),
     Part(
         "pure_parts",
