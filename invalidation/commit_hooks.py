@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from typing import Any
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic
 
@@ -36,6 +38,14 @@ def on_commit(connection: BaseDatabaseWrapper, hook: Callable[[], None]) -> None
         entries: list[Any] = connection.run_on_commit
         _savepoints, function, robust = entries[-1]
         entries[-1] = (SavepointsSoFar(connection.savepoint_state), function, robust)
+
+
+def after_commit(using: str, function: Callable[..., object], *arguments: Any) -> None:
+    """Call it once that database has committed; what fails in it is logged, and stops nobody.
+
+    Django's log names the hook that failed, and fails itself where a `partial` has no name.
+    """
+    transaction.on_commit(update_wrapper(partial(function, *arguments), function), using=using, robust=True)
 
 
 def own_transaction(connection: BaseDatabaseWrapper) -> Own | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
@@ -17,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from invalidation import conf, context
 from invalidation.admin.pages.why import why_url
+from invalidation.commit_hooks import after_commit
 from invalidation.emission.rules import object_tag
 from invalidation.models import Event
 from invalidation.pipeline.intake.claim import batched
@@ -36,7 +35,7 @@ def telling(request: HttpRequest) -> Iterator[None]:
     database = conf.settings().databases[0]
     newest = events.on(database).order_by("-id").values_list("id", flat=True).first() or 0
     yield
-    transaction.on_commit(partial(_tell, request, database, newest), using=database, robust=True)
+    after_commit(database, _tell, request, database, newest)
 
 
 def _tell(request: HttpRequest, database: str, newest: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
-from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any
@@ -16,6 +15,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from invalidation import conf, context
+from invalidation.commit_hooks import after_commit
 from invalidation.emission import evaluation, registry
 from invalidation.emission.rules import Rules, model_tag, object_tag
 from invalidation.models import ScheduledEvent
@@ -54,7 +54,7 @@ def follow(rows: Sequence[Model], model: type[Model], using: str, *, old: Model 
         if old is not None:
             seen = [row for row in seen if instants(rules, row) != instants(rules, _as_it_was(rules, row, old))]
         if seen:
-            _with(using, partial(_replace, rules, [(row.pk, instants(rules, row)) for row in seen]))
+            _keep(rules, [(row.pk, instants(rules, row)) for row in seen], using)
 
 
 def _as_it_was(rules: Rules, row: Model, old: Model) -> Model:
@@ -64,18 +64,18 @@ def _as_it_was(rules: Rules, row: Model, old: Model) -> Model:
 
 def withdraw(rules: Rules, keys: Iterable[Any], using: str) -> None:
     """The rows are gone, and what was to come of them."""
-    _with(using, partial(_replace, rules, [(key, ()) for key in keys]))
+    _keep(rules, [(key, ()) for key in keys], using)
 
 
-def _with(using: str, store: Any) -> None:
+def _keep(rules: Rules, wanted: Sequence[tuple[Any, Sequence[datetime]]], using: str) -> None:
     """In the transaction of the change; a database without an outbox can't share one with it."""
     _known.clear()
     transaction.on_commit(_known.clear, using=using)  # what was read meanwhile is from before it
     outboxes = conf.settings().databases
     if using in outboxes:
-        store(using, "")
+        _replace(rules, wanted, using, "")
     else:
-        transaction.on_commit(partial(store, outboxes[0], using), using=using, robust=True)
+        after_commit(using, _replace, rules, wanted, outboxes[0], using)
 
 
 def _replace(rules: Rules, wanted: Sequence[tuple[Any, Sequence[datetime]]], database: str, apart: str) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from functools import partial
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation import conf, context
-from invalidation.commit_hooks import Own, in_testcase, on_commit, own_transaction
+from invalidation.commit_hooks import Own, after_commit, in_testcase, on_commit, own_transaction
 from invalidation.models import Event, ScheduledEvent
 from invalidation.pipeline.before_commit import LastMoment, last_moment
 from invalidation.rows import events
@@ -174,11 +173,10 @@ def _outbox_of(using: str) -> BaseDatabaseWrapper:
 
 def _store_apart(connection: BaseDatabaseWrapper, key: Key, fact: Fact, using: str) -> None:
     """In an outbox that knows nothing of transactions on the database `using`: once they have committed."""
-    store = partial(_store_regardless, connection, key, fact)
     if connections[using].in_atomic_block:
-        transaction.on_commit(store, using=using, robust=True)
+        after_commit(using, _store_regardless, connection, key, fact)
     else:
-        store()
+        _store_regardless(connection, key, fact)
 
 
 def _store_regardless(connection: BaseDatabaseWrapper, key: Key, fact: Fact) -> None:

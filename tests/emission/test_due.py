@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from invalidation import context
 from invalidation.emission import instants
@@ -102,6 +104,12 @@ def test_of_many_of_which_one_was_withdrawn_the_others_are_fired_once(outbox: Ou
     assert not ScheduledEvent.objects.exists()
     assert len(outbox.events) == 2
     assert f"library.notice:{made[1].pk}" not in outbox.tags
+
+
+def test_rules_whose_instants_fail_are_named(outbox: Outbox) -> None:
+    with capture_logs() as lines, said(Notice, changes_at=lambda self, notice: 1 / 0):
+        make(1)
+    assert {line.get("rule") for line in lines if line["log_level"] == "error"} == {"SomeRules.changes_at"}
 
 
 def test_an_instant_of_an_app_that_is_gone_is_fired_by_its_tags(outbox: Outbox) -> None:
@@ -209,3 +217,45 @@ def test_the_first_instant_of_all_outboxes_ends_a_page(
     settings.INVALIDATION = {**settings.INVALIDATION, "DATABASES": ["default"]}
     instants._known.clear()
     assert ends()[0] == now + 2 * HOUR
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+class TestElsewhere:
+    """Of rows in a database that isn't the first with an outbox."""
+
+    def test_of_many_of_which_one_was_withdrawn_the_others_are_fired(self, other_outbox: Outbox) -> None:
+        for number in range(3):
+            Notice(pk=number + 1, slug=f"n{number}", opens_at=timezone.now() + HOUR).save(using="other")
+        rows = list(ScheduledEvent.objects.using("other").order_by("id"))
+        Notice.objects.using("other").get(pk=2).delete()
+        other_outbox.forget()
+        assert instants._fire(rows, "other") == 2
+        assert len(other_outbox.events) == 2
+
+    def test_what_was_known_is_forgotten_when_that_database_commits(
+        self, other_outbox: Outbox, clock: list[float]
+    ) -> None:
+        with transaction.atomic(using="other"):
+            notice = Notice(pk=1, slug="a", opens_at=timezone.now() + HOUR)
+            notice.save(using="other")
+            assert (ends()[1], ends()[1]) == (1, 0)
+        assert ends() == (notice.opens_at, 1)
+
+    def test_without_an_outbox_there_they_are_kept_in_the_first(self, outbox: Outbox, settings: Settings) -> None:
+        settings.INVALIDATION = {**settings.INVALIDATION, "DATABASES": ["other"]}
+        notice = make(1)[0]
+        [kept] = ScheduledEvent.objects.using("other")
+        assert (kept.owner, kept.database) == (f"library.notice:{notice.pk}", "default")
+
+    def test_where_they_can_not_be_kept_in_the_first_the_write_stands_and_the_log_says_so(
+        self, outbox: Outbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+            if "scheduledevent" in sql:
+                raise OperationalError
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(refuse):
+            Notice(pk=1, slug="a", opens_at=timezone.now() + HOUR).save(using="other")
+        assert Notice.objects.using("other").exists()
+        assert "Error calling _replace in on_commit()" in caplog.text

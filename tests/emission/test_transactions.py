@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -366,3 +367,18 @@ def test_a_change_of_a_database_without_an_outbox_goes_with_the_commit_of_the_on
         Author(slug="woolf").save(using="other")
     assert outbox.urls == {WOOLF}
     assert outbox.announced == outbox.stored
+
+
+def test_an_event_that_the_first_database_refuses_undoes_no_commit_of_another(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+        raise DatabaseError("away")
+
+    ran: list[str] = []
+    with connection.execute_wrapper(refuse), transaction.atomic(using="other"):
+        Author(slug="woolf").save(using="other")
+        transaction.on_commit(lambda: ran.append("later"), using="other")
+    assert Author.objects.using("other").count() == 1
+    assert ran == ["later"]
+    assert "Error calling _store_regardless in on_commit()" in caplog.text

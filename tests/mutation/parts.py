@@ -105,7 +105,7 @@ PARTS = (
     Part("history", _modules("emission/rows", "history loading columns"), _emission("history loading")),
     Part("wording", _modules("emission/rows", "conflicts wording"), _emission("conflicts wording")),
     Part("asked_for", _modules("emission", "api"), _emission("asked_for invalidate instants")),
-    Part("instants", _modules("emission", "instants"), _emission("due instants asked_for")),
+    Part("instants", _modules("emission", "instants"), _emission("due instants asked_for receiving")),
     Part(
         "saving",
         _modules("emission", "receivers uploads"),
