@@ -10,6 +10,7 @@ import pytest
 from django.db import models
 from django.test.utils import isolate_apps
 from django.utils import timezone
+from pytest_django import Settings
 
 import invalidation
 from invalidation.emission import before, registry
@@ -136,6 +137,21 @@ def test_what_a_row_was_is_looked_up_where_it_came_from(other_outbox: Outbox) ->
     stored("other")
     shadow = Shadow.objects.using("other").only("note").get()
     shadow.save(update_fields=["note"])
+    assert address(shadow) == {"/shadow/a/"}
+
+
+class ByModel:
+    """A router that has one model's rows in the other database."""
+
+    def db_for_write(self, model: type[models.Model], **_: Any) -> str | None:
+        return "other" if model is Shadow else None
+
+
+def test_what_a_row_was_is_looked_up_where_a_router_has_its_model(settings: Settings, other_outbox: Outbox) -> None:
+    stored("other")
+    settings.DATABASE_ROUTERS = [f"{__name__}.ByModel"]
+    shadow = Shadow(pk=7, slug="b")
+    shadow.save()
     assert address(shadow) == {"/shadow/a/"}
 
 

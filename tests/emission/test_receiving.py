@@ -73,7 +73,7 @@ def test_the_explicit_join_model_of_a_registered_model_has_rules_of_its_own(monk
 def test_columns_that_are_not_written_are_not_looked_up(outbox: Outbox) -> None:
     Plain.objects.create(slug="a", note="x")
     row = Plain.objects.only("slug").get()
-    row.slug = "b"
+    row.slug, row.note = "b", "assigned, and not saved"
     with CaptureQueriesContext(connection) as queries:
         row.save(update_fields=["slug"])
     assert verbs(queries) == {"UPDATE": 1, "INSERT": 1}

@@ -28,8 +28,8 @@ from tests.mutation.plugin import Databases
 SOURCES, FUNCTIONS, VERDICTS = "MUTATION_SOURCES", "MUTATION_FUNCTIONS", "MUTATION_VERDICTS"
 #: By which a mutant is still alive, or has no test that calls its function.
 SURVIVED, UNCALLED = "", "-"
-#: Tests that try one mutant, those first that call little else and are fast.
-MOST_TESTS = 60
+#: Tests that try one mutant, those first that call little else and are fast; a byte tells which.
+MOST_TESTS = 255
 #: A test that takes so many times as long as it did, or so much longer, hangs; of processor, and by the clock.
 TIMES, LEAST_SECONDS, LEAST_WALL_SECONDS = 20, 2.0, 60.0
 
