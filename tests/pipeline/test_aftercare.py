@@ -114,6 +114,8 @@ def test_an_answer_tells_of_the_page_unless_it_is_about_the_node(code: int, tell
 
 def test_of_many_the_50th_and_the_95th_are_told() -> None:
     assert percentiles([float(number) for number in range(101)]) == (50.0, 95.0)
+    assert percentiles([]) == (None, None)
+    assert percentiles([3.0]) == (3.0, 3.0)
     assert list(percentiles([1.0, 3.0])) == pytest.approx([2.0, 2.9])
 
 

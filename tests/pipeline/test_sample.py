@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from invalidation.models import Batch, Delivery, Event, Sample, Verification
 from invalidation.pipeline import prune, sample
-from invalidation.pipeline.aftercare.sample import percentiles
 
 MINUTE_AT = datetime(2026, 11, 29, 18, 3, tzinfo=UTC)
 
@@ -86,9 +85,3 @@ def test_samples_are_kept_for_two_days() -> None:
         Sample.objects.create(minute_at=timezone.now() - timedelta(hours=hours))
     prune()
     assert Sample.objects.count() == 1
-
-
-def test_percentiles_of_few_are_those_few() -> None:
-    assert percentiles([]) == (None, None)
-    assert percentiles([3.0]) == (3.0, 3.0)
-    assert list(percentiles([1.0, 2.0])) == pytest.approx([1.5, 1.95])
