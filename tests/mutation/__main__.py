@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 from rich.console import Console
 from rich.table import Table
@@ -65,7 +66,12 @@ def main(wanted: Sequence[str]) -> int:
             table.add_row(source, *map(str, (*counts.values(), own[SURVIVED], own[UNCALLED])))
             total.update(counts)
     score = total["killed"] / max(total["mutants"], 1)
-    Console(width=120).print(table, f"{total['killed']} of {total['mutants']}: {score:.1%}. The others: {STATE}/*.diff")
+    minutes = sum(getrusage(RUSAGE_CHILDREN)[:2]) / 60
+    console = Console(width=120)
+    console.print(
+        table, f"{total['killed']} of {total['mutants']}: {score:.1%}, in {minutes:.1f} minutes of processor."
+    )
+    console.print(f"The others: {STATE}/*.diff")
     return 0 if score >= LEAST_SCORE else 1
 
 
