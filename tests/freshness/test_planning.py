@@ -16,6 +16,7 @@ from invalidation.pipeline.planning import index_coverage
 from invalidation.pipeline.planning.impact import Reach, reach, wide_reach
 from invalidation.pipeline.planning.plan import Resolution, Step
 from invalidation.pipeline.planning.resolve import plan_targets, planned, resolution
+from invalidation.providers.registry import provider
 from invalidation.targets.values import Targets
 from tests.freshness.conftest import Declare
 from tests.pipeline.chain import Chain
@@ -39,6 +40,12 @@ class Emptying(Exact):
     supports_everything = True
 
 
+class EmptyingByTags(Emptying):
+    """Tags too."""
+
+    supports_tags = True
+
+
 class Folders(Exact):
     """A URL a call, or a folder."""
 
@@ -60,8 +67,8 @@ class Learning(Exact):
         self.supports_tags = True
 
 
-def tier(provider: type[Chain], **values: Any) -> dict[str, Any]:
-    return {"PROVIDER": f"{__name__}.{provider.__name__}", "NODES": ["http://a"], **values}
+def tier(product: type[Chain], **values: Any) -> dict[str, Any]:
+    return {"PROVIDER": f"{__name__}.{product.__name__}", "NODES": ["http://a"], **values}
 
 
 TIERS = {
@@ -79,6 +86,18 @@ def _known(declare: Declare, freshness_redis: redis.Redis) -> None:
         index.register(pipeline, SITE + path, ["post", f"post:{number}"], 60)
     index.register(pipeline, f"{OTHER}/there", ["post:1"], 60)
     pipeline.execute()
+
+
+def must_be_emptied(name: str, *, targets: Targets = Targets.of(tags=["post"])) -> bool:  # noqa: B008 (frozen)
+    """Must the tier's node?"""
+    product = provider(name, "http://a")
+    return index_coverage.must_be_emptied(targets, product, "http://a", "")
+
+
+def empty(name: str) -> None:
+    """The tier's node."""
+    with index_coverage.noted(Step("purge_everything"), name, "http://a"):
+        pass
 
 
 def urls(*paths: str) -> frozenset[str]:
@@ -164,13 +183,14 @@ def test_while_the_index_is_away_nothing_is_planned_that_needs_it(declare: Decla
     declare(TIERS, SITES=[SITE], **AWAY)
     for ask in (
         lambda: found(tags=["post"]),
-        lambda: plan_targets(Targets.of(tags=["post"]), "emptying", node="http://a"),
+        lambda: must_be_emptied("emptying"),
     ):
         with pytest.raises(TransientError) as error:
             ask()
         assert str(error.value) == "The tag index can't be read: its Redis is away."
         assert "Connect" in error.value.reply
-    assert plan_targets(Targets.of(urls=["/a"]), "emptying", node="http://a").steps
+    assert not must_be_emptied("emptying", targets=Targets.of(urls=["/a"]))
+    assert not must_be_emptied("exact")
 
 
 def test_a_product_is_asked_what_it_can_do_before_it_is_planned_for() -> None:
@@ -178,20 +198,57 @@ def test_a_product_is_asked_what_it_can_do_before_it_is_planned_for() -> None:
 
 
 def test_a_node_that_may_hold_what_the_index_has_lost_is_emptied() -> None:
-    wanted = Targets.of(tags=["post:1"])
-    plan = plan_targets(wanted, "emptying", node="http://a")
+    batch = Batch(targets=Targets.of(tags=["post:1"]).document())
+    plan = planned(batch, "emptying", "http://a")
     assert (plan.steps, plan.decisions) == ((Step("purge_everything"),), (index_coverage.DECISION,))
-    with index_coverage.noted(Step("purge_everything"), "emptying", "http://a"):
-        pass
+    empty("emptying")
     exact = (Step("purge_urls", (f"{SITE}/news/1",)),)
-    assert plan_targets(wanted, "emptying", node="http://a").steps == exact
-    assert plan_targets(wanted, "emptying", node="http://b").steps == (Step("purge_everything"),)
-    assert plan_targets(wanted, "emptying").steps == exact  # of a batch that is to come, at no node in particular
-    assert plan_targets(wanted, "exact", node="http://b").steps == exact
-    assert plan_targets(Targets.of(urls=["/a"]), "emptying", node="http://b").steps[0].verb == "purge_urls"
+    assert planned(batch, "emptying", "http://a").steps == exact
+    assert planned(batch, "emptying", "http://b").steps == (Step("purge_everything"),)
+    assert plan_targets(batch.merged, "emptying").steps == exact  # at no node in particular
+    assert planned(batch, "exact", "http://b").steps == exact
+    named = Batch(targets=Targets.of(urls=["/a"]).document())
+    assert planned(named, "emptying", "http://b").steps[0].verb == "purge_urls"
+
+
+def test_inner_caches_are_emptied_first_and_a_node_counts_only_after_them(declare: Declare) -> None:
+    inner = tier(EmptyingByTags)
+    values = {"PROVIDER": "tests.pipeline.chain.Free"}
+    declare(
+        {"values": values, "inner": {**inner, "FILLS_FROM": ["values"]}, "outer": tier(Emptying, FILLS_FROM=["inner"])},
+        SITES=[SITE],
+    )
+    assert must_be_emptied("inner")
+    assert must_be_emptied("outer")
+    assert not must_be_emptied("values")
+    empty("outer")
+    assert must_be_emptied("outer")
+    empty("inner")
+    assert not must_be_emptied("inner")
+    assert must_be_emptied("outer")
+    empty("outer")
+    assert not must_be_emptied("outer")
+
+
+def test_a_cache_with_tags_is_emptied_only_for_one_outside_it_that_asks_the_index(declare: Declare) -> None:
+    for outer in (tier(EmptyingByTags, FILLS_FROM=["inner"]), tier(Exact, FILLS_FROM=["inner"]), tier(Emptying)):
+        declare({"inner": tier(EmptyingByTags), "outer": outer}, SITES=[SITE])
+        assert not must_be_emptied("inner")
+    declare({"inner": tier(EmptyingByTags), "outer": tier(Emptying, FILLS_FROM=["inner"])}, SITES=[SITE])
+    assert must_be_emptied("inner")
+    assert not must_be_emptied("inner", targets=Targets.of(urls=["/a"]))
+    declare({"inner": tier(EmptyingByTags), "outer": tier(Emptying, FILLS_FROM=["inner"])}, SITES=[SITE], **AWAY)
+    assert not must_be_emptied("inner"), "it could be purged by tag meanwhile"
+
+
+def test_an_inner_cache_that_can_not_be_emptied_holds_up_none(declare: Declare) -> None:
+    declare({"inner": tier(Exact), "outer": tier(Emptying, FILLS_FROM=["inner"])}, SITES=[SITE])
+    empty("outer")
+    assert not must_be_emptied("outer")
 
 
 def test_a_batch_is_planned_with_its_own_targets_and_widening() -> None:
+    empty("emptying")
     batch = Batch(targets=Targets.of(tags=["post:1"]).document(), widening="everything")
     assert planned(batch, "exact", "http://a").steps == (Step("purge_urls", (f"{SITE}/news/1",)),)
     wide = planned(batch, "emptying", "http://a")
@@ -247,9 +304,8 @@ def test_a_deep_lane_and_a_limit_are_both_told(declare: Declare) -> None:
 
 def test_without_an_index_every_node_is_known(declare: Declare) -> None:
     declare(TIERS, SITES=[SITE], REDIS_URL="")
-    assert index_coverage.known("emptying", "http://a")
-    with index_coverage.noted(Step("purge_everything"), "emptying", "http://a"):
-        pass
+    assert not must_be_emptied("emptying")
+    empty("emptying")
 
 
 def emptied(freshness_redis: redis.Redis, step: Step) -> bool:
@@ -257,7 +313,7 @@ def emptied(freshness_redis: redis.Redis, step: Step) -> bool:
     freshness_redis.delete(index.WHOLE_KEY)
     with index_coverage.noted(step, "emptying", "http://a"):
         pass
-    return index_coverage.known("emptying", "http://a")
+    return not must_be_emptied("emptying")
 
 
 def test_only_a_call_that_empties_a_node_and_succeeds_makes_it_known(freshness_redis: redis.Redis) -> None:
@@ -270,13 +326,13 @@ def test_only_a_call_that_empties_a_node_and_succeeds_makes_it_known(freshness_r
 
     with pytest.raises(TransientError):
         fail()
-    assert not index_coverage.known("emptying", "http://a")
+    assert must_be_emptied("emptying")
 
 
 def test_an_index_that_is_lost_while_a_node_is_emptied_does_not_know_it(freshness_redis: redis.Redis) -> None:
     with index_coverage.noted(Step("purge_everything"), "emptying", "http://a"):
         freshness_redis.flushdb()
-    assert not index_coverage.known("emptying", "http://a")
+    assert must_be_emptied("emptying")
 
 
 def test_a_call_is_made_though_the_index_is_away_and_that_is_logged(declare: Declare) -> None:
