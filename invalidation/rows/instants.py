@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -23,6 +24,14 @@ def withdraw(database: str, owners: Collection[str]) -> None:
     _delete(on(database).filter(owner__in=owners))
 
 
+def withdraw_asked(database: str, uid: UUID, now: datetime) -> int:
+    """Remove what somebody has asked for, unless its time has come; 0 where nothing was removed.
+
+    Of this and `take` at the same moment one removes the row: whoever comes second finds none.
+    """
+    return _delete(asked(database).filter(uid=uid, due_at__gt=now))
+
+
 def take(database: str, rows: Sequence[ScheduledEvent]) -> int:
     """Remove those that nobody else has taken; returns how many."""
     return _delete(on(database).filter(pk__in=[row.pk for row in rows]))
@@ -36,6 +45,11 @@ def _delete(rows: QuerySet[ScheduledEvent]) -> int:
 def on(database: str) -> QuerySet[ScheduledEvent]:
     """All of a database."""
     return ScheduledEvent.objects.using(database)
+
+
+def asked(database: str) -> QuerySet[ScheduledEvent]:
+    """Those that somebody has asked for; the others belong to rows, which move and withdraw them."""
+    return on(database).filter(model="")
 
 
 def due(database: str, now: datetime) -> QuerySet[ScheduledEvent]:

@@ -18,17 +18,15 @@ from invalidation.models import (
     DeliveryStatus,
     Event,
     EventStatus,
-    ScheduledEvent,
     Verification,
 )
-from invalidation.rows import batches, events, instants, states, unfinished, verifications
+from invalidation.rows import batches, events, states, unfinished, verifications
 from invalidation.rows import deliveries as rows
+from invalidation.status import scheduled
 from invalidation.targets.values import Lane
 
 #: States that an event never leaves by itself.
 FINAL = frozenset({EventStatus.DONE, EventStatus.DEAD})
-#: State of an event that is to come.
-SCHEDULED = "scheduled"
 #: First and longest pause between two looks at an event that is waited for.
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.02, 0.5
 
@@ -150,18 +148,9 @@ def find(identifier: UUID | str) -> Event:
 
 
 def _beginning(alias: str, begins: events.UidRange) -> list[Event]:
-    """No more than two: a second one is enough to know."""
-    stored = list(begins.of_rows(events.on(alias)).select_related("batch")[:2])
-    return stored or [_to_come(row, alias) for row in begins.of_rows(instants.on(alias))[:2]]
-
-
-def _to_come(scheduled: ScheduledEvent, alias: str) -> Event:
-    """Not stored yet; its tags where it is a row that changes."""
-    same = ("uid", "created_at", "source", "actor", "reason", "correlation_id", "lane", "mode", "tiers")
-    targets = scheduled.targets or {"tags": [scheduled.model, scheduled.owner]}
-    event = Event(status=SCHEDULED, targets=targets, **{name: getattr(scheduled, name) for name in same})
-    event._state.db, event.due_at = alias, scheduled.due_at
-    return event
+    """No more than two: a second one is enough to know. Stored ones again, for what was fired meanwhile."""
+    stored = begins.of_rows(events.on(alias)).select_related("batch")[:2]
+    return list(stored) or scheduled.beginning(alias, begins) or list(stored.all())
 
 
 def deliveries_of(event: Event) -> QuerySet[Delivery]:

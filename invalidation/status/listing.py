@@ -1,4 +1,4 @@
-"""Lists events, the newest first, page by page, over every database with an outbox; their documents in few queries."""
+"""Lists events, stored and asked for, the newest first, over every database with an outbox; their documents, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from django.db.models.functions import Cast
 
 from invalidation import conf
 from invalidation.models import Batch, Delivery, Event, Verification
-from invalidation.rows import batches, deliveries, events, verifications
+from invalidation.rows import batches, deliveries, events, instants, verifications
+from invalidation.status import scheduled
 from invalidation.status.documents import EventDocument, assembled
 
 #: Whoever filters is shown what is found among so many rows: few columns have an index, and there may be millions.
@@ -39,9 +40,22 @@ class Told(NamedTuple):
 
 
 def page(chosen: Mapping[str, str], after: Place | None, limit: int) -> list[Event]:
-    """At most `limit` events whose columns are as `chosen`, behind a place."""
-    found = [event for alias in conf.settings().databases for event in _of(alias, chosen, after)[:limit]]
+    """At most `limit` events whose columns are as `chosen`, behind a place.
+
+    What is scheduled is among them where somebody has asked for it, at the place of when he did.
+    """
+    found = [event for alias in conf.settings().databases for event in _of(alias, chosen, after, limit)]
     return sorted(found, key=place_of, reverse=True)[:limit]
+
+
+def _of(alias: str, chosen: Mapping[str, str], after: Place | None, limit: int) -> Collection[Event]:
+    """What is to come is read first, so that what is fired meanwhile is found twice, and told once."""
+    found: dict[UUID, Event] = {}
+    if chosen.get("status", scheduled.SCHEDULED) == scheduled.SCHEDULED:
+        found |= {event.uid: event for event in _to_come(alias, chosen, after, limit)}
+    if chosen.get("status") != scheduled.SCHEDULED:
+        found |= {event.uid: event for event in _stored(alias, chosen, after)[:limit]}
+    return found.values()
 
 
 def place_of(event: Event) -> Place:
@@ -49,11 +63,22 @@ def place_of(event: Event) -> Place:
     return Place(event.created_at, event.uid)
 
 
-def _of(alias: str, chosen: Mapping[str, str], after: Place | None) -> QuerySet[Event]:
-    rows = events.on(alias).filter(**chosen).annotate(ordinal=_ordinal(alias)).order_by("-created_at", "-ordinal")
+def _stored(alias: str, chosen: Mapping[str, str], after: Place | None) -> QuerySet[Event]:
+    rows = events.on(alias).filter(**chosen)
     if chosen:
         newest = events.on(alias).order_by("-id").values_list("id", flat=True).first() or 0
         rows = rows.filter(id__gt=newest - FILTERED_ROWS)
+    return _behind(rows, alias, after)
+
+
+def _to_come(alias: str, chosen: Mapping[str, str], after: Place | None, limit: int) -> Iterator[Event]:
+    wanted = {name: value for name, value in chosen.items() if name != "status"}
+    rows = _behind(instants.asked(alias).filter(**wanted), alias, after)
+    return (scheduled.as_event(row, alias) for row in rows[:limit])
+
+
+def _behind(rows: QuerySet[Any], alias: str, after: Place | None) -> QuerySet[Any]:
+    rows = rows.annotate(ordinal=_ordinal(alias)).order_by("-created_at", "-ordinal")
     if after:
         older = Q(created_at__lt=after.created_at) | Q(ordinal__lt=after.uid)
         rows = rows.filter(older, created_at__lte=after.created_at)

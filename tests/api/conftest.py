@@ -53,6 +53,10 @@ class Caller:
         data = body if isinstance(body, bytes) else json.dumps(body)
         return self.client.post(ROOT + path, data=data, content_type="application/json", headers=self.headers(headers))
 
+    def delete(self, path: str, **headers: str) -> Any:
+        """Below the API's root."""
+        return self.client.delete(ROOT + path, headers=self.headers(headers))
+
     def headers(self, more: dict[str, str]) -> dict[str, str]:
         """Names with `_` for `-`."""
         named = {name.replace("_", "-"): value for name, value in more.items()}

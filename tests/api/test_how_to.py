@@ -33,8 +33,8 @@ def test_every_curl_of_the_how_to_does_what_it_says(live_server: Any, granted: G
         done = subprocess.run(command, env={**os.environ, **known}, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         answers.append(json.loads(done.stdout))
-        known["ID"] = known["ID"] or answers[0]["id"]
-    made, followed, listed, tiers, health, description, preview, scheduled = answers
+        known["ID"] = answers[-1].get("id", known["ID"])
+    made, followed, listed, tiers, health, description, preview, scheduled, waiting, withdrawn = answers
     assert (made["source"], made["actor"], made["correlation_id"]) == ("api", "deploy", "deploy-4711")
     assert made["targets"] == Event.objects.get().targets == {"tags": ["blog.post:42"], "urls": ["/blog/"]}
     assert followed["id"] == made["id"]
@@ -43,6 +43,8 @@ def test_every_curl_of_the_how_to_does_what_it_says(live_server: Any, granted: G
     assert description["openapi"].startswith("3.")
     assert [row["tier"] for row in preview["tiers"]] == ["cache", "outer"]
     assert (scheduled["status"], scheduled["targets"]) == ("scheduled", {"tags": ["shop.offer:7"]})
+    assert waiting["purges"] == [scheduled]
+    assert withdrawn == {**scheduled, "status": "withdrawn"}
     assert 7000 < (datetime.fromisoformat(scheduled["due_at"]) - timezone.now()).total_seconds() < 7300
 
 

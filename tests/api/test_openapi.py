@@ -73,6 +73,7 @@ def test_the_description_is_told_to_everybody_and_names_its_own_addresses() -> N
         (f"{ROOT}previews", "post"),
         (f"{ROOT}purges", "get"),
         (f"{ROOT}purges/{{purge_id}}", "get"),
+        (f"{ROOT}purges/{{purge_id}}", "delete"),
         (f"{ROOT}tiers", "get"),
         (f"{ROOT}health", "get"),
     }

@@ -1,10 +1,11 @@
-"""The API itself: six requests, each a few lines that call the app."""
+"""The API itself: seven requests, each a few lines that call the app."""
 
 from __future__ import annotations
 
 import json
 from http import HTTPStatus
 from typing import Annotated, Any, TypedDict, cast
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Header, NinjaAPI, Query
@@ -13,7 +14,7 @@ import invalidation
 from invalidation.contrib.ninja.answering import errors, pagination
 from invalidation.contrib.ninja.answering.narrowing import narrowed
 from invalidation.contrib.ninja.answering.schemas import ProblemSchema, described
-from invalidation.contrib.ninja.asking import idempotency, purges
+from invalidation.contrib.ninja.asking import idempotency, purges, sight
 from invalidation.contrib.ninja.asking.bearer import Bearer
 from invalidation.contrib.ninja.asking.scopes import Scope
 from invalidation.contrib.ninja.asking.wanted import Filters, PreviewRequest, PurgeRequest
@@ -21,8 +22,9 @@ from invalidation.contrib.ninja.conf import database
 from invalidation.contrib.ninja.models import Token
 from invalidation.contrib.ninja.problems import Problem, not_found
 from invalidation.emission.api import stored
+from invalidation.emission.withdrawal import NotWithdrawn, withdraw
 from invalidation.models import Event
-from invalidation.status import documents, listing
+from invalidation.status import documents, listing, scheduled
 from invalidation.status.documents import EventDocument, Overview, TierDocument
 from invalidation.status.forecast import ForecastDocument, forecast, only_on
 from invalidation.targets.values import Source, Targets
@@ -110,12 +112,12 @@ def preview(request: HttpRequest, purge: PreviewRequest) -> HttpResponse:
     "purges", auth=Bearer(Scope.READ, Scope.PURGE), response=_may_answer(422, _200=PurgePage), operation_id="listPurges"
 )
 def list_purges(request: HttpRequest, filters: Query[Filters]) -> HttpResponse:
-    """Purges, the newest first: with the scope `read` all of them, else the token's own."""
+    """Purges, scheduled ones among them, the newest first: with the scope `read` all of them, else the token's own."""
     _check_names(request)
     after = pagination.place(filters.cursor) if filters.cursor else None
     chosen = filters.chosen()
-    if not _sees_all(token := _token(request)):
-        chosen |= _own(token)
+    if not sight.sees_all(token := _token(request)):
+        chosen |= sight.own(token)
     found = listing.page(chosen, after, filters.limit + 1)
     wanted = found[: filters.limit]
     documents_wanted = (_shown(one, token) for one in listing.documents_of(wanted))
@@ -132,13 +134,45 @@ def list_purges(request: HttpRequest, filters: Query[Filters]) -> HttpResponse:
 )
 def get_purge(request: HttpRequest, purge_id: str) -> HttpResponse:
     """One purge and how far it is, the same document that `invalidation_status` prints."""
+    token = _token(request)
+    return _answer(_shown(documents.document(sight.found(purge_id, token)), token))
+
+
+@api.delete(
+    "purges/{purge_id}",
+    auth=Bearer(Scope.PURGE),
+    response=_may_answer(404, 409, _200=EventDocument),
+    operation_id="withdrawPurge",
+)
+def withdraw_purge(request: HttpRequest, purge_id: str) -> HttpResponse:
+    """Withdraw a purge of this token that is scheduled and not yet due. Repeated, it answers what it answered first."""
+    token, uid = _token(request), _uid(purge_id)
+    again = idempotency.Repeatable.withdrawal(token, uid)
     try:
-        event = documents.find(purge_id)
-    except Event.DoesNotExist as error:
+        purges.check_withdrawal(event := sight.found(uid, token), token)
+        return _known(*idempotency.once(again, lambda: _withdraw(event, token)), status=HTTPStatus.OK)
+    except Problem:
+        if first := idempotency.first_answer(again):  # it may have come a moment ago
+            return _known(first, False, status=HTTPStatus.OK)
+        raise
+
+
+def _withdraw(event: Event, token: Token) -> str:
+    """Remove it; what it was."""
+    try:
+        withdraw(event._state.db or database(), event.uid, actor=token.name)
+    except NotWithdrawn as error:
+        raise Problem(409, str(error), "Follow it at its address.") from error
+    event.status = scheduled.WITHDRAWN
+    return _text(_shown(documents.document(event), token))
+
+
+def _uid(purge_id: str) -> UUID:
+    """A whole one: what is to go is not named by its beginning."""
+    try:
+        return UUID(purge_id)
+    except ValueError as error:
         raise not_found() from error
-    if not _sees_all(token := _token(request)) and not _is_own(event, token):
-        raise not_found()
-    return _answer(_shown(documents.document(event), token))
 
 
 @api.get("tiers", auth=Bearer(Scope.STATUS), response=_may_answer(_200=TierList), operation_id="listTiers")
@@ -164,21 +198,8 @@ def _token(request: HttpRequest) -> Token:
     return cast("Token", getattr(request, "auth", None))
 
 
-def _sees_all(token: Token) -> bool:
-    """Purges tell of every host and tag: a restricted token sees its own."""
-    return Scope.READ in token.scopes and not token.is_restricted
-
-
 def _shown(document: EventDocument, token: Token) -> EventDocument:
-    return document if _sees_all(token) else narrowed(document, token)
-
-
-def _own(token: Token) -> dict[str, str]:
-    return {"source": Source.API, "actor": token.name}
-
-
-def _is_own(event: Event, token: Token) -> bool:
-    return {"source": event.source, "actor": event.actor} == _own(token)
+    return document if sight.sees_all(token) else narrowed(document, token)
 
 
 def _text(document: Any) -> str:
@@ -195,8 +216,14 @@ def _json(text: str) -> HttpResponse:
 
 def _accepted(body: str, *, is_new: bool) -> HttpResponse:
     """With the address at which to follow it."""
-    response = HttpResponse(body, status=HTTPStatus.ACCEPTED, content_type="application/json")
+    response = _known(body, is_new, status=HTTPStatus.ACCEPTED)
     response.headers["Location"] = f"purges/{json.loads(body)['id']}"
+    return response
+
+
+def _known(body: str, is_new: bool, *, status: HTTPStatus) -> HttpResponse:
+    """What was done now, or what was answered when it was done."""
+    response = HttpResponse(body, status=status, content_type="application/json")
     if not is_new:
         response.headers["Idempotency-Replayed"] = "true"
     return response

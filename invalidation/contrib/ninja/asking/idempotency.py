@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -28,6 +29,11 @@ class Repeatable:
     def of(cls, token: Token, key: str | None, asked: Mapping[str, Any]) -> Repeatable:
         """The same request, however its JSON was written."""
         return cls(token, _digest(key) if key else "", _digest(json.dumps(asked, sort_keys=True)))
+
+    @classmethod
+    def withdrawal(cls, token: Token, uid: UUID) -> Repeatable:
+        """Its address is its key; callers' own have no space."""
+        return cls.of(token, f"withdraw {uid}", {})
 
 
 def _digest(text: str) -> str:

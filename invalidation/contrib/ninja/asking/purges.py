@@ -1,22 +1,24 @@
-"""May this token purge that? Each complaint names the place of what it is about, and repeats nothing of it."""
+"""May this token purge that, or take it back? Complaints name the place of what they are about, and repeat nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils import timezone
 
 from invalidation import conf
+from invalidation.contrib.ninja.asking import sight
 from invalidation.contrib.ninja.asking.bearer import missing_scope
 from invalidation.contrib.ninja.asking.scopes import PERMISSIONS, Scope
 from invalidation.contrib.ninja.asking.wanted import PreviewRequest, PurgeRequest
 from invalidation.contrib.ninja.models import Token
 from invalidation.contrib.ninja.problems import Complaint, Problem
 from invalidation.exceptions import InvalidTarget
+from invalidation.models import Event
 from invalidation.status import gate
+from invalidation.status.scheduled import FARTHEST
 from invalidation.targets import sites
 from invalidation.targets.values import CacheKey, Targets, checked_prefix, checked_tag, checked_url
 
@@ -27,8 +29,6 @@ CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "keys": (CacheKey.of, "Write the name of a key of the default cache."),
 }
 ADDRESSES = ("urls", "prefixes")
-#: Ahead of now that a purge may be asked for.
-FARTHEST = timedelta(days=3653)
 
 
 def targets(purge: PreviewRequest, token: Token) -> Targets:
@@ -42,16 +42,32 @@ def targets(purge: PreviewRequest, token: Token) -> Targets:
         raise Problem(422, "Nothing is named to be purged.", "Give tags, urls, prefixes, keys, or everything.").at(
             "body"
         )
-    foreign = list(_foreign(asked, token))
-    if foreign:
-        raise Problem(403, "This token may not purge that.", "Leave it out, or ask for another token.", foreign)
+    _check_places(asked, token)
     if wrong := [*_wrong(asked), *_unknown_tiers(purge.tiers), *_contradictions(purge)]:
         raise Problem(422, "The request names what can't be purged.", "Mend the fields that are named.", wrong)
-    _check_kinds(purge, token)
+    _check_kinds(asked["keys"], purge.everything, token)
     return Targets.of(**asked, everything=purge.everything)
 
 
-def _foreign(asked: dict[str, Sequence[str]], token: Token) -> Iterator[Complaint]:
+def check_withdrawal(event: Event, token: Token) -> None:
+    """Is it this token's to take back? It is where it has asked for it, and still may.
+
+    Raises:
+        Problem: 403.
+    """
+    if not sight.is_own(event, token):
+        raise Problem(403, "This token did not ask for that purge.", "Whoever asked for it withdraws it.")
+    asked = {kind: event.targets.get(kind, ()) for kind in CHECKS}
+    _check_places(asked, token)
+    _check_kinds(asked["keys"], event.targets.get("everything", False), token)
+
+
+def _check_places(asked: Mapping[str, Sequence[str]], token: Token) -> None:
+    if foreign := list(_foreign(asked, token)):
+        raise Problem(403, "This token may not purge that.", "Leave it out, or ask for another token.", foreign)
+
+
+def _foreign(asked: Mapping[str, Sequence[str]], token: Token) -> Iterator[Complaint]:
     """Addresses of hosts, and tags, beyond the token's."""
     hosts = {urlsplit(site).netloc for site in conf.settings().sites}
     allowed = hosts & set(token.hosts) if token.is_restricted else hosts
@@ -79,7 +95,7 @@ def _covers(pattern: str, tag: str) -> bool:
     return tag.startswith(pattern[:-1]) if pattern.endswith("*") else tag == pattern
 
 
-def _wrong(asked: dict[str, Sequence[str]]) -> Iterator[Complaint]:
+def _wrong(asked: Mapping[str, Sequence[str]]) -> Iterator[Complaint]:
     for kind, (check, fix) in CHECKS.items():
         for place, value in enumerate(asked[kind]):
             try:
@@ -105,9 +121,9 @@ def _contradictions(purge: PreviewRequest) -> Iterator[Complaint]:
         yield Complaint("mode", "would show a takedown's old copy once more", "Leave it out.")
 
 
-def _check_kinds(purge: PreviewRequest, token: Token) -> None:
+def _check_kinds(keys: Sequence[Any], everything: bool, token: Token) -> None:
     """Keys and everything belong to no host and no tag."""
-    for is_asked, scope in ((purge.keys, Scope.PURGE_KEYS), (purge.everything, Scope.PURGE_EVERYTHING)):
+    for is_asked, scope in ((keys, Scope.PURGE_KEYS), (everything, Scope.PURGE_EVERYTHING)):
         if is_asked and (scope not in token.scopes or token.is_restricted):
             raise missing_scope(scope)
 

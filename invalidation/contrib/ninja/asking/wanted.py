@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from invalidation.models import EventStatus
 from invalidation.targets.values import MAX_URL_CHARACTERS, TAG_PATTERN, Lane, Mode, Source
 
 #: Values of one kind in one request; more belong into a tag, a prefix or several requests.
@@ -78,10 +77,14 @@ class PurgeRequest(PreviewRequest):
     )
 
 
+#: Of an event, or of one that is to come.
+Status = Literal["scheduled", "pending", "claimed", "done", "dead"]
+
+
 class Filters(BaseModel):
     """Which purges to list."""
 
-    status: EventStatus | None = None
+    status: Status | None = None
     source: Source | None = Field(None, description="What recorded it.")
     correlation_id: str | None = Field(None, min_length=1, max_length=64, pattern="^[!-~]+$")
     cursor: str | None = Field(None, pattern="^[0-9a-f]{46}$", description="`next` of the page before.")
