@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import OutputWrapper
+from django.utils import timezone
 
 from invalidation.management.output import print_fields, print_json, print_notes, print_table
+from invalidation.status import scheduled
 from invalidation.status.documents import DeliveryDocument, EventDocument, Overview, VerificationDocument
 from invalidation.status.forecast import ForecastDocument, PlannedDocument
+from invalidation.targets.values import Source
 
 TABLES = ("batch", "deliveries", "verifications")
 #: Narrow enough for 80 columns, one node beside the other; what is long stands below, a line for each.
 DELIVERY_COLUMNS = ("tier and node", "pass", "status", "tries", "calls", "removed", "ms")
 PROOF_COLUMNS = ("tier and node", "found", "answer", "sequence")
+SCHEDULED_COLUMNS = ("id", "due at", "mode", "who")
+#: As many characters of an id as lists show.
+ID_CHARACTERS = 8
 
 
 def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> None:
@@ -29,10 +36,42 @@ def show_event(stream: OutputWrapper, document: EventDocument, style: str) -> No
         print_table(stream, "Deliveries", DELIVERY_COLUMNS, map(_delivery_row, document["deliveries"]))
         print_notes(stream, {_place(row): row["error"] for row in document["deliveries"] if row["error"]})
     else:
-        stream.write("No deliveries yet." if batch is None else "No deliveries: no tier is concerned.")
+        stream.write(_without_deliveries(document))
     if document["verifications"]:
         print_table(stream, "Verification", PROOF_COLUMNS, map(_proof_row, document["verifications"]))
         print_notes(stream, {f"{_place(row)} {row['url']}": _found(row) for row in document["verifications"]})
+
+
+def _without_deliveries(document: EventDocument) -> str:
+    if document["status"] == scheduled.WITHDRAWN:
+        return "Withdrawn: nothing of it is purged."
+    if document["status"] == scheduled.SCHEDULED:
+        by_itself = document["source"] == Source.TIME
+        withdrawal = f"until then `manage.py purge --withdraw {document['id'][:ID_CHARACTERS]}` takes it back"
+        return f"Scheduled; {'it moves or goes with its row' if by_itself else withdrawal}."
+    return "No deliveries yet." if document["batch"] is None else "No deliveries: no tier is concerned."
+
+
+def show_scheduled(stream: OutputWrapper, purges: Iterable[EventDocument], style: str) -> None:
+    """Purges to come, the next first."""
+    listed = list(purges)
+    if style == "json":
+        print_json(stream, listed)
+    elif not listed:
+        stream.write("Nothing is scheduled.")
+    else:
+        print_table(stream, "Scheduled purges", SCHEDULED_COLUMNS, map(_scheduled_row, listed))
+        print_notes(stream, {purge["id"][:ID_CHARACTERS]: _asked_for(purge) for purge in listed})
+
+
+def _scheduled_row(purge: EventDocument) -> Sequence[Any]:
+    who = ", ".join(filter(None, (purge["source"], purge["actor"])))
+    due_at = timezone.localtime(datetime.fromisoformat(purge["due_at"] or ""))
+    return purge["id"][:ID_CHARACTERS], due_at.isoformat(timespec="seconds"), purge["mode"], who
+
+
+def _asked_for(purge: EventDocument) -> str:
+    return f"{targets_line(purge['targets'])}{f' ({reason})' if (reason := purge['reason']) else ''}"
 
 
 def _delivery_row(delivery: DeliveryDocument) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""`manage.py purge`: enqueues one purge by hand, shows its plan, or waits for its end."""
+"""`manage.py purge`: enqueues one purge by hand, now or for later; shows its plan, waits for its end, withdraws it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 import invalidation
 from invalidation import conf
 from invalidation.emission.api import check, stored
+from invalidation.emission.withdrawal import NotWithdrawn, withdraw
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.account import account
-from invalidation.management.display import show_event, show_plan
+from invalidation.management.display import show_event, show_plan, show_scheduled
+from invalidation.management.instants import instant
 from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
 from invalidation.pipeline.aftercare import verify
-from invalidation.status import documents
+from invalidation.status import documents, scheduled
 from invalidation.status.forecast import forecast
 from invalidation.status.gate import judge
 from invalidation.targets.values import Lane, Mode, Source, Targets
 
 #: Options that may be repeated, and the argument of `invalidate` each of them fills.
 KINDS = {"tag": "tags", "url": "urls", "prefix": "prefixes", "key": "keys"}
-#: Most URLs that --verify asks for.
-PROVED_URLS = 20
+#: Most URLs that --verify asks for, and most purges that --scheduled lists.
+PROVED_URLS, LISTED = 20, 1000
 HELP = {
     "tag": "A tag, such as blog.post:42.",
     "url": "A path or absolute URL of a configured site.",
@@ -45,7 +47,7 @@ def seconds(text: str) -> float:
 
 
 class Command(BaseCommand):
-    """Exit codes: 0 done (or enqueued, without --wait), 1 failed, 2 usage, 3 not finished in time."""
+    """Exit codes: 0 done (or enqueued, without --wait), 1 failed or too late, 2 usage, 3 not finished in time."""
 
     help = "Purge tags, URLs, prefixes, cache keys or everything from every tier."
 
@@ -62,6 +64,15 @@ class Command(BaseCommand):
             "--mode", choices=Mode.values, help="What becomes of the copies; without it what the lane's are."
         )
         parser.add_argument("--reason", default="", help="Why, for those who read the history.")
+        parser.add_argument(
+            "--at",
+            metavar="INSTANT",
+            type=instant,
+            help="Not before then: 2026-12-24T08:00+01:00, or +2h for in two hours (s, m, h, d).",
+        )
+        instead = parser.add_mutually_exclusive_group()
+        instead.add_argument("--scheduled", action="store_true", help="List the purges that are asked for later.")
+        instead.add_argument("--withdraw", metavar="ID", help="Take back one of these before its time has come.")
         parser.add_argument("--wait", type=seconds, metavar="SECONDS", help="Wait for the end, at most this long.")
         parser.add_argument(
             "--verify", action="store_true", help="With --wait: ask every node for the pages, and fail if one is stale."
@@ -73,9 +84,18 @@ class Command(BaseCommand):
         add_format(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Plan, or enqueue and follow."""
-        if options["verify"] and options["wait"] is None:
-            raise CommandError("--verify looks at the end of a purge; add --wait SECONDS.", returncode=USAGE)
+        """Plan, or enqueue and follow; or look at what is scheduled."""
+        if sentence := contradiction(options):
+            raise CommandError(sentence, returncode=USAGE)
+        if options["scheduled"]:
+            show_scheduled(self.stdout, map(documents.document, scheduled.soonest(LISTED)), options["format"])
+        elif options["withdraw"]:
+            self.withdraw(options["withdraw"], options["format"])
+        else:
+            self.purge(options)
+
+    def purge(self, options: dict[str, Any]) -> None:
+        """Or say what it would do."""
         try:
             targets = asked(options)
             if options["dry_run"]:
@@ -87,6 +107,18 @@ class Command(BaseCommand):
         except InvalidTarget as error:
             raise CommandError(str(error), returncode=USAGE) from error
         self.follow(event, options["wait"], options["format"], verified=options["verify"])
+
+    def withdraw(self, identifier: str, style: str) -> None:
+        """Take it back, and say what it was."""
+        try:
+            event = documents.find(identifier)
+            withdraw(event._state.db or "default", event.uid, actor=account())
+        except Event.DoesNotExist as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        except NotWithdrawn as error:
+            raise CommandError(f"Purge {event.uid} is not withdrawn. {error}", returncode=FAILED) from error
+        event.status = scheduled.WITHDRAWN
+        show_event(self.stdout, documents.document(event), style)
 
     def follow(self, event: Event, wait_seconds: float | None, style: str, *, verified: bool = False) -> None:
         """Print the event's document, at its end where it is waited for; the exit code tells how it ended."""
@@ -113,6 +145,19 @@ def prove(event: Event, database: str) -> str:
     return ", ".join(sentence for sentence, number in counts.items() if number)
 
 
+def contradiction(options: dict[str, Any]) -> str:
+    """What one option makes of another, in a sentence; "" for nothing."""
+    if options["scheduled"] or options["withdraw"] is not None:
+        others = (*KINDS.values(), "everything", "at", "wait", "dry_run", "verify")
+        if any(options[name] not in (None, False, []) for name in others):
+            return "--scheduled and --withdraw ID purge nothing; leave the other options out."
+    if options["verify"] and options["wait"] is None:
+        return "--verify looks at the end of a purge; add --wait SECONDS."
+    if options["at"] and options["wait"] is not None:
+        return "--wait follows a purge to its end, and what is asked for later has not begun; leave one of them out."
+    return ""
+
+
 def asked(options: dict[str, Any]) -> Targets:
     """What the command line asks for, checked as `invalidate` checks it."""
     targets = Targets.of(everything=options["everything"], **{name: options[name] for name in KINDS.values()})
@@ -123,7 +168,7 @@ def asked(options: dict[str, Any]) -> Targets:
 
 def enqueue(options: dict[str, Any]) -> Event:
     """Store the event; its source is the command line, its actor the account that runs it."""
-    names = (*KINDS.values(), "everything", "tiers", "lane", "mode", "reason")
+    names = (*KINDS.values(), "everything", "tiers", "lane", "mode", "reason", "at")
     asked_for = {name: options[name] for name in names}
     using = conf.settings().databases[0]
     return stored(invalidation.invalidate(**asked_for, using=using, source=Source.COMMAND, actor=account()))
