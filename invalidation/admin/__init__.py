@@ -6,5 +6,6 @@ from invalidation.admin.batches import BatchAdmin
 from invalidation.admin.deliveries import DeliveryAdmin
 from invalidation.admin.events import EventAdmin
 from invalidation.admin.mixin import PurgeAdminMixin
+from invalidation.admin.scheduled import ScheduledEventAdmin
 
-__all__ = ["BatchAdmin", "DeliveryAdmin", "EventAdmin", "PurgeAdminMixin"]
+__all__ = ["BatchAdmin", "DeliveryAdmin", "EventAdmin", "PurgeAdminMixin", "ScheduledEventAdmin"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, ClassVar, TypeVar, cast
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -20,7 +21,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from invalidation import conf
+from invalidation.models import Event, ScheduledEvent
 from invalidation.rows import unfinished
+from invalidation.rows.events import UidRange
 from invalidation.status.overview.alarms import lasted
 
 #: Text is looked for in the newest rows alone: no index finds words, and reading a million rows takes a second.
@@ -31,6 +34,9 @@ MOODS = {
     **dict.fromkeys(("failed", "deferred"), " inv-warn"),
     **dict.fromkeys(("dead", "rejected"), " inv-bad"),
 }
+
+
+Row = TypeVar("Row", Event, ScheduledEvent)
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -62,7 +68,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 
     actions_on_bottom = True
     list_per_page = 50
-    ordering = ("-id",)
+    ordering: ClassVar[tuple[str, ...]] = ("-id",)
     paginator = CappedPaginator
     show_facets = admin.ShowFacets.NEVER  # each facet is one more COUNT(*)
     show_full_result_count = False
@@ -114,6 +120,29 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 def standing(_: Any, row: Any) -> SafeString:
     """A column that shows at a glance which rows went wrong."""
     return format_html('<span class="inv-badge{}">{}</span>', MOODS.get(row.status, ""), row.get_status_display())
+
+
+@admin.display(description="cause")
+def cause(_: Any, row: Any) -> str:
+    """`admin, ada: court order`."""
+    who = ", ".join(filter(None, (row.source, row.actor)))
+    return f"{who}: {row.reason}" if row.reason else who
+
+
+def named(queryset: QuerySet[Row], term: str) -> Iterator[QuerySet[Row]]:
+    """Those whose id begins so, then those with this correlation id: a range and a value of an index."""
+    if begins := UidRange.of(term):
+        yield begins.of_rows(queryset)
+    if term:
+        yield queryset.filter(correlation_id=term)
+
+
+def uid_of(text: str) -> UUID | None:
+    """Where an address names a row by the id that commands, logs and tasks show."""
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
 
 
 def tier_filter(column: str = "tier") -> type[admin.SimpleListFilter]:

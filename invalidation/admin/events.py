@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, duration, link, standing
+from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, cause, duration, link, named, standing, uid_of
 from invalidation.admin.pages.audit import AuditView
 from invalidation.admin.pages.dashboard import DashboardView, ReplayView
 from invalidation.admin.pages.doctor import DoctorView
@@ -23,7 +22,7 @@ from invalidation.admin.pages.why import WhyView
 from invalidation.admin.purge import PurgeView
 from invalidation.admin.summary import targets_summary
 from invalidation.models import Event
-from invalidation.rows.events import UidRange
+from invalidation.rows import instants
 from invalidation.targets.values import Source
 
 
@@ -54,7 +53,7 @@ class EventAdmin(ReadOnlyAdmin):
         f"in the newest {SEARCHED_ROWS:,} events"
     )
 
-    standing = standing
+    cause, standing = cause, standing
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may view own purges sees those of the own changes, and no others."""
@@ -88,14 +87,14 @@ class EventAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
     ) -> tuple[QuerySet[Event], bool]:
         """Ids, as lists and logs show them, are looked up by their index; anything else is searched for as text."""
-        for known in _named(queryset, search_term.strip()):
+        for known in named(queryset, search_term.strip()):
             if known.exists():
                 return known, False
         return super().get_search_results(request, queryset, search_term)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
         """By primary key, or by the id that commands, logs and tasks show."""
-        if uid := _uuid(object_id):
+        if uid := uid_of(object_id):
             return self.get_queryset(request).filter(uid=uid).first()
         return super().get_object(request, object_id, from_field)
 
@@ -110,11 +109,17 @@ class EventAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The status page: where it stands, its cause, what happened; up to date until all of it is final."""
         event = self.get_object(request, object_id)
+        if event is None and self._is_to_come(request, object_id):
+            return redirect("admin:invalidation_scheduledevent_change", object_id)
         if event is None:
             return super().change_view(request, object_id, form_url, extra_context)
         if not self.has_view_permission(request, event):
             raise PermissionDenied
         return EventPage(self)(request, event)
+
+    def _is_to_come(self, request: HttpRequest, object_id: str) -> bool:
+        uid = uid_of(object_id)
+        return uid is not None and instants.on(self.get_queryset(request).db).filter(uid=uid).exists()
 
     @admin.display(description="event", ordering="id")
     def short_uid(self, event: Event) -> str:
@@ -125,12 +130,6 @@ class EventAdmin(ReadOnlyAdmin):
     def created(self, event: Event) -> str:
         """To the second: events come in bursts."""
         return timezone.localtime(event.created_at).strftime("%Y-%m-%d %H:%M:%S")
-
-    @admin.display(description="cause")
-    def cause(self, event: Event) -> str:
-        """`admin, ada: court order`."""
-        who = ", ".join(filter(None, (event.source, event.actor)))
-        return f"{who}: {event.reason}" if event.reason else who
 
     @admin.display(description="targets")
     def summary(self, event: Event) -> str:
@@ -146,18 +145,3 @@ class EventAdmin(ReadOnlyAdmin):
     def took(self, event: Event) -> str:
         """From the change to the end of its purge."""
         return duration(event.created_at, event.completed_at)
-
-
-def _named(queryset: QuerySet[Event], term: str) -> Iterator[QuerySet[Event]]:
-    """Events whose id begins so, then those with this correlation id: a range and a value of an index."""
-    if begins := UidRange.of(term):
-        yield begins.of_rows(queryset)
-    if term:
-        yield queryset.filter(correlation_id=term)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text.strip())
-    except ValueError:
-        return None

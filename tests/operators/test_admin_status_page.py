@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 import invalidation
 from invalidation.models import Attempt, Batch, Delivery, Event, Verification
@@ -56,6 +57,28 @@ def test_the_page_tells_the_truth_in_every_state(
     assert (REFRESH in shown) is not final
     for tier, status in zip(("cache", "inner"), states[2:], strict=True):
         assert f'data-tier="{tier}" data-status="{status}"' in shown
+
+
+@pytest.mark.parametrize(
+    ("event", "own", "shown"),
+    [
+        ({}, {}, "Editorial, delete"),
+        ({}, {"inner": "delete"}, "Editorial, delete"),
+        ({}, {"inner": "refresh", "outer": "invalidate"}, "Editorial, delete (refresh at inner, invalidate at outer)"),
+        ({"mode": "refresh"}, {"inner": "refresh", "outer": "delete"}, "Editorial, refresh (delete at outer)"),
+        ({"tiers": "inner"}, {"inner": "refresh", "outer": "refresh"}, "delete (refresh at inner), for inner alone"),
+        ({"tiers": "gone"}, {"inner": "refresh"}, "Editorial, delete, for gone alone"),
+        ({"lane": "takedown"}, {"outer": "invalidate"}, "Takedown, delete"),
+    ],
+)
+def test_a_tier_s_own_mode_is_shown_where_it_is_another(
+    sign_in: SignIn, settings: Settings, event: Any, own: dict[str, str], shown: str
+) -> None:
+    tiers = settings.INVALIDATION["TIERS"]
+    moded = {name: {**tier, **({"MODE": own[name]} if name in own else {})} for name, tier in tiers.items()}
+    settings.INVALIDATION = {**settings.INVALIDATION, "TIERS": moded}
+    stored = Event.objects.create(source="code", targets={"tags": ["a"]}, **event)
+    assert f"{shown}</dd>" in page(sign_in("view_event"), stored)
 
 
 def test_a_pending_event_waits_for_a_worker(sign_in: SignIn, pending_event: Event) -> None:

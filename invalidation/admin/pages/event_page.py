@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from invalidation import conf
 from invalidation.admin.base import ReadOnlyAdmin, duration
 from invalidation.admin.pages.why import why_url
 from invalidation.admin.summary import targets_summary
@@ -27,6 +28,7 @@ from invalidation.rows import attempts, deliveries, events
 from invalidation.rows.states import DEAD_LETTERS, FINAL
 from invalidation.status import documents
 from invalidation.status.timeline import Story, still_open, timeline
+from invalidation.targets.values import Manner
 
 #: A page that is looked at asks anew this often while its event is young; later only now and then, so that a forgotten
 #: window costs nothing.
@@ -90,6 +92,7 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
         "refresh_seconds": 0 if final else _refresh_seconds(event),
         "objects": list(objects(event, request, site)),
         "again_url": again_url(event),
+        "modes": list(modes(event)),
         "why": [(address, why_url(address)) for address in addresses(event)],
         "verifications": story.verifications,
     }
@@ -136,6 +139,15 @@ def _page_of(label: str, key: str, request: HttpRequest, site: AdminSite) -> str
         return reverse(name, args=[key]) if known and known.has_view_permission(request) else ""
     except (LookupError, ValueError, NoReverseMatch):
         return ""
+
+
+def modes(event: Event) -> Iterator[tuple[str, str]]:
+    """Tiers that it concerns and whose own mode, by the settings of today, is another than the event's."""
+    settings = conf.settings()
+    for tier in event.tiers.split(",") if event.tiers else settings.tiers:
+        mode = settings.mode_at(tier, Manner(event.lane, event.mode))
+        if mode != event.mode:
+            yield tier, mode
 
 
 def addresses(event: Event) -> list[str]:
