@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 import pytest
@@ -92,14 +93,16 @@ def test_a_page_whose_server_is_gone_says_that_it_is_old(visit: Visit) -> None:
 
 
 @pytest.fixture
-def paths(admin: Admin) -> list[str]:
+def paths(stack: Stack, admin: Admin) -> list[str]:
     """A page of each kind."""
     retitle(admin, 4, "Another title")
+    asked = json.loads(stack.manage("purge", "--tag", "blog.post:4", "--at", "+2h", "--format", "json").stdout)
     return [
         DASHBOARD,
         *("invalidation/event/", "invalidation/batch/", "invalidation/delivery/"),
         *("invalidation/event/1/change/", "invalidation/batch/1/change/", "invalidation/delivery/1/change/"),
         *("invalidation/event/purge/", "invalidation/event/purge/?tags=blog.post:4", "invalidation/event/doctor/"),
+        *("invalidation/scheduledevent/", f"invalidation/scheduledevent/{asked['id']}/change/"),
         "invalidation/event/audit/",
         "invalidation/event/why/?url=/blog/",
         "blog/post/4/purges/",
