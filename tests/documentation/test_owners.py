@@ -55,11 +55,13 @@ def named(tree: ast.AST) -> set[str]:
 
 
 def written(tree: ast.AST) -> set[str]:
-    """Calls that write rows: `update` of a dictionary names no columns."""
+    """Calls that write rows: `update` of a dictionary names no columns, and a decorator `delete` a method of HTTP."""
+    decorators = {one for node in ast.walk(tree) for one in getattr(node, "decorator_list", ())}
     return {
         node.func.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
+        and node not in decorators
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in WRITES | {"_raw_delete"}
         and (node.func.attr != "update" or node.keywords)
