@@ -82,7 +82,7 @@ INDEXES = {
     "invalidation_event_created": "The admin's list, and pruning.",
     "invalidation_event_correlate": "From a log line or a trace to its events.",
     "invalidation_scheduled_owner": "A row that is written again replaces its instants; a page asks for the next one.",
-    "invalidation_scheduled_model": "A list asks for the next instant of its model. What somebody has asked for has none.",
+    "invalidation_scheduled_model": "A list asks for its model's next instant. A purge that was asked for has none.",
     "invalidation_delivery_tier": "The barrier between tiers asks for a batch's deliveries at one tier.",
     "invalidation_delivery_first": "The barrier asks whether any delivery of a tier was never attempted.",
     "invalidation_delivery_due": "The sweep asks what is due.",
