@@ -19,8 +19,8 @@ from django.utils.safestring import SafeString
 
 from invalidation.admin.base import ReadOnlyAdmin, cause, instant, named, uid_of
 from invalidation.admin.summary import targets_summary
-from invalidation.emission.withdrawal import NotWithdrawn, withdraw
 from invalidation.models import Event, ScheduledEvent
+from invalidation.pipeline.withdrawal import NotWithdrawn, withdraw
 from invalidation.rows import events
 from invalidation.status.overview.alarms import lasted
 from invalidation.status.scheduled import as_event

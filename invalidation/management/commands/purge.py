@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 import invalidation
 from invalidation import conf
 from invalidation.emission.api import check, stored
-from invalidation.emission.withdrawal import NotWithdrawn, withdraw
 from invalidation.exceptions import InvalidTarget
 from invalidation.management.account import account
 from invalidation.management.display import show_event, show_plan, show_scheduled
@@ -18,6 +17,7 @@ from invalidation.management.instants import instant
 from invalidation.management.output import FAILED, UNFINISHED, USAGE, add_format
 from invalidation.models import Event, EventStatus
 from invalidation.pipeline.aftercare import verify
+from invalidation.pipeline.withdrawal import NotWithdrawn, withdraw
 from invalidation.status import documents, scheduled
 from invalidation.status.forecast import forecast
 from invalidation.status.gate import judge

@@ -22,8 +22,8 @@ from invalidation.contrib.ninja.conf import database
 from invalidation.contrib.ninja.models import Token
 from invalidation.contrib.ninja.problems import Problem, not_found
 from invalidation.emission.api import stored
-from invalidation.emission.withdrawal import NotWithdrawn, withdraw
 from invalidation.models import Event
+from invalidation.pipeline.withdrawal import NotWithdrawn, withdraw
 from invalidation.status import documents, listing, scheduled
 from invalidation.status.documents import EventDocument, Overview, TierDocument
 from invalidation.status.forecast import ForecastDocument, forecast, only_on
