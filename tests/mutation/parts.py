@@ -71,7 +71,7 @@ PARTS = (
     Part(
         "ending",
         _modules("pipeline", "completion rebound_schedule"),
-        ("tests/pipeline/test_completion.py", "tests/pipeline/test_ending.py", "tests/freshness/test_rebound.py"),
+        ("tests/pipeline/test_completion.py",),
     ),
     Part(
         "reaching",

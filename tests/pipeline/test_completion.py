@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
-from invalidation.models import BatchStatus, Delivery
+from invalidation.models import Batch, BatchStatus, Delivery
 from invalidation.pipeline import completion, rebound_schedule
 from invalidation.providers.base import Rate
 from tests.pipeline.chain import EDGE, LEFT, RIGHT, Chain
@@ -154,3 +155,23 @@ def test_a_rebound_is_due_when_the_longest_render_of_its_tiers_is_over(settings:
     assert rebound_schedule.of_settled(NOON, ["edge"]) == {}
     assert rebound_schedule.of_running(NOON, ["edge"]) is None
     assert rebound_schedule.delay(["inner", "edge"]) == ten
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+@pytest.mark.parametrize("using", ["default", "other"])
+def test_a_node_that_ends_late_has_one_more_rebound_after_all_that_fills_from_it(
+    using: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+    settings.INVALIDATION = declared(TIERS=tiers(REBOUND_SECONDS=30), LONGEST_RENDER_SECONDS=10)
+    batch = Batch.objects.using(using).create(rebound_at=NOON, rebounded_at=NOON)
+    late = Delivery.objects.using(using).create(batch=batch, tier="inner", node=LEFT)
+    rebound_schedule.again(late)
+    batch.refresh_from_db()
+    assert (batch.rebound_at, batch.rebounded_at) == (after_noon(60), None)
+    settings.INVALIDATION = declared(TIERS=tiers(REBOUND_SECONDS=0), LONGEST_RENDER_SECONDS=0)
+    batch.rebounded_at = NOON
+    batch.save()
+    rebound_schedule.again(late)
+    batch.refresh_from_db()
+    assert batch.rebounded_at == NOON
