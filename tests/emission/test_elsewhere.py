@@ -102,13 +102,13 @@ def one_event(outbox: Outbox, statements: int = 1) -> set[str]:
 
 def test_bulk_writes_go_where_a_router_has_writes_go(settings: Settings, other_outbox: Outbox) -> None:
     settings.DATABASE_ROUTERS = [f"{__name__}.Replica"]
-    [owner] = Owner.objects.bulk_create([Owner(pk=7, slug="a")])
-    Owned.objects.bulk_create([Owned(pk=8, slug="o", owner=owner)])
-    assert one_event(other_outbox, 2) == {"/owner/a/", "/owned/o/"}
-    Owner.objects.update(slug="b")
+    first, second = Owner.objects.bulk_create([Owner(pk=7, slug="a"), Owner(pk=9, slug="x")])
+    Owned.objects.bulk_create([Owned(pk=8, slug="o", owner=first)])
+    assert one_event(other_outbox, 2) == {"/owner/a/", "/owner/x/", "/owned/o/"}
+    Owner.objects.filter(slug="a").update(slug="b")
     assert one_event(other_outbox) == {"/owner/a/", "/owner/b/"}
-    owner.slug = "c"
-    Owner.objects.bulk_update([owner], ["slug"])
-    assert one_event(other_outbox) == {"/owner/b/", "/owner/c/"}
+    first.slug, second.slug = "c", "y"
+    Owner.objects.bulk_update([first, second], ["slug"], batch_size=1)
+    assert one_event(other_outbox) == {"/owner/b/", "/owner/c/", "/owner/x/", "/owner/y/"}
     Owner.objects.all().delete()
-    assert one_event(other_outbox) == {"/owner/c/", "/owned/o/"}
+    assert one_event(other_outbox) == {"/owner/c/", "/owner/y/", "/owned/o/"}
