@@ -73,6 +73,9 @@ class Trials:
         measure(session.items[0])
         measured = [measure(item) for item in session.items]
         gc.freeze()  # a fork copies the memory that it writes to, as a collection does
+        for start in range(0, len(measured), MOST_TESTS):
+            if failing := verdict(UNCHANGED, measured[start : start + MOST_TESTS]):
+                raise pytest.UsageError(f"{failing} fails in a fork without any mutant.")
         made = [mutant for one in self.mutated for mutant in one.mutants]
         for mutant in (mutant for mutant in made if self.verdicts.get(mutant, SURVIVED) in (SURVIVED, UNCALLED)):
             Databases.restore()

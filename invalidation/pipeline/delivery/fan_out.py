@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -24,6 +25,14 @@ PATIENCE_SECONDS = 0.25
 PREPARED_SECONDS = 2.0
 
 pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="invalidation-crew")
+
+
+def _renew() -> None:
+    """A forked process has none of the threads that the pool believes to be idle, and would wait for them for ever."""
+    pool.__init__(MAX_THREADS, thread_name_prefix="invalidation-crew")  # type: ignore[misc]  # in place: others hold it
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 class Job:
