@@ -65,6 +65,11 @@ def test_on_a_slow_machine_an_answer_is_given_more_time() -> None:
     assert completion.transfer_seconds([hanging]) == completion.LONGEST_SECONDS
 
 
+def test_what_no_purge_has_told_takes_no_longer_than_is_declared(settings: Settings) -> None:
+    settings.INVALIDATION = declared(TIERS=tiers(), TRANSFER_SECONDS=0.001)
+    assert completion.transfer_seconds([]) == completion.transfer_seconds([Delivery()]) == 0.001
+
+
 def test_where_nobody_wants_to_know_what_is_on_its_way_nothing_is_early(settings: Settings) -> None:
     settings.INVALIDATION = declared(TIERS=tiers(), TRANSFER_SECONDS=0)
     assert completion.transfer_seconds([Delivery(milliseconds=80.0)]) == 0
