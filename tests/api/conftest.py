@@ -13,6 +13,9 @@ from pytest_django import Settings
 
 from invalidation.contrib.ninja.asking.grants import Granted, grant
 from invalidation.contrib.ninja.asking.scopes import Scope
+from invalidation.contrib.ninja.models import Token
+from invalidation.contrib.ninja.rows import tokens
+from invalidation.contrib.ninja.secrets import mint
 
 ROOT = "/api/invalidation/"
 SITE, OTHER = "https://blog.example", "https://shop.example"
@@ -104,3 +107,16 @@ def fields(response: Any, status: int) -> list[str]:
     errors = problem(response, status)["errors"]
     assert all(error["detail"] and error["fix"] for error in errors)
     return [error["field"] for error in errors]
+
+
+@pytest.fixture
+def unlimited(transactional_db: None, settings: Settings) -> str:
+    """A token that may do everything, and as often as it likes.
+
+    The application closes its connections, and so would end an open transaction.
+    """
+    settings.INVALIDATION_API = {"REQUESTS_PER_MINUTE": 0, "ADDRESS_REQUESTS_PER_MINUTE": 0}
+    minted = mint()
+    made = Token(name="unlimited", identifier=minted.identifier, digest=minted.digest, scopes=list(EVERY_SCOPE))
+    tokens.insert(made)
+    return minted.text
