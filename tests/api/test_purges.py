@@ -264,6 +264,13 @@ def test_a_list_can_be_narrowed(caller: As, listed: list[Event]) -> None:
     assert asker.get("purges?status=dead").json() == {"purges": [], "next": None}
 
 
+def test_a_token_that_sees_its_own_purges_alone_finds_none_of_another_source(caller: As, listed: list[Event]) -> None:
+    asker = caller(scopes=["purge"])
+    own = asker.post({"tags": ["a"]}).json()["id"]
+    assert [one["id"] for one in asker.get("purges?source=api").json()["purges"]] == [own]
+    assert asker.get("purges?source=code").json() == {"purges": [], "next": None}
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [

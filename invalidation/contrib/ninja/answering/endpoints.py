@@ -115,10 +115,8 @@ def list_purges(request: HttpRequest, filters: Query[Filters]) -> HttpResponse:
     """Purges, scheduled ones among them, the newest first: with the scope `read` all of them, else the token's own."""
     _check_names(request)
     after = pagination.place(filters.cursor) if filters.cursor else None
-    chosen = filters.chosen()
-    if not sight.sees_all(token := _token(request)):
-        chosen |= sight.own(token)
-    found = listing.page(chosen, after, filters.limit + 1)
+    chosen = sight.within(filters.chosen(), token := _token(request))
+    found = [] if chosen is None else listing.page(chosen, after, filters.limit + 1)
     wanted = found[: filters.limit]
     documents_wanted = (_shown(one, token) for one in listing.documents_of(wanted))
     shown, text = pagination.filled(wanted, documents_wanted)

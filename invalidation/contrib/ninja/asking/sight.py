@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from invalidation.contrib.ninja.asking.scopes import Scope
@@ -20,6 +21,12 @@ def sees_all(token: Token) -> bool:
 def own(token: Token) -> dict[str, str]:
     """What its own purges have in their columns."""
     return {"source": Source.API, "actor": token.name}
+
+
+def within(chosen: Mapping[str, str], token: Token) -> dict[str, str] | None:
+    """What to look for, of what was chosen and this token sees; None where there is no such purge."""
+    shown = {} if sees_all(token) else own(token)
+    return None if any(chosen.get(name, value) != value for name, value in shown.items()) else {**chosen, **shown}
 
 
 def is_own(event: Event, token: Token) -> bool:
