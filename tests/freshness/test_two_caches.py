@@ -26,8 +26,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 import invalidation
 from deploy.local import Nginx, Redis, free_port
+from invalidation.freshness.scripts import EXPIRY_KEY
 from invalidation.models import Batch, BatchStatus, Delivery, Event, EventStatus
-from invalidation.pipeline.aftercare import replay, sweep
+from invalidation.pipeline.aftercare import rebound, replay, sweep
+from invalidation.pipeline.aftercare.retire import VERIFIED_WITHIN_SECONDS
 from invalidation.pipeline.intake import drain
 from tests.fixtures.grouped import grouped
 from tests.fixtures.servers import SECRET
@@ -70,6 +72,7 @@ class Site:
             "MAX_ATTEMPTS": 3,
             "BREAKER_FAILURES": 100,
             "DEGRADED_TTL_SECONDS": 0,
+            "LONGEST_RENDER_SECONDS": 0.001,  # else nothing is old enough to be retired
         }
         django_settings.INVALIDATION.clear()
         django_settings.INVALIDATION.update(grouped(values))
@@ -171,6 +174,17 @@ class Machine(RuleBasedStateMachine):
             completed_at=F("completed_at") - HOUR,
         )
         sweep.sweep("default")
+        rebound.rebound("default")
+
+    @rule()
+    def what_a_rebound_has_removed_leaves_the_index(self) -> None:
+        """It ends, and the minute passes after which the pages go."""
+        self.time_passes()
+        self.mend_everything()
+        server = self.site.redis
+        now = int(server.time()[0])
+        for page in server.zrangebyscore(EXPIRY_KEY, 0, now + VERIFIED_WITHIN_SECONDS):
+            server.zadd(EXPIRY_KEY, {str(page): now - 1}, xx=True)
 
     @rule()
     def mend_everything(self) -> None:
