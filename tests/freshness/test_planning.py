@@ -88,10 +88,13 @@ def _known(declare: Declare, freshness_redis: redis.Redis) -> None:
     pipeline.execute()
 
 
-def must_be_emptied(name: str, *, targets: Targets = Targets.of(tags=["post"])) -> bool:  # noqa: B008 (frozen)
+POST = Targets.of(tags=["post"])
+
+
+def must_be_emptied(name: str, *, targets: Targets = POST, widening: str = "") -> bool:
     """Must the tier's node?"""
     product = provider(name, "http://a")
-    return index_coverage.must_be_emptied(targets, product, "http://a", "")
+    return index_coverage.must_be_emptied(targets, product, "http://a", widening)
 
 
 def empty(name: str) -> None:
@@ -118,6 +121,8 @@ def test_a_reach_is_counted_by_addresses_tags_and_prefixes(declare: Declare) -> 
 def test_a_tag_with_all_that_the_index_keeps_of_one_may_be_on_every_page(declare: Declare) -> None:
     declare(TIERS, SITES=[SITE], MAX_URLS_PER_TAG=20)
     assert reach(Targets.of(tags=["post"], urls=["/a"])) == Reach(22, 21)
+    declare(TIERS, SITES=[SITE], MAX_URLS_PER_TAG=1)
+    assert reach(Targets.of(urls=["/a"])) == Reach(1, 21)
     declare(TIERS, SITES=[SITE], MAX_URLS_PER_TAG=21)
     assert reach(Targets.of(tags=["post"], urls=["/a"])) == Reach(21, 21)
 
@@ -141,6 +146,7 @@ def test_a_reach_is_wide_above_both_the_number_and_the_share(declare: Declare) -
     assert wide_reach(Targets.of(prefixes=["/blog/"])) == Reach(15, 21)
     assert wide_reach(Targets.of(prefixes=["/news/"])) is None
     assert wide_reach(Targets.of(urls=[f"/{number}" for number in range(11)])) == Reach(11, 21)
+    assert wide_reach(Targets.of(everything=True, tags=["post"])) is None
     assert wide_reach(Targets(everything=True)) is wide_reach(Targets.of(keys=["k"])) is None
 
 
@@ -211,7 +217,9 @@ def test_a_node_that_may_hold_what_the_index_has_lost_is_emptied() -> None:
     assert planned(named, "emptying", "http://b").steps[0].verb == "purge_urls"
 
 
-def test_inner_caches_are_emptied_first_and_a_node_counts_only_after_them(declare: Declare) -> None:
+def test_inner_caches_are_emptied_first_and_a_node_counts_only_after_them(
+    declare: Declare, freshness_redis: redis.Redis
+) -> None:
     inner = tier(EmptyingByTags)
     values = {"PROVIDER": "tests.pipeline.chain.Free"}
     declare(
@@ -228,6 +236,8 @@ def test_inner_caches_are_emptied_first_and_a_node_counts_only_after_them(declar
     assert must_be_emptied("outer")
     empty("outer")
     assert not must_be_emptied("outer")
+    freshness_redis.hdel(index.WHOLE_KEY, "inner http://a")
+    assert must_be_emptied("outer")
 
 
 def test_a_cache_with_tags_is_emptied_only_for_one_outside_it_that_asks_the_index(declare: Declare) -> None:
@@ -237,6 +247,7 @@ def test_a_cache_with_tags_is_emptied_only_for_one_outside_it_that_asks_the_inde
     declare({"inner": tier(EmptyingByTags), "outer": tier(Emptying, FILLS_FROM=["inner"])}, SITES=[SITE])
     assert must_be_emptied("inner")
     assert not must_be_emptied("inner", targets=Targets.of(urls=["/a"]))
+    assert not must_be_emptied("inner", widening="everything"), "the outer one is emptied with it"
     declare({"inner": tier(EmptyingByTags), "outer": tier(Emptying, FILLS_FROM=["inner"])}, SITES=[SITE], **AWAY)
     assert not must_be_emptied("inner"), "it could be purged by tag meanwhile"
 
@@ -248,7 +259,6 @@ def test_an_inner_cache_that_can_not_be_emptied_holds_up_none(declare: Declare) 
 
 
 def test_a_batch_is_planned_with_its_own_targets_and_widening() -> None:
-    empty("emptying")
     batch = Batch(targets=Targets.of(tags=["post:1"]).document(), widening="everything")
     assert planned(batch, "exact", "http://a").steps == (Step("purge_urls", (f"{SITE}/news/1",)),)
     wide = planned(batch, "emptying", "http://a")
@@ -262,6 +272,8 @@ def test_a_long_plan_is_made_shorter_where_half_of_what_it_removes_was_meant(dec
     assert shorter.steps == (Step("purge_prefixes", (f"{SITE}/blog/",)),)
     assert shorter.decisions == ("15 calls are above 3: 15 URLs widened to 1 prefixes",)
     assert plan_targets(Targets.of(urls=["/blog/5", "/blog/6", "/blog/7"]), "folders").requests == 3
+    declare(TIERS, SITES=[SITE], PLAN_CHEAPER_CALLS=15)
+    assert plan_targets(Targets.of(urls=[f"/blog/{n}" for n in range(5, 20)]), "folders").requests == 15
     declare(TIERS, SITES=[SITE], PLAN_CHEAPER_CALLS=0)
     assert plan_targets(Targets.of(urls=[f"/blog/{n}" for n in range(5, 20)]), "folders").requests == 15
 
