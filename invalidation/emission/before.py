@@ -62,10 +62,10 @@ def _database(instance: Model, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 @contextmanager
 def _foretelling(instance: Model, using: str) -> Iterator[None]:
     """What `Rules.before` gives for the row as it is, kept for as long as the write lasts."""
-    if FORETOLD in instance.__dict__:
+    asked = [rules for rules in registry.rules_for(type(instance)) if rules.before]
+    if FORETOLD in instance.__dict__ or not asked:
         yield
         return
-    asked = [rules for rules in registry.rules_for(type(instance)) if rules.before]
     history.before_write(instance, using, registry.public_columns(type(instance)))
     known = history.newest(instance)
     old = history.as_it_was(instance, known)

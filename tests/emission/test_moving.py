@@ -104,6 +104,17 @@ def test_what_is_watched_twice_is_wrapped_once() -> None:
     assert {name: Shadow.__dict__[name] for name in wrapped} == wrapped
 
 
+def test_once_no_rule_asks_any_more_a_write_that_is_wrapped_looks_nothing_up(
+    outbox: Outbox, django_assert_num_queries: Any
+) -> None:
+    stored("default")
+    shadow = Shadow.objects.only("note").get()
+    invalidation.register(Shadow)
+    with django_assert_num_queries(1):
+        shadow.save(update_fields=["note"])
+    assert shadow.told is None
+
+
 def test_rules_that_ask_for_nothing_before_a_write_wrap_nothing() -> None:
     with isolate_apps("tests.library"):
         meta = type("Meta", (), {"app_label": "library"})
