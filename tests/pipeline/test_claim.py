@@ -79,6 +79,14 @@ def test_a_batch_holds_no_more_targets_than_its_limit(dirty: Dirty, settings: Se
     assert list(Batch.objects.order_by("id").values_list("event_count", flat=True)) == [2, 2, 1]
 
 
+def test_a_batch_may_be_full_to_its_limit(dirty: Dirty, settings: Settings, queue: Queue) -> None:
+    settings.INVALIDATION = declared(BATCH_TARGETS_LIMIT=4)
+    for number in range(4):
+        dirty(f"/{number}/a/", f"/{number}/b/")
+    drain.drain()
+    assert list(Batch.objects.order_by("id").values_list("event_count", flat=True)) == [2, 2]
+
+
 def test_a_deep_backlog_is_widened_reported_and_forgotten(
     dirty: Dirty, settings: Settings, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

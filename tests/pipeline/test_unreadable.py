@@ -75,6 +75,12 @@ def test_an_event_that_cannot_be_read_ends_alone_as_a_dead_letter(
     assert documents.document(bad)["deliveries"][0]["error"] == letter.error
 
 
+def test_the_dead_letter_says_what_could_not_be_read(queue: Queue) -> None:
+    poison({"tags": ["Hello World"]})
+    drain.drain()
+    assert Delivery.objects.get().error.startswith("The event can't be read: 'Hello World' is not a tag; ")
+
+
 def test_nothing_but_unreadable_events_is_no_end_of_the_drain(dirty: Dirty, queue: Queue) -> None:
     for targets in UNREADABLE:
         poison(targets)
