@@ -15,7 +15,6 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,15 +24,10 @@ from invalidation.models import Event, ScheduledEvent
 from invalidation.rows import unfinished
 from invalidation.rows.events import UidRange
 from invalidation.status.overview.alarms import lasted
+from invalidation.templatetags.invalidation_admin import moment, mood
 
 #: Text is looked for in the newest rows alone: no index finds words, and reading a million rows takes a second.
 SEARCHED_ROWS = 50_000
-#: Classes by status; work under way has none.
-MOODS = {
-    **dict.fromkeys(("done", "purged"), " inv-well"),
-    **dict.fromkeys(("failed", "deferred"), " inv-warn"),
-    **dict.fromkeys(("dead", "rejected"), " inv-bad"),
-}
 
 
 Row = TypeVar("Row", Event, ScheduledEvent)
@@ -119,7 +113,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in t
 @admin.display(description="status", ordering="status")
 def standing(_: Any, row: Any) -> SafeString:
     """A column that shows at a glance which rows went wrong."""
-    return format_html('<span class="inv-badge{}">{}</span>', MOODS.get(row.status, ""), row.get_status_display())
+    return format_html('<span class="inv-badge inv-{}">{}</span>', mood(row.status), row.get_status_display())
 
 
 @admin.display(description="cause")
@@ -174,13 +168,13 @@ def list_link(model: str, batch_id: int, label: str) -> SafeString:
     return format_html('<a href="{}?batch__id__exact={}">{}</a>', url, batch_id, label)
 
 
-def instant(column: str) -> Callable[[Any, Model], str]:
+def instant(column: str, words: str = "", nothing: str = "-") -> Callable[[Any, Model], SafeString | str]:
     """A column of a list or a page that shows an instant to the second: work comes in bursts."""
 
-    @admin.display(description=column.replace("_", " "), ordering=column)
-    def shown(_: Any, row: Model) -> str:
+    @admin.display(description=words or column.replace("_", " "), ordering=column)
+    def shown(_: Any, row: Model) -> SafeString | str:
         at: datetime | None = getattr(row, column)
-        return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S") if at else "-"
+        return moment(at) if at else nothing
 
     return shown
 

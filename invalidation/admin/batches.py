@@ -18,15 +18,20 @@ class BatchAdmin(ReadOnlyAdmin):
     list_display = ("id", "created", "lane", "standing", "summary", "event_list", "delivery_list", "took")
     list_filter = ("status", "lane", "mode", "created_at")
     fields = (
-        *("status", "lane", "mode", "tiers", "created", "completed", "took"),
-        *("sequence", "rebound", "verified", "refreshed"),
-        *("purges", "event_list", "delivery_list"),
+        *("standing", "delivery_list", "event_list", "lane", "mode", "for_tiers", "created", "completed", "took"),
+        *("rebound", "verified", "refreshed", "sequence", "purges"),
     )
     readonly_fields = fields
 
     standing = standing
     created, completed = instant("created_at"), instant("completed_at")
-    rebound, verified, refreshed = instant("rebound_at"), instant("verified_at"), instant("refreshed_at")
+    rebound, verified = instant("rebound_at", "rebound due at"), instant("verified_at", "verification ended at")
+    refreshed = instant("refreshed_at")
+
+    @admin.display(description="tiers")
+    def for_tiers(self, batch: Batch) -> str:
+        """Those that were named, else every one."""
+        return batch.tiers or "all"
 
     @admin.display(description="purges")
     def purges(self, batch: Batch) -> SafeString:

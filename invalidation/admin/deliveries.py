@@ -13,10 +13,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, instant, link, standing, tier_filter
-from invalidation.models import Delivery
+from invalidation.models import Delivery, DeliveryStatus
 from invalidation.pipeline import replay
-from invalidation.rows.states import DEAD_LETTERS
-from invalidation.status import words
+from invalidation.rows.states import DEAD_LETTERS, FINAL
+from invalidation.status import timeline, words
 
 #: Of one call that are shown.
 MOST_ITEMS = 50
@@ -29,7 +29,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ("replay_selected",)
     list_display = (
         *("id", "batch_link", "where", "delivery_pass", "standing", "short_error", "attempts", "removed"),
-        *("took", "created"),
+        *("took_ms", "created"),
     )
     list_filter = ("status", tier_filter(), "delivery_pass", "created_at")
     search_fields = ("node__startswith", "external_id__exact", "error__icontains")
@@ -38,19 +38,28 @@ class DeliveryAdmin(ReadOnlyAdmin):
         f"in the newest {SEARCHED_ROWS:,} deliveries"
     )
     fields = (
-        *("batch_link", "tier", "node", "delivery_pass", "standing", "remedy", "error", "reply"),
-        *("attempts", "calls", "removed", "took", "external_id", "decided", "left"),
-        *("created", "available", "started", "attempted", "completed"),
+        *("standing", "outcome", "remedy", "error", "reply", "tier", "node", "delivery_pass", "batch_link"),
+        *("attempts", "calls", "took_ms", "decided", "external_id", "left"),
+        *("created", "started", "attempted", "completed", "available"),
     )
     readonly_fields = fields
 
     standing = standing
-    created, available, started = instant("created_at"), instant("available_at"), instant("started_at")
-    attempted, completed = instant("attempted_at"), instant("completed_at")
+    created, available = instant("created_at"), instant("available_at", "asked again at")
+    started, completed = instant("started_at", "newest attempt at"), instant("completed_at")
+    attempted = instant("attempted_at", "first attempt ended at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Without the long columns; the page of one delivery loads them."""
         return super().get_queryset(request).defer("steps", "decisions", "reply")
+
+    def get_fields(self, request: HttpRequest, obj: Delivery | None = None) -> list[Any]:
+        """Without those that have nothing to say of this one; where all is well, the cache's own answer stands last."""
+        silent = _silent(obj) if obj else set()
+        shown = [name for name in self.fields if name not in silent]
+        if obj and obj.reply and obj.status == DeliveryStatus.PURGED:
+            shown.append(shown.pop(shown.index("reply")))
+        return shown
 
     @admin.display(description="batch", ordering="batch_id")
     def batch_link(self, delivery: Delivery) -> SafeString | str:
@@ -62,8 +71,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """`varnish 127.0.0.1:6081`."""
         return words.place(delivery.tier, delivery.node)
 
+    @admin.display(description="how it ended")
+    def outcome(self, delivery: Delivery) -> str:
+        """In words; the cache's own stand below."""
+        return timeline.end_in_words(delivery, delivery.status, delivery.error)
+
     @admin.display(description="ms", ordering="milliseconds")
-    def took(self, delivery: Delivery) -> str:
+    def took_ms(self, delivery: Delivery) -> str:
         """Time in calls to the cache."""
         return "-" if delivery.milliseconds is None else f"{delivery.milliseconds:,.1f}"
 
@@ -98,6 +112,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
             LogEntry.objects.log_actions(cast("int", request.user.pk), dead, CHANGE, "Replayed.")
         level = messages.SUCCESS if number else messages.WARNING
         self.message_user(request, f"{number} of the selected deliveries were dead letters and are replayed.", level)
+
+
+def _silent(delivery: Delivery) -> set[str]:
+    """Fields of which there is nothing to show."""
+    said: dict[str, Any] = {name: getattr(delivery, name) for name in ("error", "reply", "external_id")}
+    said |= {"remedy": delivery.error, "decided": delivery.decisions, "left": delivery.steps}
+    said |= {"available": delivery.status not in FINAL, "completed": delivery.completed_at}
+    return {name for name, value in said.items() if not value}
 
 
 def _verb(step: dict[str, Any]) -> str:

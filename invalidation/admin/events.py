@@ -10,10 +10,19 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from invalidation.admin.base import SEARCHED_ROWS, ReadOnlyAdmin, cause, duration, link, named, standing, uid_of
+from invalidation.admin.base import (
+    SEARCHED_ROWS,
+    ReadOnlyAdmin,
+    cause,
+    duration,
+    instant,
+    link,
+    named,
+    standing,
+    uid_of,
+)
 from invalidation.admin.pages.audit import AuditView
 from invalidation.admin.pages.dashboard import DashboardView, ReplayView
 from invalidation.admin.pages.doctor import DoctorView
@@ -54,6 +63,7 @@ class EventAdmin(ReadOnlyAdmin):
     )
 
     cause, standing = cause, standing
+    created = instant("created_at")
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may view own purges sees those of the own changes, and no others."""
@@ -125,11 +135,6 @@ class EventAdmin(ReadOnlyAdmin):
     def short_uid(self, event: Event) -> str:
         """The first characters of the id."""
         return str(event.uid)[:8]
-
-    @admin.display(description="created at", ordering="created_at")
-    def created(self, event: Event) -> str:
-        """To the second: events come in bursts."""
-        return timezone.localtime(event.created_at).strftime("%Y-%m-%d %H:%M:%S")
 
     @admin.display(description="targets")
     def summary(self, event: Event) -> str:

@@ -119,7 +119,7 @@ class PurgeAdminMixin(Base):  # type: ignore[type-arg]  # generic in the stubs a
         return TemplateResponse(request, "admin/invalidation/purge_selected.html", context)
 
     def _purge_copies(self, request: HttpRequest, database: str, instances: list[Any], targets: Targets) -> None:
-        reason = f"{len(instances)} selected: {', '.join(map(str, instances))}"
+        reason = objects.selected(instances)
         with transaction.atomic(using=database):
             event = enqueue(request, using=database, reason=reason, **targets.arguments())
             for instance in instances:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -27,6 +27,8 @@ from invalidation.targets.values import Source, Targets, union
 MOST_EVENTS = 20
 #: Among so many of the newest events an object's own are looked for, and so many of them are shown.
 SEARCHED_EVENTS, SHOWN_EVENTS = 20_000, 20
+#: Of many selected objects those that the reason of their purge names.
+NAMED = 3
 
 
 @contextmanager
@@ -66,6 +68,12 @@ def _pages(rows: Iterable[Event]) -> str:
 
 def _tiers(number: int) -> str:
     return f"{number} tier{'s' * (number != 1)}"
+
+
+def selected(instances: Sequence[Model]) -> str:
+    """`5 selected: Tea, Coffee, Milk and 2 more`."""
+    named, more = ", ".join(map(str, instances[:NAMED])), len(instances) - NAMED
+    return f"{len(instances)} selected: {named}{f' and {more} more' if more > 0 else ''}"
 
 
 def why(instance: Model) -> str:

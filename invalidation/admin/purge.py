@@ -18,9 +18,10 @@ from invalidation.admin.summary import targets_summary
 from invalidation.emission.api import stored
 from invalidation.exceptions import InvalidTarget
 from invalidation.models import Event
+from invalidation.pipeline.delivery.breaker import breakers
 from invalidation.status.forecast import forecast
 from invalidation.status.gate import Wide
-from invalidation.targets.values import Source
+from invalidation.targets.values import CachePlace, Source
 
 
 class PurgeView:
@@ -55,6 +56,7 @@ class PurgeView:
             return self._purge(request, form)
         told = seen.document()
         share = None if seen.share is None else 100 * seen.share
+        told["tiers"] = _with_standing(told["tiers"])
         shown = {"forecast": told, "targets": told["targets"], "share": share, "wide": seen.wide}
         return self._page(request, "purge_preview", form, **shown)
 
@@ -74,6 +76,12 @@ class PurgeView:
         site = self.model_admin.admin_site.each_context(request)
         context |= {"title": "Purge cached copies", "opts": self.model_admin.opts, "form": form, **site}
         return TemplateResponse(request, f"admin/invalidation/event/{name}.html", context)
+
+
+def _with_standing(rows: list[Any]) -> list[Any]:
+    """Each node's plan, and whether workers leave that node alone now."""
+    alone = {name for name, state in breakers().items() if state == "open"}
+    return [{**row, "away": str(CachePlace(row["tier"], row["node"])) in alone} for row in rows]
 
 
 def enqueue(request: HttpRequest, **arguments: Any) -> Event:

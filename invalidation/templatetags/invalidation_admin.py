@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import zip_longest
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -35,6 +39,44 @@ def moment(instant: datetime | None) -> SafeString | str:
         local.strftime("%Y-%m-%d %H:%M:%S.%f %Z"),
         local.strftime("%H:%M:%S" if today else "%-d %b %H:%M:%S"),
     )
+
+
+#: An instant inside a sentence, as the reports that machines read write it.
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)")
+
+
+@register.filter
+def dated(text: str) -> SafeString:
+    """A sentence whose instants are written as everywhere on these pages."""
+    words_between, instants = INSTANT.split(text), map(parse_datetime, INSTANT.findall(text))
+    return format_html_join("", "{}{}", zip_longest(words_between, map(moment, instants), fillvalue=""))
+
+
+#: An event inside a sentence, by the beginning of its id.
+EVENT = re.compile(r"\bevent ([0-9a-f]{8})\b")
+
+
+@register.filter
+def linked(text: str) -> SafeString:
+    """A sentence whose event, where it names one, is a link to it."""
+    if not (found := EVENT.search(text)):
+        return format_html("{}", text)
+    url = f"{reverse('admin:invalidation_event_changelist')}?q={found[1]}"
+    return format_html('{}<a href="{}">{}</a>{}', text[: found.start()], url, found[0], text[found.end() :])
+
+
+#: Colours of what a row says of itself; what is under way has none.
+MOODS = {
+    **dict.fromkeys(("done", "purged"), "well"),
+    **dict.fromkeys(("failed", "deferred"), "warn"),
+    **dict.fromkeys(("dead", "rejected"), "bad"),
+}
+
+
+@register.filter
+def mood(status: str) -> str:
+    """`well`, `warn`, `bad`, or `calm` for what has not ended."""
+    return MOODS.get(status, "calm")
 
 
 @register.filter
@@ -90,7 +132,7 @@ def remedy(error: str) -> str:
 SHORT_LIFE = {
     Reason.REDIS: "Redis was away",
     Reason.ROOM: "the tag index had no room",
-    Reason.ADDRESS: "the address can't be indexed",
+    Reason.ADDRESS: "the address is too long, or has parameters that nobody declared",
     Reason.TAG: "a tag is none",
     Reason.ORIGIN: "the host is in no SITES",
 }
@@ -98,9 +140,9 @@ SHORT_LIFE = {
 
 @register.filter
 def short_life(counts: Mapping[str, int]) -> str:
-    """`the address can't be indexed 18`, for what there was."""
+    """`18 because Redis was away`, for what there was."""
     known = {reason.value: words for reason, words in SHORT_LIFE.items()}
-    return ", ".join(f"{known.get(name, name)} {number:,}" for name, number in counts.items() if number)
+    return ", ".join(f"{number:,} because {known.get(name, name)}" for name, number in counts.items() if number)
 
 
 @register.filter

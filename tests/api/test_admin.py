@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 import invalidation
 from invalidation.contrib.ninja import secrets
@@ -59,6 +60,29 @@ def test_a_new_token_is_shown_once_and_works(sign_in: Callable[..., Client]) -> 
     assert text not in str([(entry.object_repr, entry.change_message) for entry in LogEntry.objects.all()])
     assert text not in str([row.get_decoded() for row in Session.objects.all()])
     assert LogEntry.objects.get().user.get_username() == "grace"
+
+
+def test_the_page_of_a_token_says_in_words_what_it_may_do_and_for_how_long(
+    sign_in: Callable[..., Client], granted: Grant
+) -> None:
+    made = granted()
+    page = reverse("admin:invalidation_api_token_change", args=[made.token.pk])
+    browser = sign_in("view_token")
+    shown = browser.get(page).content.decode()
+    for words in ("enqueue purges, and follow its own", "every host of the sites", "every tag", ">valid<", "never"):
+        assert words in shown
+    assert "&quot;purge&quot;" not in shown
+    tokens.every().update(hosts=["blog.example"], expires_at=timezone.now())
+    shown = browser.get(page).content.decode()
+    for words in ("blog.example", "none: hosts alone", ">expired<"):
+        assert words in shown
+
+
+def test_the_form_of_a_token_has_one_button(sign_in: Callable[..., Client]) -> None:
+    shown = sign_in("add_token", "view_token", "purge").get(reverse(ADD)).content.decode()
+    assert 'name="_save"' in shown
+    assert "_addanother" not in shown
+    assert "_continue" not in shown
 
 
 @pytest.mark.parametrize("scope", ["purge_everything", "purge_wide", "read", "status"])

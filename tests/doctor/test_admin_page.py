@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from deploy.local import Redis
 from invalidation import doctor
-from invalidation.doctor import Fault, Finding, Report
+from invalidation.doctor import Fault, Finding, Report, last_report
+from invalidation.freshness.clients import keep
 from invalidation.signals import examination_due
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,17 @@ def test_the_newest_report_is_shown_with_words_and_remedy(admin_client: Client, 
     text = admin_client.get(page).content.decode()
     assert "passes PURGE on" in text
     assert "invalidation_proxy" in text
-    assert "http://127.0.0.1:1" in text
+    assert "nginx 127.0.0.1:1: The node passes" in text
+
+
+def test_a_report_that_comes_while_somebody_looks_is_shown_to_them(admin_client: Client, page: str) -> None:
+    keep(last_report.KEY, None)
+    assert 'data-live="?fragment" data-live-seconds="4"' in admin_client.get(page).content.decode()
+    assert "No examination is remembered" in admin_client.get(f"{page}?fragment").content.decode()
+    doctor.remember(doctor.examine())
+    fragment = admin_client.get(f"{page}?fragment").content.decode()
+    assert 'id="verdict"' in fragment
+    assert "<html" not in fragment
 
 
 def test_the_button_asks_for_an_examination(admin_client: Client, page: str) -> None:

@@ -49,9 +49,23 @@ def test_calls_that_are_left_are_words(admin_client: Client) -> None:
     assert "&quot;verb&quot;" not in text
 
 
-@pytest.mark.parametrize("steps", [None, [], [5], [{"verb": 1, "items": 2}], [{}]])
+@pytest.mark.parametrize("steps", [[5], [{"verb": 1, "items": 2}], [{}]])
 def test_steps_that_are_none_break_no_page(admin_client: Client, steps: Any) -> None:
     assert "left" in page(admin_client, rejected(steps=steps))
+
+
+@pytest.mark.parametrize("steps", [None, []])
+def test_a_page_has_no_row_for_what_there_is_not(admin_client: Client, steps: Any) -> None:
+    text = page(admin_client, rejected(steps=steps))
+    for label in ("Calls that are left:", "External id:", "Decisions:", "Asked again at:"):
+        assert label not in text
+
+
+def test_a_purge_that_was_proved_says_so_in_words_before_what_the_cache_answered(admin_client: Client) -> None:
+    text = page(admin_client, rejected(status="purged", error="", removed=0, reply="404 <html>"))
+    places = [text.index(words) for words in ("Purged", "purged: there was no copy", "Attempts:", "404 &lt;html&gt;")]
+    assert places == sorted(places)
+    assert "What to do:" not in text
 
 
 def test_lists_show_at_a_glance_what_went_wrong(admin_client: Client) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from django.test import Client
 from django.urls import reverse
 
 import invalidation
+from invalidation.exceptions import TransientError
 from invalidation.models import Event
+from invalidation.pipeline.delivery.breaker import guarded
 from project.blog.models import Category, Post
 from tests.operators.conftest import INNER_NODE, OUTER_NODE, SECRET, SITE, UNREADABLE_URLS
 
@@ -23,6 +25,11 @@ SignIn = Callable[..., Client]
 def send(browser: Client, button: str, **fields: Any) -> Any:
     """Press one of the form's buttons."""
     return browser.post(reverse("admin:invalidation_event_purge"), {"lane": "editorial", button: "1", **fields})
+
+
+def refused() -> None:
+    """What a call to a node comes to where nobody listens."""
+    raise TransientError("Connection refused")
 
 
 def test_the_list_leads_to_the_form_for_those_who_may(sign_in: SignIn) -> None:
@@ -62,9 +69,20 @@ def test_the_preview_shows_what_where_and_how_many_calls_and_stores_nothing(sign
     for word in ("blog.post:42", "/blog/", "cache", "inner", "outer", "takedown", *nodes):
         assert word in shown
     assert all(row["calls"] >= 1 for row in response.context["forecast"]["tiers"])
-    assert re.search(r"At most \d+ of 0 known pages", shown)
+    assert "No page is known" in shown
     assert SECRET not in shown
     assert not Event.objects.exists()
+
+
+def test_the_preview_says_which_node_is_left_alone(sign_in: SignIn) -> None:
+    browser = sign_in("purge")
+    assert "is left alone now" not in send(browser, "preview", tags="blog.post:42").content.decode()
+    for _ in range(5):
+        with suppress(TransientError):
+            guarded("inner", INNER_NODE, refused)
+    shown = send(browser, "preview", tags="blog.post:42").content.decode()
+    assert 'inv-bad" data-tier="inner"' in shown
+    assert shown.count("is left alone now") == 1
 
 
 def test_the_preview_carries_the_form_to_the_confirmation(sign_in: SignIn) -> None:

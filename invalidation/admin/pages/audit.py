@@ -18,8 +18,8 @@ MOST_SHOWN = 50
 class AuditView(ReportView):
     """An audit reads up to 20,000 pages and events, for which no request should wait: a worker does it."""
 
-    title, template = "Audit", "audit.html"
-    asked = "A worker audits; its report is here when it is done, in a minute or so."
+    title, template, button = "Audit", "audit.html", "Audit now"
+    asked = "A worker audits; its report appears here by itself in a minute or so, if a worker runs."
 
     def shown(self) -> dict[str, Any]:
         """The report as the template reads it."""

@@ -27,6 +27,8 @@ class Chart:
 
     most: float
     newest: float | None
+    counted: bool
+    """Was anything counted at all?"""
 
     @property
     def words(self) -> str:
@@ -44,7 +46,7 @@ def drawn(curve: Curve) -> Chart:
     heights = [_height(point, most) for point in curve.points]
     bars = "".join(_bar(place, width, height) for place, height in enumerate(heights) if height)
     gaps = "".join(_bar(first, width, HEIGHT, count) for first, count in _gaps(curve.points))
-    return Chart(curve, bars, gaps, most, curve.points[-1] if curve.points else None)
+    return Chart(curve, bars, gaps, most, curve.points[-1] if curve.points else None, bool(known))
 
 
 def _height(point: float | None, most: float) -> float:

@@ -26,6 +26,8 @@ from invalidation.status.words import diagnose
 REFRESH_SECONDS = 4
 #: Dead letters that are looked at, and replayed, at once; a second press does the rest.
 AT_ONCE = 5000
+#: What the link to more of an alarm says, where "Show them" would not.
+LINKS = {"doctor": "Its report"}
 
 
 class DashboardView:
@@ -83,7 +85,9 @@ def shown(seen: Board) -> dict[str, Any]:
     found = alarms(seen)
     return {
         "board": seen,
-        "alarms": [{"alarm": alarm, "url": _url(alarm)} for alarm in found],
+        "alarms": [
+            {"alarm": alarm, "url": _url(alarm), "link": LINKS.get(alarm.leads_to, "Show them")} for alarm in found
+        ],
         "mood": _mood(seen, found),
         "charts": [drawn(curve) for curve in seen.curves],
     }
@@ -104,6 +108,9 @@ def _url(alarm: Alarm) -> str:
         return deliveries_url(alarm.cause)
     if alarm.leads_to == "events":
         return f"{reverse('admin:invalidation_batch_changelist')}?status__exact=running"
+    if alarm.leads_to.startswith("lane "):
+        query = {"status__exact": "pending", "lane__exact": alarm.leads_to.partition(" ")[2]}
+        return f"{reverse('admin:invalidation_event_changelist')}?{urlencode(query)}"
     if alarm.leads_to == "doctor":
         return reverse("admin:invalidation_event_doctor")
     return f"#{alarm.leads_to}" if alarm.leads_to else ""

@@ -14,8 +14,8 @@ from invalidation.signals import examination_due, tell
 class DoctorView(ReportView):
     """Examinations run in a worker: in the web process the canary might wait for the process that waits for it."""
 
-    title, template = "Doctor", "doctor.html"
-    asked = "A worker examines everything; its report is here in a few seconds."
+    title, template, button = "Doctor", "doctor.html", "Examine now"
+    asked = "A worker examines everything; its report appears here by itself in a few seconds, if a worker runs."
 
     def shown(self) -> dict[str, Any]:
         """The report, and when it was made."""

@@ -22,13 +22,14 @@ from invalidation import conf
 from invalidation.admin.base import ReadOnlyAdmin, duration
 from invalidation.admin.pages.why import why_url
 from invalidation.admin.summary import targets_summary
-from invalidation.models import Delivery, DeliveryStatus, Event
+from invalidation.models import Delivery, DeliveryStatus, Event, EventStatus
 from invalidation.pipeline import replay
 from invalidation.rows import attempts, deliveries, events
 from invalidation.rows.states import DEAD_LETTERS, FINAL
 from invalidation.status import documents
+from invalidation.status.overview.alarms import STUCK_SECONDS
 from invalidation.status.timeline import Story, still_open, timeline
-from invalidation.targets.values import Manner
+from invalidation.targets.values import Lane, Manner
 
 #: A page that is looked at asks anew this often while its event is young; later only now and then, so that a forgotten
 #: window costs nothing.
@@ -54,7 +55,8 @@ class EventPage:
             return self._replay(request, event)
         context = shown(event, request, self.model_admin.admin_site)
         context |= {"may_purge": self.model_admin.has_purge_permission(request)}
-        if not self.model_admin.may_view_all(request):
+        context |= {"may_view_all": self.model_admin.may_view_all(request)}
+        if not context["may_view_all"]:
             context |= {"merged": (), "why": ()}
         if "fragment" in request.GET:
             answer = render(request, "admin/invalidation/event/story.html", context)
@@ -89,6 +91,8 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
         "troubled": [row for row in story.deliveries if row.error and row.status != DeliveryStatus.PURGED],
         "took": duration(event.created_at, event.completed_at),
         "final": final,
+        "over": event.status in documents.FINAL,
+        "waits_long": waits_long(event),
         "refresh_seconds": 0 if final else _refresh_seconds(event),
         "objects": list(objects(event, request, site)),
         "again_url": again_url(event),
@@ -96,6 +100,12 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
         "why": [(address, why_url(address)) for address in addresses(event)],
         "verifications": story.verifications,
     }
+
+
+def waits_long(event: Event) -> float:
+    """Seconds for which nobody has claimed it, where that is longer than its lane ever takes; 0 else."""
+    seconds = (timezone.now() - event.created_at).total_seconds()
+    return seconds if event.status == EventStatus.PENDING and seconds > STUCK_SECONDS[Lane(event.lane)] else 0.0
 
 
 def told(event: Event) -> Story:

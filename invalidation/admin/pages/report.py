@@ -7,17 +7,21 @@ from typing import Any, ClassVar
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 
 from invalidation.admin.base import ReadOnlyAdmin
 
+#: How often a page that somebody looks at asks whether there is a newer report.
+REFRESH_SECONDS = 4
+
 
 class ReportView:
-    """Subclassed by each kind of report; no request waits for one to be made."""
+    """Subclassed by each kind of report; no request waits for one to be made. `?fragment` is the part that changes."""
 
     title: ClassVar[str]
     template: ClassVar[str]
+    button: ClassVar[str]
     asked: ClassVar[str]
     """Said to who pressed the button."""
 
@@ -31,10 +35,14 @@ class ReportView:
             raise PermissionDenied
         if request.method == "POST":
             return self._ask(request)
-        context = {"title": self.title, "opts": self.model_admin.opts, **self.shown()}
-        context |= {"may_purge": self.model_admin.has_purge_permission(request)}
+        template = f"admin/invalidation/event/{self.template}"
+        context = {"may_purge": self.model_admin.has_purge_permission(request), **self.shown()}
+        if "fragment" in request.GET:
+            return render(request, template, context)
+        context |= {"title": self.title, "button": self.button, "report_template": template}
+        context |= {"refresh_seconds": REFRESH_SECONDS, "opts": self.model_admin.opts}
         context |= self.model_admin.admin_site.each_context(request)
-        return TemplateResponse(request, f"admin/invalidation/event/{self.template}", context)
+        return TemplateResponse(request, "admin/invalidation/event/report.html", context)
 
     def shown(self) -> dict[str, Any]:
         """What the template is given of the newest report."""

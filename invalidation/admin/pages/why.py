@@ -16,6 +16,7 @@ from invalidation import conf
 from invalidation.admin.base import ReadOnlyAdmin
 from invalidation.exceptions import InvalidTarget
 from invalidation.status import why
+from invalidation.status.why.codes import UNTOLD
 from invalidation.targets.values import CachePlace
 
 #: A path stands for a page on every site, and each is a question to each node.
@@ -60,7 +61,7 @@ class WhyView:
         asked = request.method == "POST"
         form = WhyForm(request.POST) if asked else WhyForm(initial={"url": request.GET.get("url", "")})
         answers = answered(form.cleaned_data["url"]) if asked and form.is_valid() else []
-        context = {"title": "Why", "opts": self.model_admin.opts, "form": form, "answers": answers}
+        context = {"title": "Why is a page as it is?", "opts": self.model_admin.opts, "form": form, "answers": answers}
         context |= self.model_admin.admin_site.each_context(request)
         return TemplateResponse(request, "admin/invalidation/event/why.html", context)
 
@@ -74,10 +75,18 @@ def answered(addresses: list[str]) -> list[dict[str, Any]]:
 def shown(document: why.WhyDocument) -> dict[str, Any]:
     """With instants that are no text, and each copy's place."""
     instants = {name: _instant(document[name]) for name in ("rendered_at", "next_change_at")}
-    copies = [{**copy, "place": CachePlace(copy["tier"], copy["node"])} for copy in document["copies"]]
+    copies = [
+        {**copy, "place": CachePlace(copy["tier"], copy["node"]), "mood": _mood(copy)} for copy in document["copies"]
+    ]
     purge = document["last_purge"]
     dated = {**purge, "purged_at": _instant(purge["purged_at"])} if purge else None
-    return {**document, **instants, "last_purge": dated, "copies": copies, "stale": why.is_any_stale([document])}
+    stands = {"stale": why.is_any_stale([document]), "unasked": any(copy["mood"] == "warn" for copy in copies)}
+    return {**document, **instants, "last_purge": dated, "copies": copies, **stands}
+
+
+def _mood(copy: why.CopyDocument) -> str:
+    """Of a node that did not tell what it holds nothing is known, so that it isn't well."""
+    return "bad" if copy["stale"] else "warn" if copy["code"] in UNTOLD else "well"
 
 
 def _instant(text: str | None) -> Any:

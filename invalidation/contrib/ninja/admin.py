@@ -10,9 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_variables
 
 from invalidation import conf
+from invalidation.admin.base import instant
 from invalidation.contrib.ninja.asking import grants
 from invalidation.contrib.ninja.asking.grants import BadGrant
 from invalidation.contrib.ninja.asking.scopes import PERMISSIONS, Scope
@@ -73,7 +77,8 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
     """Tokens, without what would let anybody use one."""
 
     form = TokenForm
-    list_display = ("name", "identifier", "words", "expires_at", "last_used_at", "revoked_at", "created_by")
+    list_display = ("name", "standing", "identifier", "words", "expires", "used", "created_by")
+    readonly_fields = ("standing", "may", "on_hosts", "on_tags", "created", "expires", "used", "revoked")
     search_fields = ("name", "identifier")
     actions = ("revoke",)
     show_full_result_count = False
@@ -89,9 +94,39 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Of an old one everything that is no secret."""
-        hidden = ("id", "digest")
-        every = [field.name for field in Token._meta.concrete_fields if field.name not in hidden]
-        return every if obj else super().get_fields(request, obj)
+        if obj is None:
+            return TokenForm.Meta.fields
+        shown = ("standing", "name", "identifier", "may", "on_hosts", "on_tags", "expires", "used", "created")
+        return (*shown, "created_by", *(("revoked", "revoked_by") if obj.revoked_at else ()))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """With one button: each of them ends at the page that shows the token."""
+        one = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**one, **(extra_context or {})})
+
+    expires, used = instant("expires_at", "expires at", "never"), instant("last_used_at", "last used at", "never")
+    created, revoked = instant("created_at"), instant("revoked_at")
+
+    @admin.display(description="status")
+    def standing(self, token: Token) -> SafeString:
+        """In force, or why not."""
+        refusal = token.refusal(timezone.now())
+        return format_html('<span class="inv-badge inv-{}">{}</span>', "bad" if refusal else "well", refusal or "valid")
+
+    @admin.display(description="scopes")
+    def may(self, token: Token) -> str:
+        """In words."""
+        return "; ".join(str(Scope(scope).label) for scope in token.scopes if scope in Scope.values)
+
+    @admin.display(description="hosts")
+    def on_hosts(self, token: Token) -> str:
+        """Those that it may purge."""
+        return ", ".join(token.hosts) or ("none: tags alone" if token.tags else "every host of the sites")
+
+    @admin.display(description="tags")
+    def on_tags(self, token: Token) -> str:
+        """Those that it may purge."""
+        return ", ".join(token.tags) or ("none: hosts alone" if token.hosts else "every tag")
 
     @admin.display(description="scopes, hosts, tags")
     def words(self, token: Token) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -30,7 +31,7 @@ class Alarm:
 
     cause: Cause | None = None
     leads_to: str = ""
-    """Where more of it stands: `deliveries`, `events`, `doctor`, `stale` or `rules`."""
+    """Where more of it stands: `deliveries`, `events`, `lane editorial`, `doctor`, `stale` or `rules`."""
 
 
 def alarms(board: Board) -> list[Alarm]:
@@ -95,7 +96,7 @@ def _stuck(board: Board, lane: LaneStanding) -> Alarm | None:
     if any(cause.waiting for cause in board.causes):
         return Alarm(words, "It waits for the nodes named here.", leads_to="events")
     remedy = "Nobody seems to take it: do workers and beat run? `manage.py invalidation_doctor` tells."
-    return Alarm(words, remedy, leads_to="events")
+    return Alarm(words, remedy, leads_to=f"lane {lane.lane}" if lane.waiting else "events")
 
 
 def _staleness(board: Board) -> Iterator[Alarm]:
@@ -113,10 +114,16 @@ def _rest(board: Board) -> Iterator[Alarm]:
         words = f"{len(board.rules)} rule{'s fail' if len(board.rules) != 1 else ' fails'}, so that pages may stay old"
         yield Alarm(words, "Correct what they name.", bad=False, leads_to="rules")
     if board.report and board.report["findings"]:
-        number = len(board.report["findings"])
-        seconds = (board.seen_at - datetime.fromisoformat(board.report["examined_at"])).total_seconds()
-        words = f"The doctor found {number} misconfiguration{'s' * (number != 1)}, {ago(max(0.0, seconds))} ago"
-        yield Alarm(words, "Its report says which, and what to do.", bad=False, leads_to="doctor")
+        yield _of_doctor(board.report["findings"], board.seen_at - datetime.fromisoformat(board.report["examined_at"]))
+
+
+def _of_doctor(findings: Sequence[Mapping[str, Any]], age: timedelta) -> Alarm:
+    """The first of them, and how many more its report has."""
+    first, more = findings[0], len(findings) - 1
+    where = place(first["tier"], first["node"]) if first["tier"] else first["node"]
+    words = f"The doctor, {ago(max(0.0, age.total_seconds()))} ago{f', of {where}' if where else ''}: {first['words']}"
+    others = f" Its report has {more} more." if more else ""
+    return Alarm(words.removesuffix("."), f"{first['remedy']}{others}", bad=False, leads_to="doctor")
 
 
 def ago(seconds: float) -> str:

@@ -63,6 +63,12 @@ class Code(StrEnum):
     WRONG_HOST = "wrong-host"
 
 
+#: Of nodes that did not tell what they hold.
+UNTOLD = frozenset(
+    {Code.UNREACHABLE, Code.LEFT_ALONE, Code.NOT_ASKED, Code.FAILED, Code.UNHEALTHY, Code.REFUSED, Code.WRONG_HOST}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why, in words, and what to do about it."""

@@ -87,7 +87,7 @@ def _unasked(case: Case) -> Reason:
     found = words.diagnose(asked.error)
     sentence = f"could not be asked: {asked.error}"
     if asked.left_alone:
-        alone = f"{sentence} Workers leave it alone for a while, because it failed before; its purges wait"
+        alone = f"{sentence}. Workers leave it alone for a while, because it failed before; its purges wait"
         return Reason(Code.LEFT_ALONE, alone, found.remedy)
     return Reason(Code.UNREACHABLE, sentence, found.remedy)
 
@@ -113,8 +113,11 @@ def _failed(probe: Probe) -> Reason:
             "Is the application running, and does it answer the path and the host of the probe with 200?",
         )
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        words_of_it = f"answered {code}, which tells nothing of the page: the application fails, and there is no copy"
-        return Reason(Code.FAILED, words_of_it, "The application's log says why.")
+        words_of_it = (
+            f"answered {code}, which tells nothing of the page: what it fills from fails, and there is no copy"
+        )
+        remedy = "See the tiers inside it first; where they are well, the application's log says why."
+        return Reason(Code.FAILED, words_of_it, remedy)
     refused = f"answered {code}, which tells nothing of the page: a visitor without credentials may not see it"
     return Reason(Code.REFUSED, refused, "Only what everybody may see is kept; or it refuses this address, or so many.")
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 import invalidation
+from deploy.local import free_port
 from invalidation.models import Batch, Event
 from tests.freshness.why.stage import Stage
 
@@ -32,9 +33,14 @@ def site(stage: Stage, settings: Settings) -> Stage:
     stage.visited()
     stage.purge(tags=["page:1"], reason="a court order")
     stage.visit(stage.servers.varnish.url)
+    with_admin(settings)
+    return stage
+
+
+def with_admin(settings: Settings) -> None:
+    """Beside the pages of the stage."""
     settings.ROOT_URLCONF = "tests.freshness.why.urls"
     settings.MIDDLEWARE = MIDDLEWARE
-    return stage
 
 
 def signed_in(*permissions: str, **options: Any) -> Client:
@@ -76,6 +82,14 @@ def test_the_answer_names_every_copy_its_reason_and_the_purge_before_it(permissi
     assert "a court order" in shown
     assert reverse("admin:invalidation_event_change", args=[Event.objects.get(reason="a court order").uid]) in shown
     assert reverse("admin:invalidation_batch_change", args=[Batch.objects.earliest("id").pk]) in shown
+
+
+def test_a_node_that_tells_nothing_does_not_look_well(site: Stage, settings: Settings) -> None:
+    site.stand(varnish=site.varnish(f"http://127.0.0.1:{free_port()}"))
+    with_admin(settings)
+    shown = ask(signed_in("view_event"), site.path).content.decode()
+    assert 'inv-node inv-warn" data-tier="varnish" data-code="unreachable"' in shown
+    assert "no copy is known to be old, but not every node told" in shown
 
 
 def test_an_old_copy_is_told_as_such_with_what_to_do(site: Stage) -> None:
