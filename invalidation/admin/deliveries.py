@@ -98,7 +98,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         rows = ((_verb(step), _items(step.get("items"))) for step in steps)
         return format_html_join("", "<div><strong>{}</strong> {}</div>", rows) or "-"
 
-    @admin.display(description="error")
+    @admin.display(description="error", empty_value="")
     def short_error(self, delivery: Delivery) -> str:
         """In words; the delivery's own page has the provider's."""
         return words.diagnose(delivery.error).words if delivery.error else ""

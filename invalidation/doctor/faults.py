@@ -165,6 +165,11 @@ class Fault(Enum):
         self.remedy = remedy
 
 
+def sentence(text: str) -> str:
+    """With its full stop: what follows is another sentence."""
+    return f"{text}." if text and text[-1] not in ".!?" else text
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A fault where it was found."""
@@ -176,7 +181,7 @@ class Finding:
     """What was seen, in words; never a secret."""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.fault.words, self.detail)))
+        return " ".join(filter(None, (self.fault.words, sentence(self.detail))))
 
     def document(self) -> dict[str, str]:
         """JSON form."""

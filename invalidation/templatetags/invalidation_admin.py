@@ -28,16 +28,17 @@ NOTHING = "-"
 
 @register.filter
 def moment(instant: datetime | None) -> SafeString | str:
-    """To the second, with the day where it is not today's; a dash for none."""
+    """To the second, with the day and the year where they are not today's; a dash for none."""
     if instant is None:
         return NOTHING
     local = timezone.localtime(instant)
-    today = local.date() == timezone.localdate()
+    now = timezone.localtime()
+    day = "" if local.date() == now.date() else "%-d %b " if local.year == now.year else "%-d %b %Y "
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(),
         local.strftime("%Y-%m-%d %H:%M:%S.%f %Z"),
-        local.strftime("%H:%M:%S" if today else "%-d %b %H:%M:%S"),
+        local.strftime(f"{day}%H:%M:%S"),
     )
 
 

@@ -13,8 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import redis
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -32,7 +34,7 @@ WIDTH, WIDE, LOWEST, TALLEST = 1000, 1280, 300, 1250
 WITHOUT_SIDEBAR = "localStorage.setItem('django.admin.navSidebarIsOpen', 'false')"
 #: Of what a person has to wait for: the breaker's pause and one more try.
 PATIENCE_MILLISECONDS = 120_000
-EVENT = "invalidation/event/"
+EVENT, EVENT_PAGE = "invalidation/event/", "invalidation_event_change"
 DASHBOARD, DOCTOR, AUDIT = f"{EVENT}overview/", f"{EVENT}doctor/", f"{EVENT}audit/"
 REASON = "wrong price"
 
@@ -53,6 +55,10 @@ class Shot:
     dark: bool = False
     wide: bool = False
     """For a list, whose columns take room."""
+    flower: bool = False
+    """Of Flower's pages, not of the admin's."""
+    leads_to: str = ""
+    """Where it is another page than that of the path: its name among the admin's addresses."""
 
     @property
     def width(self) -> int:
@@ -96,6 +102,38 @@ def newest(page: Page) -> None:
     page.locator("#result_list tbody th a").first.click()
 
 
+def choose_some(page: Page) -> None:
+    """The action of a list, for its first three objects."""
+    for box in page.locator("input.action-select").all()[:3]:
+        box.check()
+    page.select_option("[name=action]", "purge_cached_copies")
+    page.locator("button[name=index]").first.click()
+
+
+def token(page: Page) -> None:
+    """What a shop's token may do."""
+    page.fill("#id_name", "shop")
+    page.check("[name=scopes][value=purge]")
+    page.fill("#id_tags", "blog.post:*")
+
+
+def make_token(page: Page) -> None:
+    """The same, and its button."""
+    token(page)
+    page.click("[name=_save]")
+
+
+def look_for(words: str) -> Callable[[Page], None]:
+    """Flower's search."""
+    return lambda page: page.fill("#tasks-table_filter input", words)
+
+
+def failed_task(page: Page) -> None:
+    """The newest."""
+    look_for("state:FAILURE")(page)
+    page.locator("#tasks-table tbody td a", has_text="invalidation.").first.click()
+
+
 def save(page: Page) -> None:
     """Of an object."""
     page.fill("#id_title", "The right price")
@@ -106,15 +144,22 @@ EMPTY = (
     Shot("dashboard-empty", DASHBOARD, "#mood[data-mood=well]"),
     Shot("audit-empty", AUDIT, "text=No audit is remembered", phone=True),
 )
-WAITING = (Shot("dashboard-busy", DASHBOARD, "#mood[data-mood=busy]", dark=True),)
+WAITING = (
+    Shot("dashboard-busy", DASHBOARD, "#mood[data-mood=busy]", dark=True),
+    Shot("event-waiting", EVENT, "#event-status >> text=no worker has claimed it", newest, leads_to=EVENT_PAGE),
+    Shot("dashboard-no-worker", DASHBOARD, ".inv-alarms >> text=Nobody seems to take it"),
+)
 WELL = (
     Shot("after-saving", "blog/post/3/change/", ".messagelist >> text=Purging", save),
     Shot("event", f"{EVENT}2/change/", "#event-status[data-status=done]"),
     Shot("event-on-a-phone", f"{EVENT}2/change/", "#event-status[data-status=done]", phone=True, dark=True),
+    Shot("app", "invalidation/", ".inv-tools"),
     Shot("events", EVENT, "#result_list", wide=True),
+    Shot("events-on-a-phone", EVENT, "#result_list", phone=True, dark=True),
     Shot("batches", "invalidation/batch/", "#result_list", wide=True),
     Shot("batch", "invalidation/batch/2/change/", ".field-targets, #content-main"),
     Shot("deliveries", "invalidation/delivery/", "#result_list", wide=True),
+    Shot("delivery", "invalidation/delivery/2/change/", ".field-outcome"),
     Shot("object-purges", "blog/post/2/purges/", "#purges"),
     Shot("purge", f"{EVENT}purge/", "#purge_form", fill(tags="blog.post:2", urls="/blog/", reason=REASON)),
     Shot("purge-preview", f"{EVENT}purge/", "#where", preview(tags="blog.post:2", urls="/blog/", reason=REASON)),
@@ -122,6 +167,9 @@ WELL = (
     Shot("why", f"{EVENT}why/?url=/blog/", ".inv-answer", press("Ask every node")),
     Shot("doctor", DOCTOR, "#verdict.inv-well", phone=True),
     Shot("audit", AUDIT, "#verdict"),
+    Shot("token-new", "invalidation_api/token/add/", "#id_name", token),
+    Shot("token-created", "invalidation_api/token/add/", "#token", make_token),
+    Shot("token", "invalidation_api/token/1/change/", ".field-on_tags"),
     Shot("tokens", "invalidation_api/token/", "#result_list", wide=True),
     Shot("dashboard-well", DASHBOARD, "#charts svg"),
 )
@@ -129,12 +177,19 @@ BURNING = (
     Shot("dashboard", DASHBOARD, ".inv-alarms >> text=refused the connection"),
     Shot("dashboard-on-a-phone", DASHBOARD, ".inv-alarms >> text=refused the connection", phone=True, dark=True),
     Shot("doctor-burning", DOCTOR, "#verdict.inv-bad", dark=True),
+    Shot("why-burning", f"{EVENT}why/?url=/blog/", ".inv-answer", press("Ask every node")),
+    Shot("purge-preview-burning", f"{EVENT}purge/", ".inv-node.inv-bad", preview(tags="blog.post:2", reason=REASON)),
+    Shot("event-burning", EVENT, "#standing.inv-warn", newest, leads_to=EVENT_PAGE, dark=True),
 )
 DEAD = (
     Shot("dashboard-dead", DASHBOARD, ".inv-alarms >> text=refused the purge with 403"),
-    Shot("event-dead", f"{EVENT}?status__exact=dead", "#event-status[data-status=dead]", newest),
-    Shot("delivery-dead", "invalidation/delivery/?status__exact=rejected", "#content-main form", newest),
+    Shot("event-dead", f"{EVENT}?status__exact=dead", "#event-status[data-status=dead]", newest, leads_to=EVENT_PAGE),
+    Shot("delivery-dead", "invalidation/delivery/?status__exact=rejected", ".field-remedy", newest),
+    Shot("flower", "tasks", "#tasks-table >> text=FAILURE", look_for("varnish"), flower=True, wide=True),
+    Shot("flower-tag", "tasks", "#tasks-table >> text=blog.post:3", look_for("blog.post:3"), flower=True, wide=True),
+    Shot("flower-task", "tasks", ".badge >> text=FAILURE", failed_task, flower=True),
 )
+LOST = (Shot("purge-selected", "blog/post/", "#confirm_form", choose_some),)
 
 
 @dataclass
@@ -161,11 +216,17 @@ class Studio:
 
     @contextmanager
     def _visitor(self, shot: Shot) -> Iterator[Visitor]:
-        window = {"width": shot.width, "height": LOWEST}
-        scheme = "dark" if shot.dark else "light"
-        context = self.browser.new_context(viewport=window, color_scheme=scheme)  # type: ignore[arg-type]
+        account = (self.stack.username, self.stack.password)
+        options: dict[str, Any] = {"viewport": {"width": shot.width, "height": LOWEST}}
+        if shot.flower:
+            options["http_credentials"] = dict(zip(("username", "password"), account, strict=True))
+        context = self.browser.new_context(color_scheme="dark" if shot.dark else "light", **options)
         context.add_init_script(WITHOUT_SIDEBAR)
-        yield Visitor(self.admin_url, context).sign_in(self.stack.username, self.stack.password)
+        if shot.flower:
+            context.new_page()
+            yield Visitor(f"{self.stack.flower_url}/", context)
+        else:
+            yield Visitor(self.admin_url, context).sign_in(*account)
         context.close()
 
     def _take(self, shot: Shot, visitor: Visitor) -> None:
@@ -223,6 +284,12 @@ def burning(studio: Studio) -> None:
         studio.take(DEAD)
 
 
+def lost(studio: Studio) -> None:
+    """Redis has lost what it held, the tag index too: nobody knows what the caches have."""
+    redis.Redis.from_url(studio.stack.redis.url()).flushall()
+    studio.take(LOST)
+
+
 def main(wanted: Collection[str]) -> None:
     """Take them, in the order in which the system goes from bad to worse."""
     FOLDER.mkdir(exist_ok=True)
@@ -230,7 +297,7 @@ def main(wanted: Collection[str]) -> None:
         studio = Studio(stack, browser, wanted)
         stack.manage("invalidation_doctor")  # workers looked while the proxies were not there yet
         studio.take(EMPTY)
-        for scene in (waiting, well, burning):
+        for scene in (waiting, well, burning, lost):
             scene(studio)
     sys.stdout.write(f"{len(studio.taken)} pictures: {', '.join(studio.taken)}\n")
 

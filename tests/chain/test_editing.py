@@ -109,6 +109,17 @@ def test_flower_shows_each_task_by_name_and_no_secret(stack: Stack, article: Art
     assert stack.password not in shown
 
 
+def test_flower_finds_a_purge_by_object_tag_tier_node_and_request(stack: Stack, article: Article) -> None:
+    article.retitle("Looked for in Flower")
+    wait_for(lambda: found_in_flower(stack, f"blog.post:{article.pk}"), 15, "Flower to find what was purged")
+    assert stack.nginx
+    [one, *_] = found_in_flower(stack, f"blog.post:{article.pk}").values()
+    request = str(one["kwargs"]).partition("correlation_id': '")[2].partition("'")[0]
+    for words in ("blog.post", "varnish", stack.nginx.url, request, "state:SUCCESS"):
+        assert found_in_flower(stack, words), words
+    assert not found_in_flower(stack, "blog.post:987654321")
+
+
 def test_flower_shows_nothing_without_a_login(stack: Stack) -> None:
     answer = requests.get(f"{stack.flower_url}/api/tasks", timeout=10)
     assert answer.status_code == requests.codes.unauthorized
@@ -117,6 +128,14 @@ def test_flower_shows_nothing_without_a_login(stack: Stack) -> None:
 def ask_flower(stack: Stack) -> requests.Response:
     """Everything Flower knows of the tasks."""
     return requests.get(f"{stack.flower_url}/api/tasks", auth=(stack.username, stack.password), timeout=10)
+
+
+def found_in_flower(stack: Stack, words: str) -> dict[str, dict[str, object]]:
+    """The tasks that its search finds."""
+    asked = {"search": words, "limit": "100"}
+    url, account = f"{stack.flower_url}/api/tasks", (stack.username, stack.password)
+    found: dict[str, dict[str, object]] = requests.get(url, asked, auth=account, timeout=10).json()
+    return found
 
 
 def tasks(stack: Stack) -> set[str]:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from django.contrib import admin
+from django.urls import resolve
+
+from project.blog.models import Post
 from tests.browser import pictures
 from tests.documentation.commands import DOCUMENTS
 
-SHOTS = [*pictures.EMPTY, *pictures.WAITING, *pictures.WELL, *pictures.BURNING, *pictures.DEAD]
+SCENES = (pictures.EMPTY, pictures.WAITING, pictures.WELL, pictures.BURNING, pictures.DEAD, pictures.LOST)
+SHOTS = [shot for scene in SCENES for shot in scene]
+#: Pages of Django's own that say nothing of ours, and what is sent by a button alone.
+NO_PAGES = re.compile(r"_(history|delete|replay)$|^invalidation_[a-z]+_add$")
 SHOWN = re.compile(r"!\[([^\]]+)\]\([./a-z]*images/([a-z-]+)\.png\)", re.DOTALL)
 
 
@@ -25,3 +32,12 @@ def test_every_picture_is_small() -> None:
 def test_every_picture_is_shown_once_with_words_for_who_does_not_see_it() -> None:
     shown = Counter(name for document in DOCUMENTS for _, name in SHOWN.findall(document.read_text()))
     assert shown == Counter(shot.name for shot in SHOTS)
+
+
+def test_every_page_of_the_admin_has_a_picture() -> None:
+    ours = [own for model, own in admin.site._registry.items() if model._meta.app_label.startswith("invalidation")]
+    names = {pattern.name for own in ours for pattern in own.get_urls() if pattern.name}
+    names |= {pattern.name for pattern in admin.site.get_model_admin(Post).get_urls()[:1]}  # those of a mixed-in one
+    taken = {resolve(f"/admin/{shot.path.partition('?')[0]}").url_name for shot in SHOTS if not shot.flower}
+    taken |= {shot.leads_to for shot in SHOTS}
+    assert {name for name in names if not NO_PAGES.search(name)} - taken == set()

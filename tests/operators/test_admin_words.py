@@ -15,7 +15,7 @@ from invalidation.admin.objects import selected
 from invalidation.models import Event
 from invalidation.status.overview.alarms import alarms
 from invalidation.status.overview.board import Board, LaneStanding
-from invalidation.templatetags.invalidation_admin import dated, linked, mood, short_life
+from invalidation.templatetags.invalidation_admin import dated, linked, moment, mood, short_life
 from project.blog.models import Category
 from tests.operators.conftest import MakeEvent
 
@@ -128,6 +128,14 @@ def test_an_instant_in_a_sentence_is_written_as_everywhere(settings: Settings) -
     assert shown.startswith(f'purged at <time datetime="{now.isoformat()}"')
     assert shown.endswith(f">{now:%H:%M:%S}</time>, and &lt;nobody&gt; asked since")
     assert dated("no <instant>") == "no &lt;instant&gt;"
+
+
+def test_an_instant_names_day_and_year_where_they_are_not_todays(settings: Settings) -> None:
+    settings.TIME_ZONE = "UTC"
+    now = datetime.now(UTC)
+    assert f">{now:%H:%M:%S}</time>" in moment(now)
+    long_ago = now - timedelta(days=400)
+    assert f">{long_ago:%-d %b %Y %H:%M:%S}</time>" in moment(long_ago)
 
 
 def test_an_event_in_a_sentence_is_a_link() -> None:
