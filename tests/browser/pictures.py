@@ -185,8 +185,8 @@ DEAD = (
     Shot("dashboard-dead", DASHBOARD, ".inv-alarms >> text=refused the purge with 403"),
     Shot("event-dead", f"{EVENT}?status__exact=dead", "#event-status[data-status=dead]", newest, leads_to=EVENT_PAGE),
     Shot("delivery-dead", "invalidation/delivery/?status__exact=rejected", ".field-remedy", newest),
-    Shot("flower", "tasks", "#tasks-table >> text=FAILURE", look_for("varnish"), flower=True, wide=True),
-    Shot("flower-tag", "tasks", "#tasks-table >> text=blog.post:3", look_for("blog.post:3"), flower=True, wide=True),
+    Shot("flower", "tasks", "#tasks-table >> text=FAILURE", look_for("varnish"), flower=True),
+    Shot("flower-tag", "tasks", "#tasks-table >> text=blog.post:3", look_for("blog.post:3"), flower=True),
     Shot("flower-task", "tasks", ".badge >> text=FAILURE", failed_task, flower=True),
 )
 LOST = (Shot("purge-selected", "blog/post/", "#confirm_form", choose_some),)

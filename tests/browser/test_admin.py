@@ -80,6 +80,26 @@ def test_an_editor_who_saves_is_led_to_the_purge_and_sees_its_end_without_a_relo
     expect(page.locator(".messagelist")).to_contain_text("Cached copies are being purged")
 
 
+def test_a_report_that_was_asked_for_appears_without_a_reload(visit: Visit) -> None:
+    page = visit(width=PHONE).open("invalidation/event/doctor/")
+    page.get_by_role("button", name="Examine now").click()
+    page.evaluate("window.opened = true")
+    expect(page.locator(".messagelist")).to_contain_text("appears here by itself")
+    old = page.locator("#verdict time").get_attribute("datetime")
+    expect(page.locator("#verdict time")).not_to_have_attribute("datetime", old or "", timeout=60_000)
+    assert never_reloaded(page)
+
+
+def test_on_a_phone_no_column_of_a_list_is_out_of_sight(visit: Visit, paths: list[str]) -> None:
+    page = visit(width=PHONE).open("invalidation/event/")
+    for name in ("event", "batch", "delivery"):
+        page.goto(page.url.replace("/event/", f"/{name}/"))
+        cells = page.locator("#result_list tbody tr:first-child > *")
+        assert cells.count() > 5
+        boxes = [box for cell in cells.all() if (box := cell.bounding_box())]
+        assert max(box["x"] + box["width"] for box in boxes) <= PHONE
+
+
 def test_a_page_whose_server_is_gone_says_that_it_is_old(visit: Visit) -> None:
     visitor = visit()
     page = visitor.open(DASHBOARD)
@@ -106,6 +126,7 @@ def paths(stack: Stack, admin: Admin) -> list[str]:
         "invalidation/event/audit/",
         "invalidation/event/why/?url=/blog/",
         "blog/post/4/purges/",
+        *("invalidation/", "invalidation_api/token/", "invalidation_api/token/add/"),
     ]
 
 

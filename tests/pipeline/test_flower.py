@@ -95,6 +95,17 @@ def test_a_real_worker_acknowledges_what_failed(redis_server: Redis, failed: lis
     assert Delivery.objects.get(node=RIGHT).status == DeliveryStatus.PURGED
 
 
+def test_a_drain_names_the_nodes_that_proved_its_purges_once_each(
+    dirty: Dirty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline, "own_tiers", lambda: ["application", "inner", "edge"])
+    dirty("/a/")
+    dirty("/b/")
+    ended = str(tasks.drain.apply(kwargs={"database": "default"}).result)
+    assert ended.count(LEFT) == ended.count(RIGHT) == 1
+    assert "proved by application" in ended
+
+
 def test_housekeeping_is_asked_for_where_there_is_work_and_not_before(purge: Purge, queue: Queue) -> None:
     assert not any(quiet.is_due(task, "default") for task in quiet.WORK)
     invalidation.invalidate(urls=["/a/"], at=timezone.now() + timedelta(days=1))

@@ -34,7 +34,8 @@ def drain(database: str = "default", events: list[str] | None = None, correlatio
     """Claim every pending event, and purge this worker's tiers; `events` are those whose commit sent this task."""
     with context.following(correlation_id):
         drained = pipeline.drain(database, inline_tiers=inline.own_tiers(), lane=lane)
-    said = [str(drained), *map(summary, drained.purged), *map(result, drained.unproved)]
+    proved = [f"proved by {', '.join(map(str, drained.proved))}"] if drained.proved else []
+    said = [str(drained), *map(summary, drained.purged), *proved, *map(result, drained.unproved)]
     return shown("; ".join(said), drained.unproved)
 
 

@@ -45,6 +45,8 @@ class Drained:
     """Targets of the first batches; None for what can't be read."""
     unproved: list[Delivery] = field(default_factory=list)
     """The first of its deliveries that were put off, failed or refused."""
+    proved: dict[CachePlace, None] = field(default_factory=dict)
+    """Nodes that proved a purge, in the order in which they did."""
 
     def add(self, batch: Batch) -> None:
         """One more; its targets are kept as long as somebody would read them."""
@@ -57,6 +59,7 @@ class Drained:
         """One is over as far as it could be."""
         room = MAX_NAMED - len(self.unproved)
         self.unproved += [row for row in rows if row.status in UNPROVED][:room]
+        self.proved |= dict.fromkeys(row.place for row in rows if row.status == DeliveryStatus.PURGED)
 
     def __str__(self) -> str:
         return f"{self.events} events in {len(self.batches)} batches {self.batches[:MAX_NAMED]}"
