@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import after_task_publish, task_prerun, worker_process_shutdown, worker_ready
+from celery.signals import (
+    after_task_publish,
+    beat_embedded_init,
+    beat_init,
+    task_prerun,
+    worker_process_shutdown,
+    worker_ready,
+)
 from kombu.utils.imports import symbol_by_name
 
 from invalidation import conf
@@ -54,6 +61,8 @@ def _listen() -> None:
     And each task, the host's own too, is a unit of work: it may store cached values of what it read itself.
     """
     worker_ready.connect(_examine, dispatch_uid="invalidation.examine")
+    for begins in (beat_init, beat_embedded_init):  # or a new site would be told that beat is silent
+        begins.connect(_note_beat, dispatch_uid="invalidation.note_beat")
     after_task_publish.connect(_note_beat, sender=BEATS_TASK, dispatch_uid="invalidation.note_beat")
     task_prerun.connect(_begin, dispatch_uid="invalidation.begin")
     worker_process_shutdown.connect(_flush, dispatch_uid="invalidation.flush")

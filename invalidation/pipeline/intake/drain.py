@@ -20,7 +20,7 @@ from invalidation.pipeline.intake.drain_lock import URGENT, Seat, helm
 from invalidation.rows import events
 from invalidation.rows.states import DEAD_LETTERS
 from invalidation.signals import event_recorded, tell
-from invalidation.targets.values import Lane, Targets
+from invalidation.targets.values import CachePlace, Lane, Targets
 
 #: A drain ends after this long and announces what is left: well below every task time limit.
 TURN_SECONDS = 20.0
