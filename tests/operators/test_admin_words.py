@@ -57,11 +57,10 @@ def test_what_is_stuck_leads_to_the_list_that_has_it(
     [alarm] = alarms(Board(timezone.now(), lanes=[lane]))
     assert alarm.leads_to == ("lane editorial" if waiting else "events")
     old = timezone.now() - timedelta(seconds=60)
-    if waiting:
-        Event.objects.update(created_at=old)
-    else:
+    if not waiting:
         Event.objects.all().delete()
-        event_with("claimed", "running", "running").batch.events.update(created_at=old)
+        event_with("claimed", "running", "running")
+    Event.objects.update(created_at=old)
     assert leads_to in text(sign_in("view_event"), "invalidation_event_overview", query="?fragment")
 
 
