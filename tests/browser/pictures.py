@@ -35,6 +35,7 @@ WITHOUT_SIDEBAR = "localStorage.setItem('django.admin.navSidebarIsOpen', 'false'
 #: Of what a person has to wait for: the breaker's pause and one more try.
 PATIENCE_MILLISECONDS = 120_000
 EVENT, EVENT_PAGE = "invalidation/event/", "invalidation_event_change"
+SCHEDULED, SCHEDULED_PAGE = "invalidation/scheduledevent/", "invalidation_scheduledevent_change"
 DASHBOARD, DOCTOR, AUDIT = f"{EVENT}overview/", f"{EVENT}doctor/", f"{EVENT}audit/"
 REASON = "wrong price"
 
@@ -102,6 +103,11 @@ def newest(page: Page) -> None:
     page.locator("#result_list tbody th a").first.click()
 
 
+def to_come(page: Page) -> None:
+    """The next that is scheduled."""
+    page.locator("#result_list td.field-short_uid a").first.click()
+
+
 def choose_some(page: Page) -> None:
     """The action of a list, for its first three objects."""
     for box in page.locator("input.action-select").all()[:3]:
@@ -156,6 +162,8 @@ WELL = (
     Shot("app", "invalidation/", ".inv-tools"),
     Shot("events", EVENT, "#result_list", wide=True),
     Shot("events-on-a-phone", EVENT, "#result_list", phone=True, dark=True),
+    Shot("scheduled", SCHEDULED, "#result_list", wide=True),
+    Shot("scheduled-one", f"{SCHEDULED}?origin=asked", "[name=withdraw]", to_come, leads_to=SCHEDULED_PAGE),
     Shot("batches", "invalidation/batch/", "#result_list", wide=True),
     Shot("batch", "invalidation/batch/2/change/", ".field-targets, #content-main"),
     Shot("deliveries", "invalidation/delivery/", "#result_list", wide=True),
@@ -186,7 +194,7 @@ DEAD = (
     Shot("event-dead", f"{EVENT}?status__exact=dead", "#event-status[data-status=dead]", newest, leads_to=EVENT_PAGE),
     Shot("delivery-dead", "invalidation/delivery/?status__exact=rejected", ".field-remedy", newest),
     Shot("flower", "tasks", "#tasks-table >> text=FAILURE", look_for("varnish"), flower=True),
-    Shot("flower-tag", "tasks", "#tasks-table >> text=blog.post:3", look_for("blog.post:3"), flower=True),
+    Shot("flower-tag", "tasks", "#tasks-table >> text=invalidation.drain", look_for("blog.post:3"), flower=True),
     Shot("flower-task", "tasks", ".badge >> text=FAILURE", failed_task, flower=True),
 )
 LOST = (Shot("purge-selected", "blog/post/", "#confirm_form", choose_some),)
@@ -266,7 +274,8 @@ def well(studio: Studio) -> None:
     """Every tier has confirmed what was saved, and an audit was made."""
     misspelt = ("purge", "--tag", "blog.pots:42", "--reason", REASON, "--wait", "30")
     token = ("invalidation_token", "create", "deploy", "--scope", "purge", "--days", "365")
-    for command in (("invalidation_doctor",), ("warm_cache",), misspelt, ("invalidation_audit",), token):
+    later = ("purge", "--tag", "blog.post:2", "--reason", "the offer ends", "--at", "+2h")
+    for command in (("invalidation_doctor",), ("warm_cache",), misspelt, later, ("invalidation_audit",), token):
         studio.stack.manage(*command)
     studio.take(WELL)
 
