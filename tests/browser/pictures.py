@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import redis
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -30,6 +29,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs/images"
 #: More would make every clone slower; colours beyond these nobody misses.
 MOST_BYTES, COLOURS = 60_000, 64
 WIDTH, WIDE, LOWEST, TALLEST = 1000, 1280, 300, 1250
+#: Of a task in Flower: what stands below names folders of this machine.
+ABOVE_TRACEBACK = 1100
 #: The admin's own list of models, which is the same beside every page.
 WITHOUT_SIDEBAR = "localStorage.setItem('django.admin.navSidebarIsOpen', 'false')"
 #: Of what a person has to wait for: the breaker's pause and one more try.
@@ -58,6 +59,7 @@ class Shot:
     """For a list, whose columns take room."""
     flower: bool = False
     """Of Flower's pages, not of the admin's."""
+    tallest: int = TALLEST
     leads_to: str = ""
     """Where it is another page than that of the path: its name among the admin's addresses."""
 
@@ -137,7 +139,8 @@ def look_for(words: str) -> Callable[[Page], None]:
 def failed_task(page: Page) -> None:
     """The newest."""
     look_for("state:FAILURE")(page)
-    page.locator("#tasks-table tbody td a", has_text="invalidation.").first.click()
+    row = page.locator("#tasks-table tbody tr", has_text="FAILURE").first
+    row.locator("a[href*='/task/']").click()
 
 
 def save(page: Page) -> None:
@@ -193,11 +196,11 @@ DEAD = (
     Shot("dashboard-dead", DASHBOARD, ".inv-alarms >> text=refused the purge with 403"),
     Shot("event-dead", f"{EVENT}?status__exact=dead", "#event-status[data-status=dead]", newest, leads_to=EVENT_PAGE),
     Shot("delivery-dead", "invalidation/delivery/?status__exact=rejected", ".field-remedy", newest),
-    Shot("flower", "tasks", "#tasks-table >> text=FAILURE", look_for("varnish"), flower=True),
+    Shot("flower-tier", "tasks", "#tasks-table >> text=FAILURE", look_for("varnish"), flower=True),
     Shot("flower-tag", "tasks", "#tasks-table >> text=invalidation.drain", look_for("blog.post:3"), flower=True),
-    Shot("flower-task", "tasks", ".badge >> text=FAILURE", failed_task, flower=True),
+    Shot("flower-task", "tasks", ".badge >> text=FAILURE", failed_task, flower=True, tallest=ABOVE_TRACEBACK),
 )
-LOST = (Shot("purge-selected", "blog/post/", "#confirm_form", choose_some),)
+UNCOUNTED = (Shot("purge-selected", "blog/post/", "#confirm_form", choose_some),)
 
 
 @dataclass
@@ -241,7 +244,7 @@ class Studio:
         page = visitor.open(shot.path)
         shot.do(page)
         page.locator(shot.seen).first.wait_for(timeout=PATIENCE_MILLISECONDS)
-        height = min(TALLEST, int(page.evaluate("document.documentElement.scrollHeight")))
+        height = min(shot.tallest, int(page.evaluate("document.documentElement.scrollHeight")))
         page.set_viewport_size({"width": shot.width, "height": height})
         save_small(page.screenshot(), FOLDER / f"{shot.name}.png")
 
@@ -293,10 +296,11 @@ def burning(studio: Studio) -> None:
         studio.take(DEAD)
 
 
-def lost(studio: Studio) -> None:
-    """Redis has lost what it held, the tag index too: nobody knows what the caches have."""
-    redis.Redis.from_url(studio.stack.redis.url()).flushall()
-    studio.take(LOST)
+def without_redis(studio: Studio) -> None:
+    """Nobody can count what a tag reaches."""
+    studio.stack.redis.stop()
+    studio.take(UNCOUNTED)
+    studio.stack.redis.start()
 
 
 def main(wanted: Collection[str]) -> None:
@@ -306,7 +310,7 @@ def main(wanted: Collection[str]) -> None:
         studio = Studio(stack, browser, wanted)
         stack.manage("invalidation_doctor")  # workers looked while the proxies were not there yet
         studio.take(EMPTY)
-        for scene in (waiting, well, burning, lost):
+        for scene in (waiting, well, burning, without_redis):
             scene(studio)
     sys.stdout.write(f"{len(studio.taken)} pictures: {', '.join(studio.taken)}\n")
 

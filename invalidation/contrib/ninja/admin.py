@@ -49,6 +49,9 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the st
         super().__init__(*args, **options)
         known = ", ".join(conf.settings().sites) or "none yet: set INVALIDATION['SITES']"
         self.fields["hosts"].help_text = f"Of these sites: {known}. A token with hosts or tags purges those alone."
+        parts = getattr(self.fields["expires_at"].widget, "widgets", ()) if "expires_at" in self.fields else ()
+        for part, name in zip(parts, ("date", "time"), strict=False):  # Django's own words beside them are no labels
+            part.attrs["aria-label"] = f"Expires at, {name}"
 
     def clean_scopes(self) -> list[str]:
         """Nobody gives away what he may not do himself."""
