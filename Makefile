@@ -32,7 +32,7 @@ else
 endif
 
 soak: setup ## the whole suite ten times, and every test that ever failed; ARGS="--times 3 --busy"
-	@$(PYTHON) -m tests.soak $(ARGS)
+	@$(PYTHON) -m tests.benchmarks.soak $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter
 	@$(PYTHON) -m ruff check .
@@ -66,16 +66,16 @@ chaos: setup ## the long fault injection, ten minutes with each of two seeds; wr
 	@$(PYTHON) -m pytest -m chaos
 
 fuzz: setup ## more than 100,000 made-up inputs for whatever reads outside data
-	@FUZZ_EXAMPLES=10000 $(PYTHON) -m pytest tests/fuzz --timeout 0 $(PARALLEL) $(ARGS)
+	@FUZZ_EXAMPLES=10000 $(PYTHON) -m pytest tests/chaos/fuzz --timeout 0 $(PARALLEL) $(ARGS)
 
 hostile: setup ## an hour of hostile visitors; memory, tables and the calls of an edit against their bounds
-	@$(PYTHON) -m tests.hostile --seconds 3600 $(ARGS)
+	@$(PYTHON) -m tests.chaos.hostile --seconds 3600 $(ARGS)
 
 matrix: setup ## other versions of Python, Django, Celery, redis-py and databases; into docs/reference/versions.md
 	@$(PYTHON) -m nox $(ARGS)
 
 mutation: setup .venv-mutation/bin/mutmut ## small faults in the code, at each of which a test must fail; ARGS="invalidation/targets"
-	@.venv-mutation/bin/python -m tests.mutation $(ARGS)
+	@.venv-mutation/bin/python -m tests.benchmarks.mutation $(ARGS)
 
 # It sees what .venv holds, whose packages the tests need.
 .venv-mutation/bin/mutmut: requirements-mutation.txt

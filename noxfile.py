@@ -23,17 +23,17 @@ PAGE = ROOT / "docs" / "reference" / "versions.md"
 MARIADB = ("mysqlclient==2.2.8",)  # Django's own choice of client
 #: Besides whatever touches a database: workers, and what is kept in Redis.
 REST = (
-    "tests/workers/test_workers.py",
-    "tests/workers/test_announcer.py",
-    "tests/caching",
-    "tests/freshness/test_index.py",
+    "tests/integration/workers/test_workers.py",
+    "tests/integration/workers/test_announcer.py",
+    "tests/unit/caching",
+    "tests/integration/freshness/test_index.py",
 )
 
 #: By their files of tests, each of which starts its own.
 BROKERS = {
-    "Redis": "tests/workers/test_workers.py",
-    "Valkey": "tests/workers/test_valkey.py",
-    "RabbitMQ": "tests/workers/test_rabbitmq.py",
+    "Redis": "tests/integration/workers/test_workers.py",
+    "Valkey": "tests/integration/workers/test_valkey.py",
+    "RabbitMQ": "tests/integration/workers/test_rabbitmq.py",
 }
 
 FAILED = ("failure", "error")

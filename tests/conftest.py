@@ -13,7 +13,7 @@ pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.stores",
     "tests.fixtures.wheel",
-    "tests.soak.failures",
+    "tests.benchmarks.soak.failures",
 ]
 
 

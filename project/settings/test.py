@@ -14,5 +14,5 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
 # Models of every kind that can be written, trees, and a second database beside the first.
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.library", "tests.trees"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.fixtures.library", "tests.unit.trees"]
 DATABASES = {**DATABASES, "other": stores.beside(DATABASES["default"])}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.wheel import outcome_from
-from tests.http.test_rest_framework import SHAPES
+from tests.unit.http.test_rest_framework import SHAPES
 
 
 @pytest.mark.timeout(300)  # a busy machine; alone it takes some seconds
 def test_a_view_of_any_shape_keeps_its_tags_with_the_built_wheel(unpacked: Path) -> None:
-    said = outcome_from(unpacked, "tests/http/test_rest_framework.py")
+    said = outcome_from(unpacked, "tests/unit/http/test_rest_framework.py")
     assert set(re.findall(r"keeps_its_tags\[(\w+)\] PASSED", said)) == set(SHAPES)

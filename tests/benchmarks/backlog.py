@@ -69,7 +69,7 @@ def run(events: int) -> Measured:
     """Store, drain and deliver everything with one worker."""
     from invalidation.models import Batch, Event
     from invalidation.pipeline.intake import drain
-    from tests.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue
+    from tests.unit.pipeline.chain import APPLICATION, EDGE, LEFT, RIGHT, Chain, Node, Queue
 
     Chain.nodes.update({name: Node() for name in (APPLICATION, LEFT, RIGHT, EDGE)})
     Chain.max_urls_per_call = 100
@@ -133,7 +133,7 @@ def report(events: int) -> None:
     from django.core.management import call_command
     from django.test import override_settings
 
-    from tests.pipeline.conftest import declared
+    from tests.unit.pipeline.conftest import declared
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     call_command("migrate", verbosity=0)

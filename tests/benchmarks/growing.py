@@ -19,7 +19,7 @@ from invalidation.pipeline.intake import drain
 from invalidation.providers.memory import Memory
 from invalidation.targets.values import Targets
 from tests.benchmarks.rows import pending
-from tests.pipeline.chain import Queue
+from tests.unit.pipeline.chain import Queue
 
 SITE = "https://blog.example"
 MEMORY = "invalidation.providers.memory.Memory"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.local.stack import Stack
-from tests.documentation.commands import managed
+from tests.adoption.documentation.commands import managed
 
 #: Tested by themselves: they need a CDN, PostgreSQL, an event, a fresh machine, or take their time.
 ELSEWHERE = {

@@ -1,7 +1,7 @@
 """An editor saves, and every tier serves the new page; with Redis away, as soon as it is back.
 
-What a save waits for a Redis that is away is held to its bound where nothing else runs: tests/caching/test_commit.py
-and tests/workers/test_announcer.py.
+What a save waits for a Redis that is away is held to its bound where nothing else runs:
+tests/unit/caching/test_commit.py and tests/integration/workers/test_announcer.py.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ import redis
 
 from deploy.local.processes import children_of
 from tests.chaos.faults import KILLS, MOODS, STAND_INS, Act, Fault
+from tests.chaos.hostile.flood import Flood
 from tests.chaos.recorder import mood_of
 from tests.chaos.world import TICK_SECONDS, World
-from tests.hostile.flood import Flood
 
 
 class Strikes:

@@ -17,9 +17,9 @@ from django.core.management import call_command
 from deploy.local import Service
 from tests.chaos.changes import prepare
 from tests.chaos.faults import STAND_INS, WRITERS
+from tests.chaos.hostile.flood import Flood
 from tests.chaos.place import DATABASE, Place
 from tests.chaos.site import SITE
-from tests.hostile.flood import Flood
 
 ROOT = Path(__file__).resolve().parents[2]
 CELERY = ["-m", "celery", "-A", "workers"]

@@ -9,8 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from deploy.local import Nginx, Redis, Varnish
-from tests.cdn.products import PRODUCTS
 from tests.providers import subjects
+from tests.providers.cdn.products import PRODUCTS
 from tests.stand_ins.origin import Origin
 
 CDNS = sorted(PRODUCTS)

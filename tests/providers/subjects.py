@@ -24,8 +24,8 @@ from invalidation.providers.nginx import Nginx
 from invalidation.providers.redis import Redis
 from invalidation.providers.varnish import Varnish
 from invalidation.targets.values import CacheKey
-from tests.cdn.products import Product
 from tests.fixtures.servers import SECRET
+from tests.providers.cdn.products import Product
 from tests.stand_ins.origin import Origin
 from tests.stand_ins.visitor import is_hit, visit, warm
 

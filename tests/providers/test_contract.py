@@ -18,7 +18,7 @@ from invalidation.exceptions import (
     Unrecognised,
     UnsupportedOperation,
 )
-from tests.cdn.products import PRODUCTS
+from tests.providers.cdn.products import PRODUCTS
 from tests.providers.conftest import LOCAL
 from tests.providers.subjects import Subject
 

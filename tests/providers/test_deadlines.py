@@ -20,8 +20,8 @@ from invalidation.providers.http import Node
 from invalidation.providers.nginx import Nginx
 from invalidation.providers.varnish import Varnish
 from invalidation.providers.wire.request import Request
-from tests.cdn.products import PRODUCTS
 from tests.fixtures.servers import SECRET
+from tests.providers.cdn.products import PRODUCTS
 from tests.stand_ins.hostile import PLAIN, SECURE, Behaviour, Full, Hostile, Peer, drips_a_body, never_reads
 
 TIMEOUT_SECONDS = 0.4

@@ -17,9 +17,9 @@ from invalidation.pipeline.aftercare import sweep
 from invalidation.pipeline.intake import drain
 from invalidation.targets.values import Targets
 from tests.fixtures.servers import SECRET
-from tests.pipeline.chain import Queue
 from tests.stand_ins.origin import Origin
 from tests.stand_ins.visitor import is_hit, visit, warm
+from tests.unit.pipeline.chain import Queue
 
 pytestmark = pytest.mark.django_db
 
