@@ -58,7 +58,7 @@ class ScheduledEventAdmin(ReadOnlyAdmin):
     ordering = ("due_at", "id")
     search_fields = ("actor__istartswith", "reason__icontains")
     search_help_text = "Beginning of an id, or a whole correlation id; the beginning of an actor's name, or words"
-    fields = (*("due", "left", "cause", "purges", "lane", "mode", "tiers"), *("created", "correlation_id", "uid"))
+    fields = (*("due", "left", "cause", "purges", "lane", "mode", "for_tiers"), *("created", "correlation_id", "uid"))
     readonly_fields = fields
 
     cause = cause
@@ -94,7 +94,8 @@ class ScheduledEventAdmin(ReadOnlyAdmin):
             page = ("change", [scheduled.uid]) if left else ("changelist", [])
             return redirect(f"admin:invalidation_scheduledevent_{page[0]}", *page[1])
         may_withdraw = scheduled is not None and not scheduled.model and self.has_purge_permission(request)
-        context = {"may_withdraw": may_withdraw, "title": "Scheduled event", **(extra_context or {})}
+        title = {"title": f"Scheduled: {self.summary(scheduled)}" if scheduled else "Scheduled event", "subtitle": None}
+        context = {"may_withdraw": may_withdraw, **title, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
     def _event(self, request: HttpRequest, object_id: str) -> Event | None:
@@ -145,6 +146,11 @@ class ScheduledEventAdmin(ReadOnlyAdmin):
     def summary(self, row: ScheduledEvent) -> str:
         """Targets in one line; the row's tags where it is one that changes."""
         return targets_summary(self._targets(row))
+
+    @admin.display(description="tiers")
+    def for_tiers(self, row: ScheduledEvent) -> str:
+        """Names of those that it is kept to."""
+        return row.tiers or "all"
 
     @admin.display(description="purges")
     def purges(self, row: ScheduledEvent) -> SafeString:

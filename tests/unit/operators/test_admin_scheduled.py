@@ -90,8 +90,9 @@ def test_one_is_found_by_id_cause_and_words(
 
 def test_the_page_tells_all_of_it(sign_in: SignIn, asked: ScheduledEvent) -> None:
     shown = text(sign_in("view_event"), address(asked))
-    for words in ("the offer ends", "shop.offer:7", str(asked.uid), "editorial", "delete"):
+    for words in ("the offer ends", "shop.offer:7", str(asked.uid), "editorial", "delete", "all"):
         assert words in shown.lower()
+    assert "<h1>Scheduled: tags shop.offer:7</h1>" in shown
     assert "Withdraw" not in shown
 
 
@@ -110,7 +111,8 @@ def test_the_list_of_events_has_the_way_there(sign_in: SignIn) -> None:
 
 def test_who_may_purge_withdraws_it_on_its_page_and_it_is_audited(sign_in: SignIn, asked: ScheduledEvent) -> None:
     browser = sign_in("purge")
-    assert 'value="Withdraw"' in text(browser, address(asked))
+    shown = text(browser, address(asked))
+    assert ('value="Withdraw"' in shown, shown.count('class="submit-row"')) == (True, 1)
     answered = browser.post(address(asked), {"withdraw": "Withdraw"}, follow=True)
     assert answered.redirect_chain == [(reverse(LIST), 302)]
     assert "1 scheduled purge is withdrawn." in answered.content.decode()
