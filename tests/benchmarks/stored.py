@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,12 @@ PAGES = {
     "deliveries of a tier": "delivery/?tier=varnish",
     "text search in events": "event/?q=editor",
     "search in events that finds nothing": "event/?q=nobody",
+    "the dashboard": "event/overview/",
+    "the purge form": "event/purge/",
+    "what is scheduled": "scheduledevent/",
 }
+LISTS = {"events": "event", "batches": "batch", "deliveries": "delivery"}
+SORTED_BY = re.compile(r'href="\?o=(-?\d+)(?:\.[-.\d]+)?"')
 
 
 def milliseconds(do: Callable[[], object], times: int = TIMES) -> float:
@@ -62,11 +68,26 @@ def pages() -> Iterator[tuple[str, float]]:
     client.force_login(User.objects.create_superuser(f"admin{time.time_ns()}"))
     for name, path in PAGES.items():
         yield name, milliseconds(partial(_shown, client, path))
+    for name, path in LISTS.items():
+        columns = sorted(set(SORTED_BY.findall(_shown(client, f"{path}/"))))
+        sorts = [milliseconds(partial(_shown, client, f"{path}/?o={column}")) for column in columns]
+        yield f"{name}, the slowest of {len(sorts)} ways to sort them,", max(sorts)
+        yield f"the page of one of the {name}", milliseconds(partial(_shown, client, f"{path}/{_one(path)}/change/"))
 
 
-def _shown(client: Client, path: str) -> None:
+def _shown(client: Client, path: str) -> str:
     answer = client.get(f"/admin/invalidation/{path}")
     assert answer.status_code == HTTPStatus.OK, (path, answer.status_code)
+    return answer.content.decode()
+
+
+def _one(name: str) -> int:
+    """The key of one in the middle."""
+    from django.apps import apps
+
+    rows = apps.get_model("invalidation", name).objects
+    newest, oldest = (rows.order_by(order).values_list("pk", flat=True)[0] for order in ("-pk", "pk"))
+    return int(newest + oldest) // 2
 
 
 def size(rows: int) -> float:
