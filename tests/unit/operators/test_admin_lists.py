@@ -124,6 +124,23 @@ def test_words_are_looked_for_in_the_newest_rows_and_ids_in_all(
     assert len(found("delivery", "http")) <= 2
 
 
+def test_the_newest_rows_of_those_that_match_are_sorted_and_more_are_told(
+    sign_in: SignIn, event_with: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "SORTED_ROWS", 2)
+    dead, *done = [event_with(status, status, "purged") for status in ("dead", "done", "done", "done")]
+    browser = sign_in(*VIEW)
+
+    def listed(**query: str) -> tuple[list[int], bool]:
+        page = browser.get(reverse("admin:invalidation_event_changelist"), query)
+        rows = [row.pk for row in page.context["cl"].result_list]
+        return rows, "Only the newest 2 of these are sorted" in page.content.decode()
+
+    assert listed() == ([event.pk for event in [*reversed(done), dead]], False)
+    assert listed(o="1") == ([event.pk for event in done[1:]], True)
+    assert listed(o="1", status__exact="dead") == ([dead.pk], False)
+
+
 def test_lists_link_to_each_other(sign_in: SignIn, event_with: MakeEvent) -> None:
     event = event_with("done", "done", "purged")
     browser = sign_in(*VIEW)
