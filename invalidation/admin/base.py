@@ -31,7 +31,6 @@ SEARCHED_ROWS = 50_000
 #: By a column that no index need serve.
 SORTED_ROWS = 10_000
 
-
 Row = TypeVar("Row", Event, ScheduledEvent)
 
 
@@ -56,16 +55,17 @@ class AnswerableList(ChangeList):
             pass
         except (ValueError, OverflowError) as error:
             raise IncorrectLookupParameters(error) from error
-        return self._sortable(request, rows) if self.params.get(ORDER_VAR) else rows
+        return _newest(request, rows) if self.params.get(ORDER_VAR) else rows
 
-    def _sortable(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """The newest of them, where they are too many to be sorted by whatever column while somebody waits."""
-        further = rows.order_by("-id").values_list("id", flat=True)[SORTED_ROWS : SORTED_ROWS + 1]
-        for newest_left_out in further:
-            if request.method == "GET":
-                messages.info(request, f"Only the newest {SORTED_ROWS:,} of these are sorted; filter for others.")
-            return rows.filter(id__gt=newest_left_out)
+
+def _newest(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """As many as can be sorted by whatever column while somebody waits."""
+    further = rows.order_by("-id").values_list("id", flat=True)[SORTED_ROWS : SORTED_ROWS + 1]
+    if not (left_out := list(further)):
         return rows
+    if request.method == "GET":
+        messages.info(request, f"Only the newest {SORTED_ROWS:,} of these are sorted; filter for others.")
+    return rows.filter(id__gt=left_out[0])
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone

@@ -55,9 +55,8 @@ def invalidate(
     """
     if _in_coroutine():
         raise SynchronousOnlyOperation("invalidate() waits for the database: await invalidation.ainvalidate(…) here.")
-    targets = Targets.of(tags=tags, urls=urls, prefixes=prefixes, keys=keys, everything=everything)
     chosen = sorted(set(tiers or ()))
-    if not targets:
+    if not (targets := Targets.of(tags=tags, urls=urls, prefixes=prefixes, keys=keys, everything=everything)):
         return None
     check(targets, chosen)
     manner = conf.settings().manner(lane, mode)

@@ -124,7 +124,7 @@ def knows_all_of(client: redis.Redis, nodes: Sequence[str]) -> bool:
     pipeline.eval(scripts.NAME, 1, NAME_KEY, uuid.uuid4().hex)
     pipeline.hmget(WHOLE_KEY, nodes)
     named, emptied = pipeline.execute()
-    return set(emptied) <= {named}
+    return set(emptied) == {named}
 
 
 def emptied_under(client: redis.Redis, nodes: Sequence[str], named: str) -> bool:

@@ -14,8 +14,10 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 from structlog.testing import capture_logs
 
+from invalidation import conf
 from invalidation.caching import fresh_start, tagged
 from invalidation.contrib.celery.announcing import announce
 from invalidation.http import add_cache_tags
@@ -25,6 +27,9 @@ from invalidation.middleware import CachePolicyMiddleware, CacheTagMiddleware
 from invalidation.models import Delivery, Event
 from invalidation.pipeline.delivery import deliver
 from invalidation.pipeline.intake import drain
+from invalidation.pipeline.planning.plan import Plan
+from invalidation.pipeline.planning.resolve import at_node, plan_targets
+from invalidation.targets.values import Targets
 from tests.fixtures.library.models import Genre
 from tests.unit.counts.conftest import BROKER, CACHE, FRESHNESS, PATIENCE_SECONDS, Cache, Wire
 
@@ -93,6 +98,31 @@ def test_a_batch_for_4_caches_is_7_statements_5_redis_commands_18_requests_0_mes
     assert by_database(commands) == {FRESHNESS: {"EVALSHA": 3, "MGET": 1}, CACHE: {"DEL": 1}}
     assert requests(proxies) == [6, 6, 6]
     assert [line["event"] for line in lines] == ["batch_settled"]
+
+
+def test_a_plan_for_a_cache_with_tags_is_0_redis_commands_and_2_in_1_round_trip_where_one_without_fills_from_it(
+    wire: Wire, settings: Settings
+) -> None:
+    """What that one asks of the tag index is as many more for it: its pages, the index's name, who was emptied."""
+    targets = Targets.of(tags=["library.genre"])
+    with wire.counted() as alone:
+        plan("inner", targets)
+    tiers = settings.INVALIDATION["TIERS"]
+    outer = {"PROVIDER": "invalidation.providers.nginx.Nginx", "OPTIONS": {"SECRET": "0" * 24, "EVERYTHING": True}}
+    settings.INVALIDATION = {**settings.INVALIDATION, "TIERS": {**tiers, "edge": {**tiers["edge"], **outer}}}
+    plan("edge", targets)  # loads the script that looks into the index
+    with wire.counted() as inner:
+        plan("inner", targets)
+    with wire.counted() as outermost:
+        plan("edge", targets)
+    assert by_database(alone) == {}
+    assert by_database(inner) == {FRESHNESS: {"EVAL": 1, "HMGET": 1}}
+    assert by_database(outermost) == {FRESHNESS: {"EVALSHA": 1, "EVAL": 1, "HMGET": 1}}
+
+
+def plan(tier: str, targets: Targets) -> Plan:
+    """For the first node of the tier."""
+    return at_node(plan_targets(targets, tier), targets, tier, conf.settings().tiers[tier].nodes[0])
 
 
 def test_a_delivery_that_makes_another_ready_is_5_statements_1_redis_command_2_requests_1_message_and_0_log_lines(
