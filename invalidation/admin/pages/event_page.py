@@ -27,9 +27,9 @@ from invalidation.pipeline import replay
 from invalidation.rows import attempts, deliveries, events
 from invalidation.rows.states import DEAD_LETTERS, FINAL
 from invalidation.status import documents
-from invalidation.status.overview.alarms import STUCK_SECONDS
+from invalidation.status.overview.alarms import stuck_seconds
 from invalidation.status.timeline import Story, still_open, timeline
-from invalidation.targets.values import Lane, Manner
+from invalidation.targets.values import Manner
 
 #: A page that is looked at asks anew this often while its event is young; later only now and then, so that a forgotten
 #: window costs nothing.
@@ -105,7 +105,7 @@ def shown(event: Event, request: HttpRequest, site: AdminSite) -> dict[str, Any]
 def waits_long(event: Event) -> float:
     """Seconds for which nobody has claimed it, where that is longer than its lane ever takes; 0 else."""
     seconds = (timezone.now() - event.created_at).total_seconds()
-    return seconds if event.status == EventStatus.PENDING and seconds > STUCK_SECONDS[Lane(event.lane)] else 0.0
+    return seconds if event.status == EventStatus.PENDING and seconds > stuck_seconds(event.lane) else 0.0
 
 
 def told(event: Event) -> Story:

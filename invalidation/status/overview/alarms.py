@@ -89,8 +89,13 @@ def _of_breakers(board: Board) -> Iterator[Alarm]:
             yield Alarm(f"{place(*node.place)} failed repeatedly and is left alone", BY_ITSELF, bad=False)
 
 
+def stuck_seconds(lane: str) -> float:
+    """After which work of this lane is stuck; one that another version knew is claimed as editorial work is."""
+    return STUCK_SECONDS[Lane(lane) if lane in Lane.values else Lane.EDITORIAL]
+
+
 def _stuck(board: Board, lane: LaneStanding) -> Alarm | None:
-    if lane.oldest_seconds <= STUCK_SECONDS[Lane(lane.lane)]:
+    if lane.oldest_seconds <= stuck_seconds(lane.lane):
         return None
     words = f"Work of the lane {lane.lane} is not finished after {ago(lane.oldest_seconds)}"
     if any(cause.waiting for cause in board.causes):

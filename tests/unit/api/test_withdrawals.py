@@ -219,6 +219,24 @@ def test_an_instant_of_a_row_is_no_purge_of_anybody_s(caller: As) -> None:
     assert asker.get(f"purges/{row.uid}").json()["targets"] == {"tags": ["blog.post", "blog.post:1"]}
 
 
+@pytest.mark.parametrize("targets", [[], "abc", {"tags": "abc"}, {"tags": [42]}, {"urls": ["http://["]}, {"nope": []}])
+def test_what_another_version_has_scheduled_is_withdrawn_by_its_sender_all_the_same(caller: As, targets: Any) -> None:
+    asker = caller()
+    place = ask(asker)
+    ScheduledEvent.objects.update(targets=targets)
+    assert asker.delete(place).status_code == 200
+    assert not ScheduledEvent.objects.exists()
+
+
+@pytest.mark.parametrize("targets", [[1], "abc", {"tags": "abc"}, {"tags": [42]}, {"urls": ["http://["]}])
+def test_a_restricted_token_withdraws_nothing_that_can_not_be_read(caller: As, targets: Any) -> None:
+    asker = caller(hosts=["shop.example"], tags=["shop.*"])
+    place = ask(asker, tags=["shop.offer:7"])
+    ScheduledEvent.objects.update(targets=targets)
+    problem(asker.delete(place), 403)
+    assert ScheduledEvent.objects.exists()
+
+
 def test_the_list_shows_those_that_are_scheduled_at_the_place_of_when_they_were_asked_for(caller: As) -> None:
     deploy, reader = caller("deploy"), caller("reader", scopes=["read"])
     made = [deploy.post({"tags": ["a"]}).json(), deploy.get(ask(deploy)).json(), deploy.post({"tags": ["b"]}).json()]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 import invalidation
-from invalidation.models import Attempt, Batch, Delivery, Event, Verification
+from invalidation.models import Attempt, Batch, Delivery, Event, EventStatus, Verification
 from tests.unit.operators.conftest import INNER_NODE, SITE, MakeEvent
 
 SignIn = Callable[..., Client]
@@ -79,6 +79,13 @@ def test_a_tier_s_own_mode_is_shown_where_it_is_another(
     settings.INVALIDATION = {**settings.INVALIDATION, "TIERS": moded}
     stored = Event.objects.create(source="code", targets={"tags": ["a"]}, **event)
     assert f"{shown}</dd>" in page(sign_in("view_event"), stored)
+
+
+@pytest.mark.parametrize("status", EventStatus.values)
+def test_an_event_of_a_lane_that_another_version_knew_has_its_page(sign_in: SignIn, status: str) -> None:
+    event = Event.objects.create(source="code", targets={"tags": ["a"]}, lane="another", status=status)
+    Event.objects.update(created_at=timezone.now() - timedelta(days=1))
+    assert "another" in page(sign_in("view_event"), event)
 
 
 def test_a_pending_event_waits_for_a_worker(sign_in: SignIn, pending_event: Event) -> None:

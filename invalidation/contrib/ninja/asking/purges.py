@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,9 +57,12 @@ def check_withdrawal(event: Event, token: Token) -> None:
     """
     if not sight.is_own(event, token):
         raise Problem(403, "This token did not ask for that purge.", "Whoever asked for it withdraws it.")
-    asked = {kind: event.targets.get(kind, ()) for kind in CHECKS}
-    _check_places(asked, token)
-    _check_kinds(asked["keys"], event.targets.get("everything", False), token)
+    try:
+        asked = Targets.from_document(event.targets)
+    except InvalidTarget:  # another version has written it, and its sender is rid of it best
+        asked = Targets(everything=token.is_restricted)  # which is no restricted token's
+    _check_places({kind: sorted(getattr(asked, kind)) for kind in (*ADDRESSES, "tags")}, token)
+    _check_kinds(asked.keys, asked.everything, token)
 
 
 def _check_places(asked: Mapping[str, Sequence[str]], token: Token) -> None:
@@ -121,7 +124,7 @@ def _contradictions(purge: PreviewRequest) -> Iterator[Complaint]:
         yield Complaint("mode", "would show a takedown's old copy once more", "Leave it out.")
 
 
-def _check_kinds(keys: Sequence[Any], everything: bool, token: Token) -> None:
+def _check_kinds(keys: Collection[Any], everything: bool, token: Token) -> None:
     """Keys and everything belong to no host and no tag."""
     for is_asked, scope in ((keys, Scope.PURGE_KEYS), (everything, Scope.PURGE_EVERYTHING)):
         if is_asked and (scope not in token.scopes or token.is_restricted):
