@@ -190,3 +190,13 @@ def test_the_list_asks_as_many_queries_for_many_rows_as_for_few(sign_in: SignIn,
     with CaptureQueriesContext(connection) as many:
         browser.get(reverse(LIST))
     assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("targets", [[], "abc", {"tags": "abc"}, {"tags": [42]}, {"urls": ["http://["]}, {"nope": []}])
+def test_what_another_version_has_scheduled_is_listed_and_has_its_page(
+    sign_in: SignIn, asked: ScheduledEvent, targets: Any
+) -> None:
+    ScheduledEvent.objects.update(targets=targets, lane="another", mode="other")
+    browser = sign_in("view_event")
+    assert str(asked.uid)[:8] in text(browser, reverse(LIST))
+    assert str(asked.uid) in text(browser, address(asked))
