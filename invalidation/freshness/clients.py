@@ -91,10 +91,12 @@ def _connected(*, decode_responses: bool, timeout_seconds: float | None = None) 
     )
 
 
+_KINDS = (client, patient_client, second_client, binary_client, patient_binary_client)
+
+
 @when_changed("INVALIDATION")
 def _forget() -> None:
-    client.cache_clear()
-    patient_client.cache_clear()
-    second_client.cache_clear()
-    binary_client.cache_clear()
-    patient_binary_client.cache_clear()
+    for kind in _KINDS:
+        if kind.cache_info().currsize and (server := kind()) is not None:
+            server.close()
+        kind.cache_clear()

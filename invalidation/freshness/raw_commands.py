@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import redis
 from redis.exceptions import NoScriptError, ResponseError
@@ -81,10 +81,25 @@ def _asked(connection: Any, kept: deque[Any], command: Sequence[Word]) -> Any:
 def _kept(client: redis.Redis) -> deque[Any]:
     """Connections of this client that wait for work, the last used last: as many as ever worked at once."""
     known = _all.get(client)
-    return _all.setdefault(client, deque()) if known is None else known
+    if known is not None:
+        return known
+    kept = _all.setdefault(client, deque())
+    finalize(client, _close, kept)
+    return kept
+
+
+def _close(kept: deque[Any]) -> None:
+    """Left to the garbage collector, a socket may be found before the connection that would have closed it."""
+    while kept:
+        kept.pop().disconnect()
+
+
+def _close_all() -> None:
+    for kept in _all.values():
+        _close(kept)
 
 
 #: Adding to a deque and taking from it need no lock (collections.deque, "thread-safe").
 _all: WeakKeyDictionary[redis.Redis, deque[Any]] = WeakKeyDictionary()
-# A child must not speak where its parent does.
-os.register_at_fork(after_in_child=_all.clear)
+# A child must not speak where its parent does; redis-py closes its copy of the socket and leaves the parent's open.
+os.register_at_fork(after_in_child=_close_all)

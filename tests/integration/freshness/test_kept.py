@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 
 import pytest
 import redis
+from pytest_django import Settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy.local import Redis
-from invalidation.freshness import raw_commands
+from invalidation.freshness import clients, raw_commands
+from tests.fixtures.stores import with_redis
 
 WAIT_SECONDS = 0.3
 DOUBLED = raw_commands.Script("return tonumber(ARGV[1]) * 2")
@@ -94,3 +97,24 @@ def test_a_child_speaks_on_connections_of_its_own(client: redis.Redis) -> None:
     os.waitpid(child, 0)
     assert int(os.read(reading, 20)) != own
     assert raw_commands.ask(client, "CLIENT", "ID") == own
+
+
+def test_who_is_forgotten_leaves_no_connection_for_the_garbage_collector(own_redis: Redis) -> None:
+    client = redis.Redis.from_url(own_redis.url(3))
+    raw_commands.ask(client, "PING")
+    [connection] = raw_commands._all[client]
+    assert connection.is_connected
+    del client
+    gc.collect()  # the client is in circles of redis-py's own
+    assert not connection.is_connected
+
+
+def test_the_clients_of_settings_that_changed_are_closed(own_redis: Redis, settings: Settings) -> None:
+    settings.INVALIDATION = with_redis(own_redis.url(3))
+    before = clients.client()
+    assert before is not None
+    before.ping()
+    with redis.Redis.from_url(own_redis.url(4)) as watching:
+        assert connections(watching) == 1
+        settings.INVALIDATION = with_redis(own_redis.url(5))
+        assert connections(watching) == 0
