@@ -91,14 +91,10 @@ def on_save(
     update_fields: frozenset[str] | None,
     **_: Any,
 ) -> None:
-    """A row was inserted or updated. Fixtures (`raw`) emit the default tags: their relations may not exist yet."""
+    """A row was inserted or updated."""
     all_rules = registry.rules_for(sender)
     if raw:
-        emit(
-            evaluation.default_targets(all_rules, instance, using), using=using, manner=evaluation.manner_of(all_rules)
-        )
-        _follow([instance], sender, using)
-        history.remember(instance)
+        _on_fixture(sender, instance, using)
         return
     written = _written(instance, update_fields)
     moved = any(rules.before for rules in all_rules)
@@ -122,6 +118,14 @@ def on_save(
     if registry.timed(sender):
         _follow([now], sender, using, old=history.as_it_was(now, history.newest(instance)))
     history.advance(instance, using, now)
+
+
+def _on_fixture(sender: type[Model], instance: Model, using: str) -> None:
+    """The default tags alone: a fixture's relations may not exist yet."""
+    all_rules = registry.rules_for(sender)
+    emit(evaluation.default_targets(all_rules, instance, using), using=using, manner=evaluation.manner_of(all_rules))
+    _follow([instance], sender, using)
+    history.remember(instance)
 
 
 def _only_ignored(ignored: frozenset[str], written: frozenset[str] | None, changed: set[str]) -> bool:
