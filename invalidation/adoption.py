@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models.manager import BaseManager
+from django.utils.functional import cached_property
 
 from invalidation.emission import before, registry
 from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
@@ -16,30 +17,55 @@ from invalidation.managers import InvalidatingManager, InvalidatingQuerySet
 
 def adopt(model: type[models.Model]) -> None:
     """See what is written past the signals by the managers of this model. Harmless to repeat."""
-    _adopt_base(model)
+    options: Any = model._meta
+    if not isinstance(options, AdoptedOptions):
+        original: Any = type(options)
+        options.__class__ = _adopted_options(original)
+        options.__dict__.pop("base_manager", None)
+    # What somebody may hold already.
+    for manager in [*options.managers, *options.local_managers]:
+        _adopt_manager(manager, model)
+
+
+def _adopt_manager(manager: BaseManager[Any], model: type[models.Model]) -> None:
     all_rules = registry.rules_for(model)
     wanted = {name for rules in all_rules for name in rules.managers}
-    moves = {name for rules in all_rules for name in rules.moves if not hasattr(model, name)}
-    # The model's own copies, and what Django copies anew once it has forgotten those.
-    for manager in [*model._meta.managers, *model._meta.local_managers]:
-        if manager.name in wanted and not isinstance(manager.get_queryset(), InvalidatingQuerySet):
-            _disguise(manager, _seeing_manager)
-        for name in moves:
-            if hasattr(manager, name) and not hasattr(getattr(manager, name), "is_asking"):
-                _disguise(manager, partial(_moving_manager, name))
+    if manager.name in wanted and not isinstance(manager.get_queryset(), InvalidatingQuerySet):
+        _disguise(manager, _seeing_manager)
+    for name in {name for rules in all_rules for name in rules.moves if not hasattr(model, name)}:
+        if hasattr(manager, name) and not hasattr(getattr(manager, name), "is_asking"):
+            _disguise(manager, partial(_moving_manager, name))
 
 
 def _disguise(manager: BaseManager[Any], as_what: Callable[[Any], type[Any]]) -> None:
     manager.__class__ = as_what(type(manager))
 
 
-def _adopt_base(model: type[models.Model]) -> None:
-    """`author.books.add()`, `SET_NULL` and `SET_DEFAULT` use the base manager, a plain one where none is named."""
-    options: Any = model._meta
-    if type(options.base_manager) is models.Manager and not model._meta.auto_created:
-        manager: Any = InvalidatingManager()
-        manager.name, manager.model, manager.auto_created = "_base_manager", model, True
-        options.base_manager = manager
+class AdoptedOptions:
+    """Those whose managers see. Django makes these anew whenever a model is defined late (`Apps.clear_cache`)."""
+
+
+@cache
+def _adopted_options(original: Any) -> type[Any]:
+    class Adopted(AdoptedOptions, original):  # type: ignore[misc]
+        @cached_property
+        def managers(self) -> Any:
+            managers = super().managers
+            for manager in managers:
+                _adopt_manager(manager, self.model)
+            return managers
+
+        @cached_property
+        def base_manager(self) -> Any:
+            """`author.books.add()`, `SET_NULL` and `SET_DEFAULT` use it: a plain one where none is named."""
+            plain = super().base_manager
+            if type(plain) is not models.Manager or self.auto_created:
+                return plain
+            manager: Any = InvalidatingManager()
+            manager.name, manager.model, manager.auto_created = plain.name, self.model, True
+            return manager
+
+    return _named(Adopted, original)
 
 
 @cache

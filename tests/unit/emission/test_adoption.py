@@ -5,12 +5,13 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 import invalidation
 from invalidation.emission.before import moving
 from invalidation.managers import InvalidatingQuerySet
-from tests.fixtures.library.kinds import Adopted, Foreign, ForeignQuerySet
+from tests.fixtures.library.kinds import Adopted, Foreign, ForeignQuerySet, Owned, Owner
 from tests.unit.emission.conftest import Outbox
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.databases]
@@ -58,3 +59,15 @@ def test_a_manager_that_the_model_has_not_is_refused() -> None:
 
 def test_a_manager_that_is_not_named_stays_as_it_is(outbox: Outbox) -> None:
     assert not isinstance(Foreign.objects.all(), InvalidatingQuerySet)
+
+
+def test_a_model_that_is_defined_late_makes_no_manager_blind(outbox: Outbox) -> None:
+    owner = Owner.objects.create(slug="a")
+    Owned.objects.create(slug="o", owner=owner)
+    Adopted.objects.create(slug="one")
+    apps.clear_cache()  # as Django does whenever a class of a model is made
+    outbox.forget()
+    owner.delete()
+    assert "/owned/o/" in outbox.urls
+    Adopted.objects.update(note="y")
+    assert "/adopted/one/" in outbox.urls

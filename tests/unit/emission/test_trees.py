@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import transaction
 
 from tests.unit.emission.conftest import Outbox
@@ -135,3 +136,15 @@ def test_a_node_that_only_changes_its_place_among_siblings_is_told_alone(tree: T
     a, b = tree["a"], tree["b"]
     b.move_to(a, "left") if tree.kind is Branch else b.move(a, "left")
     assert tree.outbox.targets.prefixes <= {tree.address("b")}
+
+
+def test_a_bulk_write_is_seen_after_a_model_was_defined_late(tree: Tree) -> None:
+    apps.clear_cache()  # as Django does whenever a class of a model is made
+    tree.kind.objects.filter(slug="leaf").update(slug="bud")
+    assert tree.outbox.events
+
+
+def test_a_move_by_the_manager_is_seen_after_a_model_was_defined_late(branches: Tree) -> None:
+    apps.clear_cache()
+    Branch.objects.move_node(branches["leaf"], branches["b"], "last-child")
+    assert branches.outbox.events
