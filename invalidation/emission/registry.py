@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, overload
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
+from django.db.models.signals import class_prepared
 
 from invalidation.emission.rows.columns import attribute_names
 from invalidation.emission.rules import Rules, model_tag
@@ -75,6 +76,25 @@ def listen_with(connect: Callable[[type[Model]], None]) -> None:
     _listening[:] = [connect]
     for model in registered():
         connect(model)
+    class_prepared.connect(_on_defined, dispatch_uid="invalidation.registry")
+
+
+def _on_defined(sender: type[Model], **_: Any) -> None:
+    """A proxy in some `admin.py`, say, which Django may import after this app was ready.
+
+    An automatic join table is defined in the midst of its model, and is found with that.
+    """
+    if sender._meta.apps is apps and not sender._meta.auto_created:
+        apps.lazy_model_operation(_listen_again, (sender._meta.app_label, str(sender._meta.model_name)))
+
+
+def _listen_again(_: type[Model]) -> None:
+    """It may be a relative of any registered model, or be joined with one."""
+    apps.clear_cache()  # Django does so too, but after this
+    _forget()
+    for model in registered():
+        for listen in _listening:
+            listen(model)
 
 
 def join(through: type[Model], rules: Rules) -> None:
