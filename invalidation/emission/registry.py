@@ -88,13 +88,16 @@ def _on_defined(sender: type[Model], **_: Any) -> None:
         apps.lazy_model_operation(_listen_again, (sender._meta.app_label, str(sender._meta.model_name)))
 
 
-def _listen_again(_: type[Model]) -> None:
-    """It may be a relative of any registered model, or be joined with one."""
+def _listen_again(defined: type[Model]) -> None:
+    """It may be a relative of a registered model, or be joined with one."""
     apps.clear_cache()  # Django does so too, but after this
     _forget()
-    for model in registered():
-        for listen in _listening:
-            listen(model)
+    fields: Any = defined._meta.get_fields()
+    near = [defined, *(field.related_model for field in fields if isinstance(field.related_model, type))]
+    for known in registered():
+        if any(related(model, known) for model in near):
+            for listen in _listening:
+                listen(known)
 
 
 def join(through: type[Model], rules: Rules) -> None:
