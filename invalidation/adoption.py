@@ -42,7 +42,7 @@ def _disguise(manager: BaseManager[Any], as_what: Callable[[Any], type[Any]]) ->
 
 
 class AdoptedOptions:
-    """Those whose managers see. Django makes these anew whenever a model is defined late (`Apps.clear_cache`)."""
+    """`_meta` of an adopted model. Django makes managers anew whenever a model is defined late (`Apps.clear_cache`)."""
 
 
 @cache

@@ -1,6 +1,6 @@
 """Pages without a tag written by hand: whatever a write changes of them, the tags of what they read meet its own.
 
-`AUTOMATIC_WRITES=300 python -m pytest tests/unit/automatic/test_differential.py -k 18 -s` prints the numbers of
+`AUTOMATIC_WRITES=120 python -m pytest tests/unit/automatic/test_differential.py -k 18 -s` prints the numbers of
 `docs/how-to/automatic-tags.md`.
 """
 
